@@ -1,0 +1,128 @@
+//! The agent file once it is valid: the operator's credentials, hosts, limits and ceilings.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::engine::id::{BranchName, EnvironmentName, MetricsName, RepositoryName};
+use crate::engine::policy::{HttpIndicator, Limits, Mode};
+
+/// The agent file, valid by construction. Relative paths in it have been made relative to the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agent {
+    /// The journal's SQLite file. Mirrors live beside it, in `mirrors/<repository>.git`.
+    pub journal: PathBuf,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served; not at all without it.
+    pub listen: Option<SocketAddr>,
+    /// The agent's own ceiling.
+    pub max_mode: Mode,
+    /// Private ranges that may be probed. Metadata addresses never are.
+    pub network_allow: Vec<IpNet>,
+    /// The watched repositories; at least one.
+    pub repositories: Vec<Repository>,
+    /// Named sync sources.
+    pub syncs: Vec<SyncSource>,
+    /// Metrics servers.
+    pub metrics: Vec<MetricsServer>,
+    /// What must answer, else the agent is the one that is cut off. Only `url`, `timeout` and `expect_status` matter.
+    pub controls: Vec<Control>,
+    /// Ceilings per environment.
+    pub environments: Vec<Environment>,
+    /// Policy files and directories.
+    pub policies: Vec<PathBuf>,
+}
+
+/// One watched repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repository {
+    /// The operator's name for it.
+    pub name: RepositoryName,
+    /// `file://`, `http(s)://`, `ssh://` or `user@host:path`, without a password.
+    pub url: String,
+    /// The watched branch.
+    pub branch: BranchName,
+    /// Time from one reference listing to the next.
+    pub poll: Duration,
+    /// The repository's ceiling, where it has one.
+    pub max_mode: Option<Mode>,
+    /// How to authenticate; the user's own Git configuration without it.
+    pub credentials: Option<Credentials>,
+    /// Who writes the reverts.
+    pub commit: CommitIdentity,
+    /// The repository's budgets.
+    pub limits: Limits,
+}
+
+/// How Git authenticates. Files are read when they are needed, so that a rotated secret is picked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// HTTP basic authentication.
+    Password {
+        /// The user, `x-access-token` for GitHub tokens.
+        username: String,
+        /// The file that holds the password or token on its first line.
+        password_file: PathBuf,
+    },
+    /// SSH with a key of our own.
+    SshKey {
+        /// The private key.
+        key_file: PathBuf,
+        /// The host keys that are trusted; the user's own without it.
+        known_hosts_file: Option<PathBuf>,
+    },
+}
+
+/// Who writes the reverts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitIdentity {
+    /// Author's and committer's name; default `revertd`.
+    pub name: String,
+    /// Author's and committer's address; default `revertd@localhost`.
+    pub email: String,
+    /// An OpenSSH private key (ed25519 or RSA, without passphrase) to sign with.
+    pub signing_key_file: Option<PathBuf>,
+}
+
+/// A named sync source; in this version only an assumed lag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncSource {
+    /// The name that policies use.
+    pub name: String,
+    /// A change is assumed to be applied at the latest this long after it landed.
+    pub lag: Duration,
+}
+
+/// A Prometheus server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsServer {
+    /// The name that policies use.
+    pub name: MetricsName,
+    /// Its base address, without `/api/v1`.
+    pub url: String,
+    /// Headers for every request. Values are shown nowhere.
+    pub headers: Vec<(String, String)>,
+    /// The file that holds a bearer token on its first line.
+    pub bearer_token_file: Option<PathBuf>,
+    /// Rounds end this long before now.
+    pub ingest_delay: Duration,
+}
+
+/// What must answer for the agent to believe its own probes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// `control-<n>`, counted from 1 in the order of the file.
+    pub name: String,
+    /// The request. `unreachable` is always `unknown`: silence of a control is never evidence.
+    pub http: HttpIndicator,
+}
+
+/// A named environment with a ceiling of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Its ceiling, where it has one.
+    pub max_mode: Option<Mode>,
+}

@@ -1,0 +1,104 @@
+//! One commit of a landing: who, what it says, which paths it changed, and whether it is a merge, a revert or a re-land.
+//!
+//! Values only: `git/` reads them from the repository, the rules elsewhere in `engine/` judge them.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{CommitId, EntryId, PlanDigest};
+
+/// A path's mode and id in one tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Entry {
+    /// Git's file mode: `0o100644`, `0o100755`, `0o120000` (symbolic link) or `0o160000` (submodule).
+    pub mode: u32,
+    /// What it points to.
+    pub id: EntryId,
+}
+
+/// What a commit did to one path. A rename is a removal and an addition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathChange {
+    /// The path from the repository's root, with `/`; bytes that are no UTF-8 are replaced for showing and matching.
+    pub path: String,
+    /// Before; `None` when it was added.
+    pub from: Option<Entry>,
+    /// After; `None` when it was removed.
+    pub to: Option<Entry>,
+    /// Whether it changed what the file says or only how it is written.
+    pub meaning: Meaning,
+}
+
+/// Whether an edit changed the documents of a manifest (design §7: comment-only and white-space-only edits are no suspects).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Meaning {
+    /// The parsed documents differ, or could not be compared.
+    Changed,
+    /// Both sides parse to equal documents.
+    Same,
+}
+
+/// Who wrote a commit. Untrusted text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The name as written.
+    pub name: String,
+    /// The address as written.
+    pub email: String,
+}
+
+/// One commit of a landing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// The commit.
+    pub id: CommitId,
+    /// Its parents, in order. For a foxtrot landing the "before" is the landing's old head, not a parent.
+    pub parents: Vec<CommitId>,
+    /// What it was before: the tree-bearing commit that the inverse goes back to. `None` for a root commit.
+    pub before: Option<CommitId>,
+    /// Who wrote it.
+    pub author: Person,
+    /// The first line of the message, cut at 200 characters.
+    pub subject: String,
+    /// What kind of commit it is.
+    pub kind: ChangeKind,
+    /// Everything that it changed against `before`.
+    pub paths: Vec<PathChange>,
+    /// The line of the message that asks for no automatic revert, where there is one (`Revertd: never`, `NOAUTOREVERT=true`).
+    pub opt_out: Option<String>,
+    /// The `Revertd-Plan` trailer, where the commit carries one.
+    pub plan: Option<PlanDigest>,
+}
+
+/// What kind of commit a change is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeKind {
+    /// A commit with at most one parent.
+    Ordinary,
+    /// A merge: undone against its first parent.
+    Merge,
+    /// A commit whose message says `This reverts commit <id>.`.
+    Revert {
+        /// The commits it says it undoes.
+        of: Vec<CommitId>,
+    },
+    /// A commit that brings a reverted change back (`Reapply "…"`).
+    Reapply {
+        /// The reverts it says it undoes.
+        of: Vec<CommitId>,
+    },
+}
+
+impl Change {
+    /// Whether revertd wrote it, by its own trailer.
+    pub fn is_by_revertd(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// Whether every edit left the documents as they were.
+    pub fn only_rewrites(&self) -> bool {
+        self.paths.iter().all(|path| path.meaning == Meaning::Same)
+    }
+}

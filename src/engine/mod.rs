@@ -1,0 +1,14 @@
+//! What revertd decides and why. Pure and synchronous: values in, effects out, `now` as an argument.
+//!
+//! Nothing here does I/O, reads a clock or logs: the same rules run live, in `plan` and in tests, and a stored situation decides the same
+//! way again. `tests/architecture.rs` checks that this module imports nothing of ours.
+
+pub mod approval;
+pub mod change;
+pub mod id;
+pub mod landing;
+pub mod plan;
+pub mod policy;
+pub mod round;
+pub mod slo;
+pub mod time;
