@@ -4,7 +4,11 @@
 //! way again. `tests/architecture.rs` checks that this module imports nothing of ours.
 
 pub mod approval;
+pub mod attribution;
 pub mod change;
+pub mod decision;
+pub mod fact;
+pub mod guardrail;
 pub mod id;
 pub mod landing;
 pub mod plan;
@@ -12,3 +16,4 @@ pub mod policy;
 pub mod round;
 pub mod slo;
 pub mod time;
+pub mod verification;

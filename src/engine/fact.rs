@@ -1,0 +1,322 @@
+//! What happened: the events that the journal keeps, each a fact with sequence, time, version and the hash of the fact before it.
+//!
+//! Facts are the truth after a restart; every state (incident, proposal, stop, pause) is folded from them and stored nowhere else.
+//! They hold integers and strings only, so that their canonical JSON, and with it the chain, is the same everywhere.
+
+use serde::{Deserialize, Serialize};
+
+use super::approval::Approval;
+use super::attribution::Attribution;
+use super::decision::DecisionRecord;
+use super::id::{
+    BranchName, CommitId, EffectId, FactHash, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName,
+    SituationDigest, TreeId, canonical_json, sha256_hex,
+};
+use super::landing::{Landing, Stop};
+use super::plan::Plan;
+use super::time::{Interval, Timestamp};
+use super::verification::Recovery;
+
+/// Version of the events' form. A reader refuses a newer one.
+pub const FACT_VERSION: u32 = 1;
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Counted from 1, without gaps.
+    pub sequence: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// [`FACT_VERSION`] of the writer.
+    pub version: u32,
+    /// What happened.
+    pub event: Event,
+    /// The hash of the fact before; 64 zeros for the first.
+    pub previous: FactHash,
+    /// SHA-256 over the canonical JSON of everything above.
+    pub hash: FactHash,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// The agent took the journal.
+    AgentStarted {
+        /// Its version.
+        version: String,
+    },
+    /// The watched branch moved.
+    Landed {
+        /// How.
+        landing: Landing,
+    },
+    /// A repository's automation stands still.
+    RepositoryStopped {
+        /// Which.
+        repository: RepositoryName,
+        /// Its branch.
+        branch: BranchName,
+        /// Why.
+        stop: Stop,
+    },
+    /// A person ended a stop.
+    RepositoryResumed {
+        /// Which.
+        repository: RepositoryName,
+        /// The head that was accepted; needed after a rewritten or deleted branch.
+        accept: Option<CommitId>,
+        /// Who.
+        by: String,
+    },
+    /// A person paused reverting.
+    Paused {
+        /// One repository, or all of them.
+        repository: Option<RepositoryName>,
+        /// It ends by itself then.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+    },
+    /// A person ended a pause.
+    Unpaused {
+        /// One repository, or all of them.
+        repository: Option<RepositoryName>,
+        /// Who.
+        by: String,
+    },
+    /// A breach opened an incident.
+    Detected {
+        /// The new incident.
+        incident: IncidentId,
+        /// The policy that breaches.
+        policy: PolicyName,
+        /// Where.
+        instance: InstanceName,
+        /// The repository of the policy.
+        repository: RepositoryName,
+        /// When it began, as far as is known.
+        onset: Interval,
+        /// The arithmetic of every breaching SLO, a sentence each.
+        arithmetic: Vec<String>,
+    },
+    /// The suspects of an incident were found, or changed.
+    Attributed {
+        /// The incident.
+        incident: IncidentId,
+        /// Every candidate with its evidence.
+        attribution: Attribution,
+    },
+    /// The decision about an incident changed.
+    Decided {
+        /// The incident.
+        incident: IncidentId,
+        /// What was decided and why.
+        decision: DecisionRecord,
+        /// Everything that it was decided from, stored under this digest.
+        situation: SituationDigest,
+    },
+    /// An effect is about to be carried out. Written before it, and enough to carry it out again to the same commit id.
+    Intended {
+        /// Names the effect.
+        effect: EffectId,
+        /// What.
+        intent: Intent,
+    },
+    /// The world shows the effect.
+    Done {
+        /// The effect.
+        effect: EffectId,
+    },
+    /// The effect was not carried out and will not be; a new decision makes a new one.
+    EffectRefused {
+        /// The effect.
+        effect: EffectId,
+        /// One sentence.
+        why: String,
+    },
+    /// Somebody allowed a plan.
+    Approved {
+        /// Who and which.
+        approval: Approval,
+    },
+    /// A proposal's branch was absent from a listing for the first time; two reads and no landing make a veto (F8).
+    ProposalMissing {
+        /// Which.
+        proposal: ProposalKey,
+    },
+    /// The automation of a proposal ended without a landing.
+    ProposalClosed {
+        /// Which.
+        proposal: ProposalKey,
+        /// How.
+        how: ProposalClosing,
+    },
+    /// The revert of a proposal is on the watched branch.
+    RevertLanded {
+        /// Which proposal.
+        proposal: ProposalKey,
+        /// The commit that brought it.
+        commit: CommitId,
+        /// The plan that it carries out.
+        plan: PlanDigest,
+        /// When.
+        landed: Interval,
+        /// By whom.
+        by: LandedBy,
+    },
+    /// What is known of the recovery after a revert changed.
+    Verified {
+        /// The incident.
+        incident: IncidentId,
+        /// How it stands.
+        recovery: Recovery,
+    },
+    /// The incident is over.
+    Ended {
+        /// Which.
+        incident: IncidentId,
+        /// How.
+        ending: Ending,
+        /// One sentence, with the arithmetic.
+        sentence: String,
+    },
+}
+
+/// What an effect does, with everything that fixes its commit id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The proposal that it belongs to.
+    pub proposal: ProposalKey,
+    /// The incidents that it is for; at least one.
+    pub incidents: Vec<IncidentId>,
+    /// The reference that it moves.
+    pub action: EffectAction,
+    /// What the reference is expected to hold; `None`: it must not exist.
+    pub expected: Option<CommitId>,
+    /// What it shall hold; `None`: it shall not exist.
+    pub new: Option<CommitId>,
+    /// The plan; `None` where nothing is planned, as when a branch is deleted.
+    pub plan: Option<Plan>,
+    /// The commit, where one is made.
+    pub commit: Option<CommitText>,
+}
+
+/// Which reference an effect moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EffectAction {
+    /// Push the proposal's branch for the first time.
+    OpenProposal,
+    /// Push it anew, because the base moved.
+    UpdateProposal,
+    /// Delete it.
+    DeleteProposal,
+    /// Push the watched branch.
+    Merge,
+}
+
+/// Everything that makes a commit's id, but the signature, which repeats for the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitText {
+    /// Its one parent.
+    pub base: CommitId,
+    /// Its tree.
+    pub tree: TreeId,
+    /// The whole message.
+    pub message: String,
+    /// Author's and committer's name.
+    pub name: String,
+    /// Author's and committer's address.
+    pub email: String,
+    /// Author's and committer's date, in whole seconds, UTC.
+    pub seconds: i64,
+}
+
+/// How a proposal ended without a landing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProposalClosing {
+    /// Somebody deleted its branch: a veto for good.
+    Vetoed,
+    /// Somebody else's commit is on it.
+    Disowned {
+        /// That commit.
+        head: CommitId,
+    },
+    /// revertd took it back, because the service recovered by itself.
+    Withdrawn,
+    /// It is not needed any more: undone by a person, or fixed.
+    Superseded,
+}
+
+/// Who brought a revert onto the watched branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LandedBy {
+    /// revertd pushed it.
+    Revertd,
+    /// A person merged revertd's proposal.
+    Person,
+    /// A person wrote a revert of their own.
+    HumanRevert,
+}
+
+/// How an incident ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ending {
+    /// Healthy again after the revert.
+    Recovered,
+    /// Effective everywhere and still not healthy in time.
+    NotRecovered,
+    /// Too little evidence to say.
+    Unverified,
+    /// The service recovered by itself.
+    Withdrawn,
+    /// Refused for good; the refusal's code (`vetoed`, `conflict`, …).
+    Refused {
+        /// The code.
+        code: String,
+    },
+    /// A person reverted or fixed it first.
+    Superseded {
+        /// The commit, where one is known.
+        by: Option<CommitId>,
+    },
+}
+
+// === impl Fact ===
+
+impl Fact {
+    /// The fact that follows `previous` (`None`: the first of a journal).
+    ///
+    /// # Errors
+    /// Only for an event that JSON cannot express.
+    pub fn after(previous: Option<&Self>, at: Timestamp, event: Event) -> Result<Self, serde_json::Error> {
+        let (sequence, previous) = match previous {
+            Some(fact) => (fact.sequence + 1, fact.hash.clone()),
+            None => (1, FactHash::new("0".repeat(64))),
+        };
+        let hash = fact_hash(sequence, at, FACT_VERSION, &event, &previous)?;
+        Ok(Self { sequence, at, version: FACT_VERSION, event, previous, hash })
+    }
+
+    /// Whether the hash is the one of the content.
+    pub fn is_intact(&self) -> bool {
+        fact_hash(self.sequence, self.at, self.version, &self.event, &self.previous).is_ok_and(|hash| hash == self.hash)
+    }
+}
+
+fn fact_hash(sequence: u64, at: Timestamp, version: u32, event: &Event, previous: &FactHash) -> Result<FactHash, serde_json::Error> {
+    let text = canonical_json(&serde_json::json!({
+        "sequence": sequence, "at": at, "version": version, "event": serde_json::to_value(event)?, "previous": previous,
+    }))?;
+    Ok(FactHash::new(sha256_hex(text.as_bytes())))
+}
