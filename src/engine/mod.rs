@@ -14,6 +14,7 @@ pub mod landing;
 pub mod plan;
 pub mod policy;
 pub mod round;
+pub mod situation;
 pub mod slo;
 pub mod time;
 pub mod verification;

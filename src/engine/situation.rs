@@ -1,0 +1,194 @@
+//! Everything that one decision is made from. Stored by digest, so that the decision can be made again.
+
+use serde::{Deserialize, Serialize};
+
+use super::approval::Approval;
+use super::attribution::Attribution;
+use super::fact::ProposalClosing;
+use super::id::{
+    BranchName, CommitId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SituationDigest, SloName, canonical_json,
+    sha256_hex,
+};
+use super::landing::{Landing, Stop};
+use super::plan::Inverse;
+use super::policy::{Limits, Mode, Policy};
+use super::round::Round;
+use super::time::Timestamp;
+
+/// Everything that one decision is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Situation {
+    /// The time of the pass.
+    pub now: Timestamp,
+    /// The incident that is decided.
+    pub incident: IncidentId,
+    /// The breaching service, with the policy that its incident opened with.
+    pub service: ServiceEvidence,
+    /// Every other service that the agent knows.
+    pub others: Vec<ServiceEvidence>,
+    /// The controls.
+    pub controls: Vec<ControlEvidence>,
+    /// The ceilings on the mode, each with whose it is.
+    pub ceilings: Vec<Ceiling>,
+    /// The budgets of the repository.
+    pub repository_limits: Limits,
+    /// The watched branch.
+    pub branch: BranchName,
+    /// Its head: what the inverse was built on and a lease would name.
+    pub head: CommitId,
+    /// Why the repository's automation stands still, where it does.
+    pub stop: Option<Stop>,
+    /// The pauses that hold for the repository.
+    pub pauses: Vec<Pause>,
+    /// Recent landings of all watched repositories, oldest first.
+    pub landings: Vec<Landing>,
+    /// The attribution that the open proposal was made from; found anew as long as there is no proposal.
+    pub attribution: Option<Attribution>,
+    /// What undoing the suspects comes to on the head, where there are suspects.
+    pub inverse: Option<InverseResult>,
+    /// The proposal for the suspects, where there is or was one.
+    pub proposal: Option<ProposalEvidence>,
+    /// What was proposed and merged before.
+    pub history: History,
+}
+
+/// What undoing the suspects comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum InverseResult {
+    /// It was tried.
+    Built(Inverse),
+    /// It could not be tried.
+    Failed(String),
+}
+
+/// One service's policy and rounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceEvidence {
+    /// Its policy.
+    pub policy: Policy,
+    /// Where.
+    pub instance: InstanceName,
+    /// Its rounds, one series for each SLO.
+    pub series: Vec<SloSeries>,
+}
+
+/// The rounds of one SLO, oldest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SloSeries {
+    /// Which SLO.
+    pub slo: SloName,
+    /// Its rounds.
+    pub rounds: Vec<Round>,
+}
+
+/// The rounds of one control, oldest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ControlEvidence {
+    /// Its name.
+    pub name: String,
+    /// Time from one round to the next, in milliseconds.
+    #[serde(with = "super::time::millis")]
+    pub every: std::time::Duration,
+    /// Its rounds.
+    pub rounds: Vec<Round>,
+}
+
+/// A ceiling on the mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ceiling {
+    /// Whose, for a sentence: ``the agent``, ``the repository `manifests` ``.
+    pub of: String,
+    /// The highest mode that it allows.
+    pub max_mode: Mode,
+}
+
+/// A pause that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// One repository, or all.
+    pub repository: Option<RepositoryName>,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+}
+
+/// A proposal as a decision sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposalEvidence {
+    /// Its key.
+    pub key: ProposalKey,
+    /// How it ended without a landing, where it did.
+    pub closing: Option<ProposalClosing>,
+    /// Whether its branch is on the remote.
+    pub branch: ProposalBranch,
+    /// Every approval that was given for it.
+    pub approvals: Vec<Approval>,
+}
+
+/// Whether a proposal's branch is on the remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProposalBranch {
+    /// Not yet, or not any more.
+    Absent,
+    /// It is.
+    Present,
+}
+
+/// What was proposed and merged before, newest last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// Merged reverts, from the trailers on the head and from the journal, each commit once.
+    pub merged: Vec<MergedRevert>,
+    /// Proposals that were opened.
+    pub proposed: Vec<OpenedProposal>,
+}
+
+/// A revert that was merged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedRevert {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The commit.
+    pub commit: CommitId,
+    /// The policies that it was for.
+    pub policies: Vec<PolicyName>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A proposal that was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedProposal {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// Its key.
+    pub key: ProposalKey,
+    /// The policies that it was for.
+    pub policies: Vec<PolicyName>,
+    /// When.
+    pub at: Timestamp,
+}
+
+// === impl Situation, ServiceEvidence ===
+
+impl Situation {
+    /// SHA-256 over the canonical JSON.
+    pub fn digest(&self) -> SituationDigest {
+        // A situation holds strings, integers and maps with string keys, which JSON can always express.
+        SituationDigest::new(sha256_hex(canonical_json(self).unwrap_or_default().as_bytes()))
+    }
+}
+
+impl ServiceEvidence {
+    /// The rounds of one SLO, oldest first; none where nothing was measured.
+    pub fn rounds(&self, slo: &SloName) -> &[Round] {
+        self.series.iter().find(|series| series.slo == *slo).map_or(&[], |series| &series.rounds)
+    }
+}
