@@ -1,9 +1,53 @@
-//! The decision: breach × attribution × policy × history in, one of wait, refuse, propose or merge out.
+//! The decision: one situation in, one of wait, refuse, propose or merge out, with the sentence that says why.
+//!
+//! The order of the questions is the product: switches first, then whether the evidence can be trusted, then what the plan is, then
+//! whether it may be proposed, then whether it may be merged.
 
 use serde::{Deserialize, Serialize};
 
-use super::guardrail::Refusal;
+use super::approval::{Approval, MergeGrant};
+use super::attribution::{Attribution, attribute, shared_fate};
+use super::guardrail::{Refusal, RefusalCode, may_merge, may_propose, switches};
 use super::id::{PlanDigest, ProposalKey};
+use super::plan::{CleanInverse, Inverse, Plan, PlanKind};
+use super::situation::{InverseResult, ProposalBranch, Situation};
+use super::time::{Timestamp, spoken};
+
+/// A decision, with what is needed to carry it out.
+#[derive(Debug)]
+pub struct Decision {
+    /// What the journal keeps.
+    pub record: DecisionRecord,
+    /// Every candidate with its evidence; `None` where the service does not breach any more.
+    pub attribution: Option<Attribution>,
+    /// What to carry out.
+    pub action: Action,
+}
+
+/// What to carry out.
+#[derive(Debug)]
+pub enum Action {
+    /// Nothing.
+    Nothing,
+    /// Have the proposal's branch hold this plan.
+    Propose {
+        /// The plan.
+        plan: Plan,
+        /// Its inverse, on the head of the situation.
+        inverse: CleanInverse,
+    },
+    /// Land this plan on the head of the situation.
+    Merge {
+        /// The plan.
+        plan: Plan,
+        /// Its inverse.
+        inverse: CleanInverse,
+        /// The proof that it may.
+        grant: MergeGrant,
+        /// The approval that stood in for guardrails, where one did.
+        approval: Option<Approval>,
+    },
+}
 
 /// A decision as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,4 +77,121 @@ pub enum DecisionVerdict {
     Propose,
     /// Land it.
     Merge,
+}
+
+/// Decides. Pure: the same situation gives the same decision.
+pub fn decide(situation: &Situation) -> Decision {
+    let open = situation.proposal.as_ref().is_some_and(|proposal| proposal.branch == ProposalBranch::Present);
+    let attribution = situation.attribution.clone().or_else(|| attribute(situation));
+    let Some(attribution) = attribution else {
+        return nothing(DecisionVerdict::Wait, None, Vec::new(), "The service does not breach any more; its recovery is watched.".to_owned());
+    };
+    // Once proposed, the evidence has done its work: only switches can take the proposal's merge away, and people decide the rest.
+    let refusals = if open { switches(situation) } else { may_propose(situation, &attribution) };
+    if let Some(first) = refusals.first() {
+        let sentence = first.sentence.clone();
+        return nothing(DecisionVerdict::Refuse, Some(attribution), refusals, sentence);
+    }
+    if !open && let Some(sentence) = not_yet(situation, &attribution) {
+        return nothing(DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
+    }
+    match clean_inverse(situation) {
+        Ok(inverse) => gate(situation, attribution, inverse),
+        Err(refusal) => {
+            let sentence = refusal.sentence.clone();
+            nothing(DecisionVerdict::Refuse, Some(attribution), vec![refusal], sentence)
+        }
+    }
+}
+
+/// Why to wait: the rollout is not over, or it is too early to tell an outage from a change.
+fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
+    let policy = &situation.service.policy;
+    let rolling_out = attribution
+        .candidates
+        .iter()
+        .filter(|candidate| attribution.suspects.contains(&candidate.commit))
+        .any(|candidate| attribution.onset.by <= candidate.applied.by + policy.revert.settle);
+    let lasted = newest_round(situation).map_or_else(Default::default, |end| end.since(attribution.onset.by));
+    if rolling_out && lasted < policy.revert.settle {
+        return Some(format!(
+            "The breach began during the rollout and has lasted {}; it counts once it has lasted {}.",
+            spoken(lasted),
+            spoken(policy.revert.settle)
+        ));
+    }
+    let fate = shared_fate(situation, attribution);
+    fate.may_become_outage().then(|| {
+        format!(
+            "{} of {} untouched services breach and {} more are not decided yet; it is too early to tell a bad change from an outage.",
+            fate.untouched_breaching.len(),
+            fate.untouched,
+            fate.untouched_undecided.len()
+        )
+    })
+}
+
+fn newest_round(situation: &Situation) -> Option<Timestamp> {
+    situation.service.series.iter().filter_map(|series| series.rounds.last()).map(|round| round.end).max()
+}
+
+fn clean_inverse(situation: &Situation) -> Result<CleanInverse, Refusal> {
+    let refusal = |code, sentence: String| Err(Refusal { code, sentence });
+    match &situation.inverse {
+        Some(InverseResult::Built(Inverse::Clean(inverse))) => Ok(inverse.clone()),
+        Some(InverseResult::Built(Inverse::AlreadyUndone)) => {
+            refusal(RefusalCode::AlreadyUndone, "It is undone already: reverting it would change nothing.".to_owned())
+        }
+        Some(InverseResult::Built(Inverse::Conflict { paths })) => refusal(
+            RefusalCode::Conflict,
+            format!(
+                "Undoing it conflicts in {}. By hand: `git switch -c revert-by-hand {}` and `git revert <commit>`, newest first.",
+                paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "),
+                situation.branch
+            ),
+        ),
+        Some(InverseResult::Failed(why)) => refusal(RefusalCode::InverseFailed, format!("The inverse could not be built: {why}.")),
+        None => refusal(RefusalCode::InverseFailed, "The inverse was not built.".to_owned()),
+    }
+}
+
+fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) -> Decision {
+    let plan = Plan::new(situation.branch.clone(), PlanKind::Revert, &attribution.suspects, &inverse.paths);
+    let digest = plan.digest();
+    let approval = situation
+        .proposal
+        .as_ref()
+        .and_then(|proposal| proposal.approvals.iter().rev().find(|approval| approval.counts_for(&digest, situation.now)))
+        .cloned();
+    let merge = may_merge(situation, &attribution, &inverse);
+    let mut blocking: Vec<Refusal> =
+        merge.iter().filter(|refusal| approval.is_none() || !refusal.code.is_lifted_by_approval()).cloned().collect();
+    if approval.is_none() && blocking.is_empty() {
+        // A merge without an approval needs the evidence of the propose gate now, also when a proposal is open.
+        blocking = may_propose(situation, &attribution);
+    }
+    let record = |verdict, refusals: Vec<Refusal>, sentence| DecisionRecord {
+        verdict,
+        proposal: Some(plan.key()),
+        plan: Some(digest.clone()),
+        refusals,
+        sentence,
+    };
+    if blocking.is_empty() {
+        let sentence = match &approval {
+            Some(approval) => format!("{} approved this plan at {}; it is merged.", approval.by, approval.at),
+            None => "Every gate allows it; it is merged.".to_owned(),
+        };
+        let record = record(DecisionVerdict::Merge, Vec::new(), sentence);
+        let grant = MergeGrant::new(digest, situation.head);
+        return Decision { record, attribution: Some(attribution), action: Action::Merge { plan, inverse, grant, approval } };
+    }
+    let reason = blocking.first().map(|refusal| refusal.sentence.clone()).unwrap_or_default();
+    let record = record(DecisionVerdict::Propose, blocking, format!("It is proposed, not merged: {reason}"));
+    Decision { record, attribution: Some(attribution), action: Action::Propose { plan, inverse } }
+}
+
+fn nothing(verdict: DecisionVerdict, attribution: Option<Attribution>, refusals: Vec<Refusal>, sentence: String) -> Decision {
+    let record = DecisionRecord { verdict, proposal: None, plan: None, refusals, sentence };
+    Decision { record, attribution, action: Action::Nothing }
 }
