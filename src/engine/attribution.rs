@@ -111,7 +111,14 @@ pub fn applied(policy: &Policy, landing: &Landing) -> Interval {
 
 /// The longest assumed lag of a policy's instances.
 pub fn lag(policy: &Policy) -> Duration {
-    policy.instances.iter().map(|instance| match instance.sync { Sync::Lag(lag) => lag }).max().unwrap_or_default()
+    policy
+        .instances
+        .iter()
+        .map(|instance| match instance.sync {
+            Sync::Lag(lag) => lag,
+        })
+        .max()
+        .unwrap_or_default()
 }
 
 /// Judges every change in the window (design §7). Pure: the same situation gives the same table.
@@ -141,7 +148,8 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
         }
     }
     candidates.reverse();
-    let suspects = candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(_, candidate)| candidate.commit).collect();
+    let suspects =
+        candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(_, candidate)| candidate.commit).collect();
     Some(Attribution { onset: beginning.onset, candidates: candidates.into_iter().map(|(_, candidate)| candidate).collect(), suspects })
 }
 
@@ -160,8 +168,7 @@ fn touches(matcher: &PathMatcher, change: &Change) -> bool {
 
 fn judge(policy: &Policy, landing: &Landing, change: &Change, onset: Interval, owners: &[(PolicyName, PathMatcher)]) -> Candidate {
     let applied = applied(policy, landing);
-    let touched: Vec<PolicyName> =
-        owners.iter().filter(|(_, matcher)| touches(matcher, change)).map(|(name, _)| name.clone()).collect();
+    let touched: Vec<PolicyName> = owners.iter().filter(|(_, matcher)| touches(matcher, change)).map(|(name, _)| name.clone()).collect();
     let (standing, because) = if change.only_rewrites() {
         (Standing::RuledOut, "it changes only comments or white space".to_owned())
     } else if touched.is_empty() {
@@ -244,7 +251,10 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
         fate.services += 1;
         let trouble = trouble(other, onset, situation);
         fate.breaching += usize::from(trouble == Trouble::Breaching);
-        if affected.contains(&other.policy.name) || depends_on_any(&other.policy, &affected, &situation.others) || has_own_change(other, onset, situation) {
+        if affected.contains(&other.policy.name)
+            || depends_on_any(&other.policy, &affected, &situation.others)
+            || has_own_change(other, onset, situation)
+        {
             continue;
         }
         fate.untouched += 1;
@@ -307,5 +317,8 @@ fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[Serv
 /// Whether a change of its own, applied shortly before the onset, can explain why it breaches.
 fn has_own_change(service: &ServiceEvidence, onset: Interval, situation: &Situation) -> bool {
     let cut = newest_change(&service.policy, &situation.landings);
-    cut.is_some_and(|change| change <= onset.by + SHARED_FATE_WINDOW && change + service.policy.revert.attribute_within + lag(&service.policy) >= onset.earliest())
+    cut.is_some_and(|change| {
+        change <= onset.by + SHARED_FATE_WINDOW
+            && change + service.policy.revert.attribute_within + lag(&service.policy) >= onset.earliest()
+    })
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, attribute, shared_fate};
 use super::guardrail::{Refusal, RefusalCode, may_merge, may_propose, switches};
-use super::id::{PlanDigest, ProposalKey};
-use super::plan::{CleanInverse, Inverse, Plan, PlanKind};
+use super::id::{BranchName, PlanDigest, ProposalKey};
+use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
 use super::situation::{InverseResult, ProposalBranch, Situation};
 use super::time::{Timestamp, spoken};
 
@@ -84,22 +84,28 @@ pub fn decide(situation: &Situation) -> Decision {
     let open = situation.proposal.as_ref().is_some_and(|proposal| proposal.branch == ProposalBranch::Present);
     let attribution = situation.attribution.clone().or_else(|| attribute(situation));
     let Some(attribution) = attribution else {
-        return nothing(DecisionVerdict::Wait, None, Vec::new(), "The service does not breach any more; its recovery is watched.".to_owned());
+        return nothing(
+            &situation.branch,
+            DecisionVerdict::Wait,
+            None,
+            Vec::new(),
+            "The service does not breach any more; its recovery is watched.".to_owned(),
+        );
     };
     // Once proposed, the evidence has done its work: only switches can take the proposal's merge away, and people decide the rest.
     let refusals = if open { switches(situation) } else { may_propose(situation, &attribution) };
     if let Some(first) = refusals.first() {
         let sentence = first.sentence.clone();
-        return nothing(DecisionVerdict::Refuse, Some(attribution), refusals, sentence);
+        return nothing(&situation.branch, DecisionVerdict::Refuse, Some(attribution), refusals, sentence);
     }
     if !open && let Some(sentence) = not_yet(situation, &attribution) {
-        return nothing(DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
+        return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
     }
     match clean_inverse(situation) {
         Ok(inverse) => gate(situation, attribution, inverse),
         Err(refusal) => {
             let sentence = refusal.sentence.clone();
-            nothing(DecisionVerdict::Refuse, Some(attribution), vec![refusal], sentence)
+            nothing(&situation.branch, DecisionVerdict::Refuse, Some(attribution), vec![refusal], sentence)
         }
     }
 }
@@ -191,7 +197,17 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     Decision { record, attribution: Some(attribution), action: Action::Propose { plan, inverse } }
 }
 
-fn nothing(verdict: DecisionVerdict, attribution: Option<Attribution>, refusals: Vec<Refusal>, sentence: String) -> Decision {
-    let record = DecisionRecord { verdict, proposal: None, plan: None, refusals, sentence };
+fn nothing(
+    branch: &BranchName,
+    verdict: DecisionVerdict,
+    attribution: Option<Attribution>,
+    refusals: Vec<Refusal>,
+    sentence: String,
+) -> Decision {
+    let proposal = attribution
+        .as_ref()
+        .filter(|attribution| !attribution.suspects.is_empty())
+        .map(|attribution| proposal_key(branch, PlanKind::Revert, &attribution.suspects));
+    let record = DecisionRecord { verdict, proposal, plan: None, refusals, sentence };
     Decision { record, attribution, action: Action::Nothing }
 }

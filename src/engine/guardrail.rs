@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attribution::{
-    Attribution, SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, Standing, applied, baseline, newest_change, shared_fate,
-};
+use super::attribution::{Attribution, SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, Standing, applied, baseline, newest_change, shared_fate};
 use super::change::Change;
 use super::fact::ProposalClosing;
 use super::landing::{Landing, LandingShape};
@@ -152,11 +150,15 @@ pub fn switches(situation: &Situation) -> Vec<Refusal> {
         refusals.push(refuse(RefusalCode::RepositoryStopped, stop.sentence(&policy.repository, &situation.branch)));
     }
     for pause in situation.pauses.iter().filter(|pause| pause.until > situation.now) {
-        refusals.push(refuse(RefusalCode::Paused, format!("{} paused reverting until {}: {}.", pause.by, pause.until, pause.reason.trim_end_matches('.'))));
+        refusals.push(refuse(
+            RefusalCode::Paused,
+            format!("{} paused reverting until {}: {}.", pause.by, pause.until, pause.reason.trim_end_matches('.')),
+        ));
     }
     match situation.proposal.as_ref().and_then(|proposal| proposal.closing.as_ref()) {
         Some(ProposalClosing::Vetoed) => {
-            refusals.push(refuse(RefusalCode::Vetoed, "Somebody deleted the proposal's branch; that is a veto, and it is not proposed again."));
+            refusals
+                .push(refuse(RefusalCode::Vetoed, "Somebody deleted the proposal's branch; that is a veto, and it is not proposed again."));
         }
         Some(ProposalClosing::Disowned { head }) => refusals.push(refuse(
             RefusalCode::Disowned,
@@ -196,7 +198,8 @@ pub fn effective_mode(situation: &Situation) -> (Mode, String) {
 
 fn mode_observe(situation: &Situation) -> Option<Refusal> {
     let (mode, whose) = effective_mode(situation);
-    (mode == Mode::Observe).then(|| refuse(RefusalCode::ModeObserve, format!("The mode is `observe`, by {whose}: incidents are only recorded.")))
+    (mode == Mode::Observe)
+        .then(|| refuse(RefusalCode::ModeObserve, format!("The mode is `observe`, by {whose}: incidents are only recorded.")))
 }
 
 /// Every control must have answered in every round since shortly before the onset, and lately (E3).
@@ -252,7 +255,9 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
         return None;
     }
     let name = &situation.service.policy.name;
-    let early = attribution.candidates.iter().find(|candidate| candidate.standing == Standing::RuledOut && candidate.touches.contains(name) && attribution.onset.by < candidate.applied.earliest());
+    let early = attribution.candidates.iter().find(|candidate| {
+        candidate.standing == Standing::RuledOut && candidate.touches.contains(name) && attribution.onset.by < candidate.applied.earliest()
+    });
     Some(match early {
         Some(candidate) => refuse(
             RefusalCode::BreachBeforeChange,
@@ -336,8 +341,20 @@ fn propose_budget(situation: &Situation) -> Vec<Refusal> {
             .map(|proposal| proposal.at)
             .collect::<Vec<_>>()
     };
-    let mut refusals = over(RefusalCode::ProposeBudget, "proposals in the repository", &situation.repository_limits.propose, &opened(false), situation.now);
-    refusals.extend(over(RefusalCode::ProposeBudget, "proposals for the policy", &policy.guardrails.limits.propose, &opened(true), situation.now));
+    let mut refusals = over(
+        RefusalCode::ProposeBudget,
+        "proposals in the repository",
+        &situation.repository_limits.propose,
+        &opened(false),
+        situation.now,
+    );
+    refusals.extend(over(
+        RefusalCode::ProposeBudget,
+        "proposals for the policy",
+        &policy.guardrails.limits.propose,
+        &opened(true),
+        situation.now,
+    ));
     refusals
 }
 
@@ -381,7 +398,10 @@ fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<
         refusals.push(refuse(RefusalCode::SeveralSuspects, format!("{possible} changes can have done it (limit 1).")));
     }
     for candidate in attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Unmapped) {
-        refusals.push(refuse(RefusalCode::UnmappedChange, format!("{} landed in the window and no policy owns its paths.", candidate.commit.short())));
+        refusals.push(refuse(
+            RefusalCode::UnmappedChange,
+            format!("{} landed in the window and no policy owns its paths.", candidate.commit.short()),
+        ));
     }
     for (landing, change) in suspects(situation, attribution) {
         match landing.shape {
@@ -391,7 +411,10 @@ fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<
                 format!("{} merged the branch into another line of history (a foxtrot merge).", change.id.short()),
             )),
             LandingShape::First => {
-                refusals.push(refuse(RefusalCode::UncertainLanding, format!("{} was there at the first start: it landed at an unknown time.", change.id.short())));
+                refusals.push(refuse(
+                    RefusalCode::UncertainLanding,
+                    format!("{} was there at the first start: it landed at an unknown time.", change.id.short()),
+                ));
             }
         }
     }
@@ -408,7 +431,11 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
         if before > policy.revert.attribute_within {
             refusals.push(refuse(
                 RefusalCode::AppliedTooLongBefore,
-                format!("{id} can have been applied {} before the breach began (limit {}).", spoken(before), spoken(policy.revert.attribute_within)),
+                format!(
+                    "{id} can have been applied {} before the breach began (limit {}).",
+                    spoken(before),
+                    spoken(policy.revert.attribute_within)
+                ),
             ));
         }
         let age = situation.now.since(landing.landed.earliest());
@@ -423,7 +450,11 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
             if gap > slo.every() {
                 refusals.push(refuse(
                     RefusalCode::BaselineTooOld,
-                    format!("{} lie between the last good round and the earliest moment at which {id} can have landed (limit {}).", spoken(gap), spoken(slo.every())),
+                    format!(
+                        "{} lie between the last good round and the earliest moment at which {id} can have landed (limit {}).",
+                        spoken(gap),
+                        spoken(slo.every())
+                    ),
                 ));
             }
         }
@@ -434,12 +465,8 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
 fn slos_known(situation: &Situation) -> Vec<Refusal> {
     let service = &situation.service;
     let cut = newest_change(&service.policy, &situation.landings);
-    let verdicts: Vec<_> = service
-        .policy
-        .slos
-        .iter()
-        .map(|slo| (slo, slo::assess(slo, service.rounds(&slo.name), cut, situation.now)))
-        .collect();
+    let verdicts: Vec<_> =
+        service.policy.slos.iter().map(|slo| (slo, slo::assess(slo, service.rounds(&slo.name), cut, situation.now))).collect();
     let mut refusals: Vec<Refusal> = verdicts
         .iter()
         .filter(|(_, assessment)| matches!(assessment.verdict, Verdict::Unknown | Verdict::Pending))
@@ -480,7 +507,10 @@ fn files(inverse: &CleanInverse) -> Vec<Refusal> {
             refusals.push(refuse(RefusalCode::PolicyFile, format!("It changes the policy file `{}`.", path.path)));
         }
         if path.to.is_none() {
-            refusals.push(refuse(RefusalCode::DeletesFile, format!("It deletes `{}`, and a sync tool may delete what that file holds.", path.path)));
+            refusals.push(refuse(
+                RefusalCode::DeletesFile,
+                format!("It deletes `{}`, and a sync tool may delete what that file holds.", path.path),
+            ));
         }
     }
     for file in &inverse.manifests {
@@ -505,7 +535,8 @@ fn files(inverse: &CleanInverse) -> Vec<Refusal> {
 }
 
 fn is_policy_file(path: &str) -> bool {
-    path.split('/').any(|part| part == ".revertd") || path.rsplit('/').next().is_some_and(|name| name == "revertd.yaml" || name == "revertd.yml")
+    path.split('/').any(|part| part == ".revertd")
+        || path.rsplit('/').next().is_some_and(|name| name == "revertd.yaml" || name == "revertd.yml")
 }
 
 fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
@@ -526,7 +557,8 @@ fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refu
 }
 
 fn later_change(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
-    let Some(position) = situation.landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))
+    let Some(position) =
+        situation.landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))
     else {
         return Vec::new();
     };
@@ -545,10 +577,24 @@ fn later_change(situation: &Situation, attribution: &Attribution, inverse: &Clea
 
 fn cooldown(situation: &Situation) -> Option<Refusal> {
     let policy = &situation.service.policy;
-    let last = situation.history.merged.iter().filter(|merged| merged.repository == policy.repository && merged.policies.contains(&policy.name)).map(|merged| merged.at).max()?;
+    let last = situation
+        .history
+        .merged
+        .iter()
+        .filter(|merged| merged.repository == policy.repository && merged.policies.contains(&policy.name))
+        .map(|merged| merged.at)
+        .max()?;
     let since = situation.now.since(last);
     (since < policy.guardrails.cooldown).then(|| {
-        refuse(RefusalCode::Cooldown, format!("The last revert for `{}` was merged {} ago (cooldown {}).", policy.name, spoken(since), spoken(policy.guardrails.cooldown)))
+        refuse(
+            RefusalCode::Cooldown,
+            format!(
+                "The last revert for `{}` was merged {} ago (cooldown {}).",
+                policy.name,
+                spoken(since),
+                spoken(policy.guardrails.cooldown)
+            ),
+        )
     })
 }
 
@@ -563,7 +609,19 @@ fn merge_budget(situation: &Situation) -> Vec<Refusal> {
             .map(|merged| merged.at)
             .collect::<Vec<_>>()
     };
-    let mut refusals = over(RefusalCode::MergeBudget, "reverts were merged in the repository", &situation.repository_limits.merge, &merged(false), situation.now);
-    refusals.extend(over(RefusalCode::MergeBudget, "reverts were merged for the policy", &policy.guardrails.limits.merge, &merged(true), situation.now));
+    let mut refusals = over(
+        RefusalCode::MergeBudget,
+        "reverts were merged in the repository",
+        &situation.repository_limits.merge,
+        &merged(false),
+        situation.now,
+    );
+    refusals.extend(over(
+        RefusalCode::MergeBudget,
+        "reverts were merged for the policy",
+        &policy.guardrails.limits.merge,
+        &merged(true),
+        situation.now,
+    ));
     refusals
 }

@@ -1,8 +1,20 @@
 //! SLO assessment: rounds in, verdict and arithmetic out (design §6).
+//!
+//! All windows are sums made here, so that a live agent, a stored situation and a test see the same numbers. `Unknown` is read against
+//! acting in every role: not bad in a count, not good in a baseline, never "healthy".
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::id::SloName;
+use super::policy::{Alert, AlertRule, BreachWhen, Indicator, Objective, Policy, SinceChange, Slo};
+use super::round::{Outcome, Round, count};
+use super::time::{Interval, Timestamp, spoken};
+use super::window::{self, Coverage, Sum};
+
+/// A series whose newest round ended longer ago than this many `every` says nothing about now.
+const FRESH_ROUNDS: u32 = 3;
 
 /// What the rounds of one SLO say at one time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +29,7 @@ pub struct Assessment {
 }
 
 /// The verdict of an assessment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// Too few rounds yet.
@@ -31,3 +43,293 @@ pub enum Verdict {
     /// Not enough of it is known.
     Unknown,
 }
+
+/// Whether one round is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// It meets the objective.
+    Good,
+    /// It does not.
+    Bad,
+    /// There was nothing to judge (0 of 0 events).
+    Neither,
+    /// It was not measured.
+    Unknown,
+}
+
+/// What stood before a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// Every round was good.
+    Good {
+        /// When the last of them ended.
+        last_good_end: Timestamp,
+    },
+    /// Not every round was known and good, or there were too few.
+    NotGood {
+        /// Why, without a full stop.
+        sentence: String,
+    },
+}
+
+/// Where a run of trouble began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Onset {
+    /// (start of the last good round, end of the first bad one].
+    pub interval: Interval,
+}
+
+// === one round ===
+
+/// Judges one round by the SLO's objective and alert.
+pub fn quality(slo: &Slo, round: &Round) -> Quality {
+    match &round.outcome {
+        Outcome::Good(_) => Quality::Good,
+        Outcome::Bad(_) => Quality::Bad,
+        Outcome::Unknown(_) => Quality::Unknown,
+        Outcome::Value(value) => {
+            let Objective { max, min, .. } = &slo.objective;
+            let over = max.is_some_and(|max| value.0 > max.0) || min.is_some_and(|min| value.0 < min.0);
+            if over { Quality::Bad } else { Quality::Good }
+        }
+        Outcome::Counts { good, total } => match window::counts(good.0, total.0) {
+            Sum { total, .. } if total <= 0.0 => Quality::Neither,
+            Sum { bad, total } if bad / total > round_limit(slo) => Quality::Bad,
+            Sum { .. } => Quality::Good,
+        },
+    }
+}
+
+/// The error ratio over which one round of counts is bad.
+fn round_limit(slo: &Slo) -> f64 {
+    let allowed = slo.objective.target.map_or(0.0, super::policy::Ratio::complement);
+    match &slo.alert.rule {
+        AlertRule::Failing { .. } => allowed,
+        AlertRule::BurnRate { factor, .. } => factor.0 * allowed,
+    }
+}
+
+// === one SLO ===
+
+/// Assesses one SLO over its rounds, oldest first.
+///
+/// `cut` is the earliest possible apply time of the newest change that touches the service: where `sinceChange` cuts the long window.
+pub fn assess(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>, now: Timestamp) -> Assessment {
+    let (verdict, arithmetic) = match rounds.last() {
+        None => (Verdict::Pending, "nothing was measured yet".to_owned()),
+        Some(newest) if now.since(newest.end) > stale_after(slo) => {
+            (Verdict::Unknown, format!("the newest round ended {} ago", spoken(now.since(newest.end))))
+        }
+        Some(_) => assess_fresh(slo, rounds, cut),
+    };
+    Assessment { slo: slo.name.clone(), verdict, arithmetic }
+}
+
+/// The same without a look at the clock: as of the end of the newest round.
+fn assess_fresh(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, String) {
+    match &slo.alert.rule {
+        AlertRule::Failing { count, of } => failing(slo, rounds, *count as usize, *of as usize),
+        AlertRule::BurnRate { .. } => burn_rate(slo, rounds, cut),
+    }
+}
+
+fn stale_after(slo: &Slo) -> Duration {
+    let answer = match &slo.indicator {
+        Indicator::Http(http) => http.timeout,
+        Indicator::Prometheus(_) => slo.every(),
+    };
+    slo.every() * FRESH_ROUNDS + answer
+}
+
+fn failing(slo: &Slo, rounds: &[Round], limit: usize, of: usize) -> (Verdict, String) {
+    let last = &rounds[rounds.len().saturating_sub(of)..];
+    let with = |quality_sought: Quality| last.iter().filter(|round| quality(slo, round) == quality_sought).count();
+    let (bad, unknown) = (with(Quality::Bad), with(Quality::Unknown));
+    let listed = last.iter().map(|round| round.outcome.words()).collect::<Vec<_>>().join(", ");
+    let bounds = bounds_words(&slo.objective);
+    let words = format!("failed {bad} of the last {of} (limit {limit}{bounds}): {listed}");
+    let verdict = if bad >= limit {
+        Verdict::Breaching
+    } else if recovered(slo, rounds, of) {
+        Verdict::Healthy
+    } else if bad + unknown >= limit {
+        Verdict::Unknown
+    } else if last.len() < of {
+        Verdict::Pending
+    } else {
+        Verdict::Inconclusive
+    };
+    (verdict, words)
+}
+
+fn bounds_words(objective: &Objective) -> String {
+    match (objective.max, objective.min) {
+        (Some(max), Some(min)) => format!(", good from {min} to {max}"),
+        (Some(max), None) => format!(", good up to {max}"),
+        (None, Some(min)) => format!(", good from {min}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// Whether the newest `recover.good` rounds, or else `of`, are all good.
+fn recovered(slo: &Slo, rounds: &[Round], of: usize) -> bool {
+    let needed = slo.alert.recover_good.map_or(of, |good| good as usize);
+    rounds.len() >= needed && rounds[rounds.len() - needed..].iter().all(|round| quality(slo, round) == Quality::Good)
+}
+
+fn burn_rate(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, String) {
+    let Alert { rule: AlertRule::BurnRate { factor, long, short, since_change, min_events }, recover_good } = &slo.alert else {
+        return (Verdict::Unknown, "no burn rate".to_owned());
+    };
+    let end = rounds.last().map_or(Timestamp(0), |round| round.end);
+    let length = match (since_change, cut) {
+        (SinceChange::Cut, Some(cut)) => end.since(cut).clamp((*short).min(*long), *long),
+        _ => *long,
+    };
+    let allowed = slo.objective.target.map_or(0.0, super::policy::Ratio::complement);
+    let limit = factor.0 * allowed;
+    let (short_sum, short_coverage) = window::sum(rounds, end - *short, end);
+    let (long_sum, long_coverage) = window::sum(rounds, end - length, end);
+    let cut_words = if length < *long { format!("{} cut to {}", spoken(*long), spoken(length)) } else { spoken(*long) };
+    let words = format!(
+        "error ratio {} over {} and {} over {cut_words}; at least {} and {} with 95% confidence; limit {factor} × {} = {}{}",
+        ratio_words(short_sum),
+        spoken(*short),
+        ratio_words(long_sum),
+        percent(short_sum.wilson_lower()),
+        percent(long_sum.wilson_lower()),
+        percent(allowed),
+        percent(limit),
+        coverage_words(&short_coverage, &long_coverage),
+    );
+    let covered = short_coverage == Coverage::Whole && long_coverage == Coverage::Whole;
+    if covered && long_sum.total < *min_events as f64 {
+        return (Verdict::Inconclusive, format!("{words}; {} events are too few (at least {min_events})", count(long_sum.total)));
+    }
+    let over = covered && short_sum.wilson_lower() > limit && long_sum.wilson_lower() > limit;
+    let under = covered && short_sum.ratio() < limit / 2.0 && long_sum.ratio() < limit / 2.0;
+    let good_again = recover_good.map_or(under, |_| recovered(slo, rounds, 0));
+    let verdict = if over {
+        Verdict::Breaching
+    } else if good_again {
+        Verdict::Healthy
+    } else if covered {
+        Verdict::Inconclusive
+    } else if rounds.first().is_some_and(|first| first.start > end - *short) && rounds.iter().all(Round::is_known) {
+        Verdict::Pending
+    } else {
+        Verdict::Unknown
+    };
+    (verdict, words)
+}
+
+fn coverage_words(short: &Coverage, long: &Coverage) -> String {
+    match (short, long) {
+        (Coverage::Whole, Coverage::Whole) => String::new(),
+        (Coverage::Partial(why), _) | (Coverage::Whole, Coverage::Partial(why)) => format!("; not wholly known: {why}"),
+    }
+}
+
+fn ratio_words(sum: Sum) -> String {
+    format!("{} ({} of {} failed)", percent(sum.ratio()), count(sum.bad), count(sum.total))
+}
+
+/// A share as a percentage with at most three significant digits after the point.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let digits = if percent >= 10.0 {
+        1
+    } else if percent >= 1.0 {
+        2
+    } else {
+        3
+    };
+    let text = format!("{percent:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}%")
+}
+
+// === the history of one SLO ===
+
+/// The end of the newest round as of which the SLO was Healthy; `None` where it never was.
+pub fn last_healthy(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> Option<Timestamp> {
+    (1..=rounds.len())
+        .rev()
+        .find(|length| assess_fresh(slo, &rounds[..*length], cut).0 == Verdict::Healthy)
+        .map(|length| rounds[length - 1].end)
+}
+
+/// Where the trouble after `after` began: from the start of the last good round to the end of the first bad one.
+///
+/// `None` where no round after it was bad. Unknown rounds before the first bad one widen the interval.
+pub fn onset(slo: &Slo, rounds: &[Round], after: Option<Timestamp>) -> Option<Onset> {
+    let first_bad = rounds.iter().position(|round| after.is_none_or(|after| round.end > after) && quality(slo, round) == Quality::Bad)?;
+    let last_good = rounds[..first_bad].iter().rev().find(|round| quality(slo, round) == Quality::Good);
+    Some(Onset { interval: Interval { after: last_good.map(|round| round.start), by: rounds[first_bad].end } })
+}
+
+/// The last rounds that ended before `before`: as many as the alert's `of` (5 where it has none), and no older one replaces one of them.
+pub fn baseline(slo: &Slo, rounds: &[Round], before: Timestamp) -> Baseline {
+    let needed = slo.baseline_rounds();
+    let earlier = &rounds[..rounds.partition_point(|round| round.end < before)];
+    let last = &earlier[earlier.len().saturating_sub(needed)..];
+    if last.len() < needed {
+        return Baseline::NotGood { sentence: format!("only {} of the {needed} rounds that it needs were measured", last.len()) };
+    }
+    match last.iter().find(|round| quality(slo, round) != Quality::Good) {
+        Some(round) => {
+            Baseline::NotGood { sentence: format!("the round that ended at {} was not good ({})", round.end, round.outcome.words()) }
+        }
+        None => Baseline::Good { last_good_end: last.last().map_or(before, |round| round.end) },
+    }
+}
+
+/// The end of the first round that ended after `after` and was not good.
+pub fn first_not_good(slo: &Slo, rounds: &[Round], after: Timestamp) -> Option<Timestamp> {
+    rounds.iter().find(|round| round.end > after && matches!(quality(slo, round), Quality::Bad | Quality::Unknown)).map(|round| round.end)
+}
+
+/// Whether the SLO would breach if its unknown rounds since `from` were bad (design §7, shared fate).
+pub fn breaches_with_unknown_as_bad(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>, from: Timestamp, now: Timestamp) -> bool {
+    if assess(slo, rounds, cut, now).verdict == Verdict::Breaching {
+        return true;
+    }
+    match &slo.alert.rule {
+        AlertRule::Failing { count, of } => {
+            let last = &rounds[rounds.len().saturating_sub(*of as usize)..];
+            let not_good = last
+                .iter()
+                .filter(|round| quality(slo, round) == Quality::Bad || (round.end > from && quality(slo, round) == Quality::Unknown))
+                .count();
+            not_good >= *count as usize
+        }
+        // A whole short window of nothing but bad and unknown rounds is over any factor.
+        AlertRule::BurnRate { short, .. } => {
+            let Some(newest) = rounds.last() else { return false };
+            let window = &rounds[rounds.partition_point(|round| round.end <= (newest.end - *short).max(from))..];
+            !window.is_empty() && window.iter().all(|round| matches!(quality(slo, round), Quality::Bad | Quality::Unknown))
+        }
+    }
+}
+
+// === one policy ===
+
+/// The verdict on a service: `Breaching` by `breachWhen`, `Healthy` when every SLO is, else the worst of what is not known.
+pub fn assess_policy(policy: &Policy, assessments: &[Assessment]) -> Verdict {
+    let breaching = assessments.iter().filter(|assessment| assessment.verdict == Verdict::Breaching).count();
+    let needed = match policy.breach_when {
+        BreachWhen::Any => 1,
+        BreachWhen::All => policy.slos.len(),
+        BreachWhen::AtLeast(count) => count as usize,
+    };
+    if breaching >= needed.max(1) {
+        return Verdict::Breaching;
+    }
+    [Verdict::Breaching, Verdict::Unknown, Verdict::Pending, Verdict::Inconclusive]
+        .into_iter()
+        .find(|verdict| assessments.iter().any(|assessment| assessment.verdict == *verdict))
+        .map_or(Verdict::Healthy, |verdict| if verdict == Verdict::Breaching { Verdict::Inconclusive } else { verdict })
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::time::Interval;
+use super::policy::{Policy, Slo};
+use super::round::Round;
+use super::situation::ServiceEvidence;
+use super::slo::{Quality, quality};
+use super::time::{Interval, Timestamp, spoken};
+use super::window::Sum;
 
 /// How a recovery stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,4 +37,99 @@ pub enum RecoveryStanding {
     NotRecovered,
     /// Too little evidence within `recoverWithin`.
     Unverified,
+}
+
+/// An improving service is watched at most this many times `recoverWithin` before the verdict is that it did not recover.
+const IMPROVING_FACTOR: u32 = 4;
+/// Fewer known rounds than this since the revert say too little for a verdict other than recovered.
+const ENOUGH_ROUNDS: usize = 3;
+
+/// Judges the recovery of a service after a revert that was effective at `effective`. `onset` is when the breach had begun.
+pub fn judge(service: &ServiceEvidence, onset: Interval, effective: Interval, now: Timestamp) -> Recovery {
+    let policy = &service.policy;
+    let recovery = |standing, sentence| Recovery { standing, effective, sentence };
+    if let Some(sentence) = healthy_for(service, effective.by.max(onset.by), now) {
+        return recovery(RecoveryStanding::Recovered, sentence);
+    }
+    if now < effective.by {
+        return recovery(RecoveryStanding::Landed, format!("the revert is assumed to be effective by {}", effective.by));
+    }
+    let waited = now.since(effective.by);
+    let (before, after, known) = shares(service, onset, effective);
+    let better = known >= ENOUGH_ROUNDS && after.wilson_upper() < before.wilson_lower();
+    let words = format!(
+        "{} of {} rounds were bad since the revert is effective ({} ago), {} of {} before",
+        after.bad,
+        after.total,
+        spoken(waited),
+        before.bad,
+        before.total
+    );
+    if better && waited < policy.verify.recover_within * IMPROVING_FACTOR {
+        return recovery(RecoveryStanding::Improving, words);
+    }
+    if waited < policy.verify.recover_within {
+        return recovery(RecoveryStanding::Watching, words);
+    }
+    if known < ENOUGH_ROUNDS || after.bad == 0.0 {
+        return recovery(
+            RecoveryStanding::Unverified,
+            format!("{words}; that is too little to say that it recovered within {}", spoken(policy.verify.recover_within)),
+        );
+    }
+    recovery(RecoveryStanding::NotRecovered, format!("{words}; it did not recover within {}", spoken(policy.verify.recover_within)))
+}
+
+/// Whether a service that nothing was reverted for has been healthy for `verify.holdFor` since its onset; the sentence says so.
+pub fn recovered_by_itself(service: &ServiceEvidence, onset: Interval, now: Timestamp) -> Option<String> {
+    healthy_for(service, onset.by, now)
+}
+
+/// Whether every SLO has had nothing but good rounds for at least `holdFor` until now, all of them begun after `after`.
+fn healthy_for(service: &ServiceEvidence, after: Timestamp, now: Timestamp) -> Option<String> {
+    let Policy { slos, verify, .. } = &service.policy;
+    let mut shortest = None;
+    let mut rounds_seen = 0;
+    for slo in slos {
+        let rounds = service.rounds(&slo.name);
+        let good = good_run(slo, rounds, after);
+        let (first, last) = (good.first()?, good.last()?);
+        if now.since(last.end) > slo.every() * 3 || good.len() < slo.baseline_rounds() {
+            return None;
+        }
+        let held = last.end.since(first.start);
+        shortest = Some(shortest.map_or(held, |shortest: std::time::Duration| shortest.min(held)));
+        rounds_seen += good.len();
+    }
+    let held = shortest.filter(|held| *held >= verify.hold_for)?;
+    Some(format!("healthy for {} (needs {}): the last {rounds_seen} rounds were good", spoken(held), spoken(verify.hold_for)))
+}
+
+/// The unbroken run of good rounds at the end of a series, of those that began after `after`. Rounds without events break nothing.
+fn good_run<'a>(slo: &Slo, rounds: &'a [Round], after: Timestamp) -> &'a [Round] {
+    let broken = rounds.iter().rposition(|round| round.start < after || matches!(quality(slo, round), Quality::Bad | Quality::Unknown));
+    &rounds[broken.map_or(0, |position| position + 1)..]
+}
+
+/// Bad and known rounds of all SLOs during the breach and since the revert is effective.
+fn shares(service: &ServiceEvidence, onset: Interval, effective: Interval) -> (Sum, Sum, usize) {
+    let (mut before, mut after) = (Sum::default(), Sum::default());
+    for slo in &service.policy.slos {
+        for round in service.rounds(&slo.name) {
+            let sum = if round.start >= effective.by {
+                &mut after
+            } else if round.end >= onset.by && round.end <= effective.earliest() {
+                &mut before
+            } else {
+                continue;
+            };
+            match quality(slo, round) {
+                Quality::Bad => (sum.bad, sum.total) = (sum.bad + 1.0, sum.total + 1.0),
+                Quality::Good => sum.total += 1.0,
+                Quality::Neither | Quality::Unknown => {}
+            }
+        }
+    }
+    let known = after.total as usize;
+    (before, after, known)
 }

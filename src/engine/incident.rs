@@ -1,0 +1,479 @@
+//! The story of one breach, and the state of everything else that facts add up to. Folded, never stored: a restart cannot leave a stale
+//! phase behind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::approval::Approval;
+use super::attribution::Attribution;
+use super::decision::{DecisionRecord, DecisionVerdict};
+use super::fact::{CommitText, EffectAction, Ending, Event, Fact, Intent, LandedBy, ProposalClosing};
+use super::id::{CommitId, EffectId, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName, SituationDigest};
+use super::landing::{Landing, Stop};
+use super::plan::Plan;
+use super::situation::{MergedRevert, OpenedProposal, Pause};
+use super::time::{Interval, Timestamp};
+use super::verification::{Recovery, RecoveryStanding};
+
+/// Where an incident stands (design §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// A breach was seen.
+    Detected,
+    /// Its suspects are known.
+    Attributed,
+    /// A proposal is open.
+    Proposed,
+    /// The proposal was approved.
+    Approved,
+    /// The revert landed.
+    Merged,
+    /// The revert is effective as far as is known, and its effect is watched.
+    Verifying,
+    /// Healthy again after the revert.
+    Recovered,
+    /// Effective and not better in time.
+    NotRecovered,
+    /// Too little evidence to say.
+    Unverified,
+    /// It recovered by itself.
+    Withdrawn,
+    /// Refused for good.
+    Refused,
+    /// A person was first.
+    Superseded,
+}
+
+/// One incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Incident {
+    /// Its id.
+    pub id: IncidentId,
+    /// The policy that breached.
+    pub policy: PolicyName,
+    /// Where.
+    pub instance: InstanceName,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// When the breach was seen.
+    pub detected_at: Timestamp,
+    /// When it began.
+    pub onset: Interval,
+    /// The arithmetic, a sentence for each breaching SLO.
+    pub arithmetic: Vec<String>,
+    /// Every candidate with its evidence.
+    pub attribution: Option<Attribution>,
+    /// The newest decision.
+    pub decision: Option<DecisionRecord>,
+    /// What it was made from.
+    pub situation: Option<SituationDigest>,
+    /// When the first decision to propose or merge was made.
+    pub decided_at: Option<Timestamp>,
+    /// The proposal for its suspects.
+    pub proposal: Option<ProposalKey>,
+    /// The revert, once landed.
+    pub landed: Option<LandedRevert>,
+    /// How the recovery stands.
+    pub recovery: Option<Recovery>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+    /// The sentence that it ended with.
+    pub sentence: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// A revert on the watched branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LandedRevert {
+    /// The commit.
+    pub commit: CommitId,
+    /// When it landed.
+    pub landed: Interval,
+    /// Who brought it.
+    pub by: LandedBy,
+    /// When that was recorded.
+    pub at: Timestamp,
+}
+
+/// How long each part took (`detect + decide + act + verify`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Durations {
+    /// From the onset's latest moment to the breach.
+    pub detect: Option<Duration>,
+    /// From the breach to the first decision to propose or merge.
+    pub decide: Option<Duration>,
+    /// From that decision to the landing.
+    pub act: Option<Duration>,
+    /// From the landing to the recovery.
+    pub verify: Option<Duration>,
+}
+
+/// One proposal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proposal {
+    /// Its key.
+    pub key: ProposalKey,
+    /// The repository.
+    pub repository: Option<RepositoryName>,
+    /// The incidents that it is for.
+    pub incidents: Vec<IncidentId>,
+    /// When its first effect was intended.
+    pub opened_at: Timestamp,
+    /// What its branch holds, as far as effects were carried out.
+    pub head: Option<CommitId>,
+    /// The newest plan that was intended.
+    pub plan: Option<Plan>,
+    /// The newest commit that was intended.
+    pub latest_commit: Option<CommitText>,
+    /// Every commit that was intended for it, with the reference that it was for.
+    pub commits: Vec<(EffectAction, CommitId)>,
+    /// Every approval.
+    pub approvals: Vec<Approval>,
+    /// The first listing in which its branch was missing.
+    pub missing_since: Option<Timestamp>,
+    /// How it ended without a landing.
+    pub closing: Option<ProposalClosing>,
+    /// The commit that landed.
+    pub landed: Option<CommitId>,
+}
+
+/// Everything that the facts add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Every incident.
+    pub incidents: BTreeMap<IncidentId, Incident>,
+    /// Every proposal.
+    pub proposals: BTreeMap<ProposalKey, Proposal>,
+    /// The last known head of every watched branch.
+    pub heads: BTreeMap<RepositoryName, CommitId>,
+    /// Repositories whose automation stands still.
+    pub stops: BTreeMap<RepositoryName, Stop>,
+    /// Every pause that was not ended by a person; those past their time hold no more.
+    pub pauses: Vec<Pause>,
+    landings: Vec<Landing>,
+    intents: BTreeMap<EffectId, Intent>,
+    merged: Vec<MergedRevert>,
+    opened: Vec<OpenedProposal>,
+}
+
+// === impl State ===
+
+impl State {
+    /// Folds one fact in. A fact about something unknown changes nothing: a journal is read, never trusted to be complete.
+    pub fn apply(&mut self, fact: &Fact) {
+        let at = fact.at;
+        match &fact.event {
+            Event::AgentStarted { .. } => {}
+            Event::Landed { landing } => {
+                self.heads.insert(landing.repository.clone(), landing.to);
+                self.landings.push(landing.clone());
+            }
+            Event::RepositoryStopped { repository, stop, .. } => {
+                self.stops.insert(repository.clone(), stop.clone());
+            }
+            Event::RepositoryResumed { repository, accept, .. } => {
+                self.stops.remove(repository);
+                if let Some(accept) = accept {
+                    self.heads.insert(repository.clone(), *accept);
+                }
+            }
+            Event::Paused { repository, until, reason, by } => {
+                self.pauses.retain(|pause| pause.repository != *repository);
+                self.pauses.push(Pause { repository: repository.clone(), until: *until, reason: reason.clone(), by: by.clone() });
+            }
+            Event::Unpaused { repository, .. } => self.pauses.retain(|pause| pause.repository != *repository),
+            Event::Intended { effect, intent } => self.intended(effect, intent, at),
+            Event::Done { effect } => self.done(effect, at),
+            Event::EffectRefused { effect, .. } => {
+                self.intents.remove(effect);
+            }
+            Event::Approved { approval } => self.approved(approval),
+            Event::ProposalMissing { proposal } => {
+                if let Some(proposal) = self.proposals.get_mut(proposal) {
+                    proposal.missing_since = proposal.missing_since.or(Some(at));
+                }
+            }
+            Event::ProposalClosed { proposal, how } => {
+                if let Some(proposal) = self.proposals.get_mut(proposal) {
+                    proposal.closing = Some(how.clone());
+                }
+            }
+            Event::RevertLanded { proposal, commit, landed, by, .. } => {
+                self.landed(proposal, &LandedRevert { commit: *commit, landed: *landed, by: *by, at });
+            }
+            Event::Detected { .. } | Event::Attributed { .. } | Event::Decided { .. } | Event::Verified { .. } | Event::Ended { .. } => {
+                self.apply_to_incident(at, &fact.event);
+            }
+        }
+    }
+
+    fn apply_to_incident(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::Detected { incident, policy, instance, repository, onset, arithmetic } => {
+                let new = Incident::new(incident, policy, instance, repository, at, *onset, arithmetic);
+                self.incidents.entry(incident.clone()).or_insert(new);
+            }
+            Event::Attributed { incident, attribution } => self.with(incident, |incident| {
+                incident.attribution = Some(attribution.clone());
+                if !attribution.suspects.is_empty() {
+                    incident.advance(Phase::Attributed);
+                }
+            }),
+            Event::Decided { incident, decision, situation } => self.with(incident, |incident| {
+                if matches!(decision.verdict, DecisionVerdict::Propose | DecisionVerdict::Merge) {
+                    incident.decided_at = incident.decided_at.or(Some(at));
+                }
+                incident.proposal = decision.proposal.clone().or_else(|| incident.proposal.clone());
+                incident.decision = Some(decision.clone());
+                incident.situation = Some(situation.clone());
+            }),
+            Event::Verified { incident, recovery } => self.with(incident, |incident| {
+                if recovery.standing != RecoveryStanding::Landed {
+                    incident.advance(Phase::Verifying);
+                }
+                incident.recovery = Some(recovery.clone());
+            }),
+            Event::Ended { incident, ending, sentence } => self.with(incident, |incident| {
+                incident.phase = match ending {
+                    Ending::Recovered => Phase::Recovered,
+                    Ending::NotRecovered => Phase::NotRecovered,
+                    Ending::Unverified => Phase::Unverified,
+                    Ending::Withdrawn => Phase::Withdrawn,
+                    Ending::Refused { .. } => Phase::Refused,
+                    Ending::Superseded { .. } => Phase::Superseded,
+                };
+                incident.ending = Some(ending.clone());
+                incident.sentence = Some(sentence.clone());
+                incident.ended_at = Some(at);
+            }),
+            _ => {}
+        }
+    }
+
+    fn with(&mut self, incident: &IncidentId, change: impl FnOnce(&mut Incident)) {
+        // What comes after the end changes nothing: people and the agent may write at the same time.
+        if let Some(incident) = self.incidents.get_mut(incident).filter(|incident| incident.ending.is_none()) {
+            change(incident);
+        }
+    }
+
+    fn intended(&mut self, effect: &EffectId, intent: &Intent, at: Timestamp) {
+        self.intents.insert(effect.clone(), intent.clone());
+        let proposal = self.proposals.entry(intent.proposal.clone()).or_insert_with(|| Proposal::new(intent.proposal.clone(), at));
+        proposal.repository = Some(intent.repository.clone());
+        for incident in &intent.incidents {
+            if !proposal.incidents.contains(incident) {
+                proposal.incidents.push(incident.clone());
+            }
+        }
+        if let Some(new) = intent.new {
+            proposal.commits.push((intent.action, new));
+        }
+        if intent.action == EffectAction::DeleteProposal {
+            return;
+        }
+        proposal.plan = intent.plan.clone().or_else(|| proposal.plan.clone());
+        proposal.latest_commit = intent.commit.clone().or_else(|| proposal.latest_commit.clone());
+        for incident in &intent.incidents {
+            let key = intent.proposal.clone();
+            self.with(incident, |incident| incident.proposal = Some(key));
+        }
+    }
+
+    fn done(&mut self, effect: &EffectId, at: Timestamp) {
+        let Some(intent) = self.intents.remove(effect) else { return };
+        let Some(proposal) = self.proposals.get_mut(&intent.proposal) else { return };
+        match intent.action {
+            EffectAction::OpenProposal | EffectAction::UpdateProposal => {
+                proposal.head = intent.new;
+                proposal.missing_since = None;
+            }
+            EffectAction::DeleteProposal => proposal.head = None,
+            EffectAction::Merge => {}
+        }
+        if intent.action == EffectAction::OpenProposal {
+            let policies = policies(&self.incidents, &intent.incidents);
+            self.opened.push(OpenedProposal { repository: intent.repository.clone(), key: intent.proposal.clone(), policies, at });
+            for incident in &intent.incidents {
+                self.with(incident, |incident| incident.advance(Phase::Proposed));
+            }
+        }
+    }
+
+    fn approved(&mut self, approval: &Approval) {
+        if let Some(proposal) = self.proposals.get_mut(&approval.proposal) {
+            proposal.approvals.push(approval.clone());
+        }
+        self.with(&approval.incident, |incident| incident.advance(Phase::Approved));
+    }
+
+    fn landed(&mut self, key: &ProposalKey, revert: &LandedRevert) {
+        let known = self.proposals.get(key).map(|proposal| (proposal.repository.clone(), proposal.incidents.clone()));
+        let mut incidents = known.as_ref().map(|(_, incidents)| incidents.clone()).unwrap_or_default();
+        for incident in self.incidents.values().filter(|incident| incident.proposal.as_ref() == Some(key) && incident.ending.is_none()) {
+            if !incidents.contains(&incident.id) {
+                incidents.push(incident.id.clone());
+            }
+        }
+        if let Some(proposal) = self.proposals.get_mut(key) {
+            proposal.landed = Some(revert.commit);
+        }
+        if let (Some((Some(repository), _)), true) = (known, revert.by != LandedBy::HumanRevert) {
+            let policies = policies(&self.incidents, &incidents);
+            self.merged.push(MergedRevert { repository, commit: revert.commit, policies, at: revert.at });
+        }
+        for incident in &incidents {
+            self.with(incident, |incident| {
+                incident.landed = Some(revert.clone());
+                incident.advance(Phase::Merged);
+            });
+        }
+    }
+
+    /// Every landing, oldest first.
+    pub fn landings(&self) -> &[Landing] {
+        &self.landings
+    }
+
+    /// Landings that were seen after `at`, oldest first.
+    pub fn landings_since(&self, at: Timestamp) -> impl Iterator<Item = &Landing> {
+        self.landings.iter().filter(move |landing| landing.landed.by > at)
+    }
+
+    /// The pauses that hold for a repository at `now`.
+    pub fn pauses_for(&self, repository: &RepositoryName, now: Timestamp) -> Vec<Pause> {
+        self.pauses
+            .iter()
+            .filter(|pause| pause.until > now && pause.repository.as_ref().is_none_or(|paused| paused == repository))
+            .cloned()
+            .collect()
+    }
+
+    /// Effects whose end is not known, oldest first.
+    pub fn open_effects(&self) -> Vec<(EffectId, Intent)> {
+        self.intents.iter().map(|(effect, intent)| (effect.clone(), intent.clone())).collect()
+    }
+
+    /// Reverts that were merged through a proposal or a force-merge of revertd.
+    pub fn merged_reverts(&self) -> &[MergedRevert] {
+        &self.merged
+    }
+
+    /// Proposals that were opened.
+    pub fn opened_proposals(&self) -> &[OpenedProposal] {
+        &self.opened
+    }
+}
+
+fn policies(known: &BTreeMap<IncidentId, Incident>, incidents: &[IncidentId]) -> Vec<PolicyName> {
+    let mut policies: Vec<PolicyName> = incidents.iter().filter_map(|id| known.get(id)).map(|incident| incident.policy.clone()).collect();
+    policies.sort_unstable();
+    policies.dedup();
+    policies
+}
+
+// === impl Incident, Proposal, Phase ===
+
+impl Incident {
+    fn new(
+        id: &IncidentId,
+        policy: &PolicyName,
+        instance: &InstanceName,
+        repository: &RepositoryName,
+        at: Timestamp,
+        onset: Interval,
+        arithmetic: &[String],
+    ) -> Self {
+        Self {
+            id: id.clone(),
+            policy: policy.clone(),
+            instance: instance.clone(),
+            repository: repository.clone(),
+            detected_at: at,
+            onset,
+            arithmetic: arithmetic.to_vec(),
+            attribution: None,
+            decision: None,
+            situation: None,
+            decided_at: None,
+            proposal: None,
+            landed: None,
+            recovery: None,
+            ending: None,
+            sentence: None,
+            ended_at: None,
+            phase: Phase::Detected,
+        }
+    }
+
+    /// Moves on, never back.
+    fn advance(&mut self, phase: Phase) {
+        if phase as u8 > self.phase as u8 {
+            self.phase = phase;
+        }
+    }
+
+    /// How long each part took, as far as it got.
+    pub fn durations(&self) -> Durations {
+        let landed = self.landed.as_ref().map(|landed| landed.at);
+        let recovered = self.ended_at.filter(|_| matches!(self.phase, Phase::Recovered));
+        Durations {
+            detect: Some(self.detected_at.since(self.onset.by)),
+            decide: self.decided_at.map(|at| at.since(self.detected_at)),
+            act: landed.and_then(|landed| Some(landed.since(self.decided_at?))),
+            verify: recovered.and_then(|recovered| Some(recovered.since(landed?))),
+        }
+    }
+}
+
+impl Proposal {
+    fn new(key: ProposalKey, at: Timestamp) -> Self {
+        Self {
+            key,
+            repository: None,
+            incidents: Vec::new(),
+            opened_at: at,
+            head: None,
+            plan: None,
+            latest_commit: None,
+            commits: Vec::new(),
+            approvals: Vec::new(),
+            missing_since: None,
+            closing: None,
+            landed: None,
+        }
+    }
+
+    /// The digest of the newest plan.
+    pub fn plan_digest(&self) -> Option<PlanDigest> {
+        self.plan.as_ref().map(Plan::digest)
+    }
+}
+
+impl Phase {
+    /// The phase in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Detected => "detected",
+            Self::Attributed => "attributed",
+            Self::Proposed => "proposed",
+            Self::Approved => "approved",
+            Self::Merged => "merged",
+            Self::Verifying => "verifying",
+            Self::Recovered => "recovered",
+            Self::NotRecovered => "not recovered",
+            Self::Unverified => "unverified",
+            Self::Withdrawn => "withdrawn",
+            Self::Refused => "refused",
+            Self::Superseded => "superseded",
+        }
+    }
+}
