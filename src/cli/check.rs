@@ -1,0 +1,62 @@
+//! `revertd check`: are the agent file and the policies right?
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::config;
+use crate::config::diagnostic::{Cause, Diagnostic};
+
+use super::exit::Exit;
+use super::output::Output;
+
+/// Check agent files and policies
+///
+/// Prints every mistake with its place and what to write instead, and warns about what would not do what it seems to. Policies are
+/// checked against the agent file that names them, or against the only one that is given. Warnings alone are a success.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Agent files, policy files, and directories whose *.yaml and *.yml files are either
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub paths: Vec<PathBuf>,
+
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Checks the files and prints what was found.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let found = config::check_paths(&args.paths);
+    match args.output {
+        Output::Text => text(&found, out),
+        Output::Json => json(&found, out),
+    }
+    .context("cannot write the result")?;
+    let errors = || found.iter().filter(|diagnostic| diagnostic.is_error());
+    Ok(if errors().any(|diagnostic| diagnostic.cause == Cause::Unreadable) {
+        Exit::Error
+    } else if errors().next().is_some() {
+        Exit::InvalidConfiguration
+    } else {
+        Exit::Done
+    })
+}
+
+fn text(found: &[Diagnostic], out: &mut dyn Write) -> std::io::Result<()> {
+    for diagnostic in found {
+        writeln!(out, "{diagnostic}")?;
+    }
+    let errors = found.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let count = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    writeln!(out, "{}, {}", count(errors, "error"), count(found.len() - errors, "warning"))
+}
+
+fn json(found: &[Diagnostic], out: &mut dyn Write) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &serde_json::json!({"diagnostics": found}))?;
+    writeln!(out)
+}

@@ -1,0 +1,212 @@
+//! `kind: Agent`: a checked and completed tree to a valid [`Agent`], with the rules that need more than one value.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::engine::id::{BranchName, EnvironmentName, MetricsName, RepositoryName};
+use crate::engine::policy::{HttpIndicator, Mode, Unreachable};
+
+use super::agent::{Agent, CommitIdentity, Control, Credentials, Environment, MetricsServer, Repository, SyncSource};
+use super::diagnostic::{Findings, quoted};
+use super::form;
+use super::node::Node;
+use super::view::View;
+
+/// The names that policies may use, as far as they could be read.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// The agent's ceiling.
+    pub max_mode: Option<Mode>,
+    /// Repositories with their ceilings.
+    pub repositories: Vec<(String, Option<Mode>)>,
+    /// Environments with their ceilings.
+    pub environments: Vec<(String, Option<Mode>)>,
+    /// Sync sources with their lags.
+    pub syncs: Vec<(String, Duration)>,
+    /// Metrics servers.
+    pub metrics: Vec<String>,
+}
+
+/// A request is sent with every round of another indicator; this stands where an indicator has its own pace.
+const CONTROL_PACE: Duration = Duration::from_secs(10);
+
+/// Headers that the HTTP client writes itself.
+const OWN_HEADERS: &[&str] = &["host", "content-length", "transfer-encoding", "connection"];
+
+// === impl Names ===
+
+impl Names {
+    /// Reads the names from an agent document, whatever else is wrong with it.
+    pub fn of(root: &Node) -> Self {
+        let Some(spec) = View::new(root, root.span).object("spec") else { return Self::default() };
+        let named = |key| spec.objects(key).into_iter().filter_map(|view| view.text("name").map(|name| (name, view)));
+        Self {
+            max_mode: spec.mode("maxMode"),
+            repositories: named("repositories").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
+            environments: named("environments").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
+            syncs: named("sync").map(|(name, view)| (name, view.duration("lag").unwrap_or_default())).collect(),
+            metrics: named("metrics").map(|(name, _)| name).collect(),
+        }
+    }
+}
+
+/// Reads an agent document; `None` where an error was found, now or before.
+pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Option<Agent> {
+    let spec = View::new(root, root.span).object("spec")?;
+    for key in ["repositories", "sync", "metrics", "environments"] {
+        unique_names(&spec, key, findings);
+    }
+    watched_once(&spec, findings);
+    let repositories: Vec<Option<Repository>> = spec.objects("repositories").iter().map(|view| repository(view, directory)).collect();
+    let metrics: Vec<Option<MetricsServer>> = spec.objects("metrics").iter().map(|view| server(view, directory, findings)).collect();
+    let controls: Vec<Option<Control>> = spec.objects("controls").iter().enumerate().map(|(index, view)| control(index, view)).collect();
+    let sync = |view: &View<'_>| Some(SyncSource { name: view.text("name")?, lag: view.duration("lag")? });
+    let environment =
+        |view: &View<'_>| Some(Environment { name: EnvironmentName::new(view.text("name")?), max_mode: view.mode("maxMode") });
+    let networks = spec.object("network")?.texts("allow")?;
+    Some(Agent {
+        journal: directory.join(spec.object("journal")?.text("sqlite")?),
+        listen: spec.text("listen").and_then(|text| text.parse().ok()),
+        max_mode: spec.mode("maxMode")?,
+        network_allow: networks.iter().map(|text| form::network(text).ok()).collect::<Option<_>>()?,
+        repositories: repositories.into_iter().collect::<Option<_>>()?,
+        syncs: spec.objects("sync").iter().map(sync).collect::<Option<_>>()?,
+        metrics: metrics.into_iter().collect::<Option<_>>()?,
+        controls: controls.into_iter().collect::<Option<_>>()?,
+        environments: spec.objects("environments").iter().map(environment).collect::<Option<_>>()?,
+        policies: spec.texts("policies")?.iter().map(|path| directory.join(path)).collect(),
+    })
+}
+
+/// Reports names that are there twice in a list of named objects.
+pub fn unique_names(view: &View<'_>, key: &str, findings: &mut Findings<'_>) {
+    let mut seen: Vec<(String, usize)> = Vec::new();
+    for item in view.objects(key) {
+        let Some(name) = item.text("name") else { continue };
+        let span = item.span("name");
+        match seen.iter().find(|(other, _)| *other == name) {
+            Some((_, line)) => {
+                let message = format!("two items of `{key}` are named {}; the first is at line {line}", quoted(&name));
+                findings.error(span, message, "give one of them another name".to_owned());
+            }
+            None => seen.push((name, span.line)),
+        }
+    }
+}
+
+fn watched_once(spec: &View<'_>, findings: &mut Findings<'_>) {
+    let mut seen: Vec<(Option<String>, Option<String>, Option<String>)> = Vec::new();
+    for item in spec.objects("repositories") {
+        let (name, url, branch) = (item.text("name"), item.text("url"), item.text("branch"));
+        let same = url.is_some() && branch.is_some();
+        if let Some((Some(first), ..)) =
+            seen.iter().find(|(_, other_url, other_branch)| same && *other_url == url && *other_branch == branch)
+        {
+            let message = format!("repository {} watches this branch already", quoted(first));
+            findings.error(item.span("branch"), message, "watch a branch once: two would revert the same change twice".to_owned());
+        }
+        seen.push((name, url, branch));
+    }
+}
+
+fn repository(view: &View<'_>, directory: &Path) -> Option<Repository> {
+    let commit = view.object("commit")?;
+    Some(Repository {
+        name: RepositoryName::new(view.text("name")?),
+        url: view.text("url")?,
+        branch: BranchName::new(view.text("branch")?),
+        poll: view.duration("poll")?,
+        max_mode: view.mode("maxMode"),
+        credentials: match view.object("credentials") {
+            Some(view) => Some(credentials(&view, directory)?),
+            None => None,
+        },
+        commit: CommitIdentity {
+            name: commit.text("name")?,
+            email: commit.text("email")?,
+            signing_key_file: commit.text("signingKeyFile").map(|path| directory.join(path)),
+        },
+        limits: view.limits("limits")?,
+    })
+}
+
+fn credentials(view: &View<'_>, directory: &Path) -> Option<Credentials> {
+    if let Some(path) = view.text("passwordFile") {
+        return Some(Credentials::Password { username: view.text("username")?, password_file: directory.join(path) });
+    }
+    Some(Credentials::SshKey {
+        key_file: directory.join(view.text("sshKeyFile")?),
+        known_hosts_file: view.text("knownHostsFile").map(|path| directory.join(path)),
+    })
+}
+
+fn server(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<MetricsServer> {
+    let prometheus = view.object("prometheus")?;
+    headers(&prometheus, findings);
+    let url = prometheus.text("url");
+    if let Some(base) = url.as_deref().and_then(|url| url.trim_end_matches('/').strip_suffix("/api/v1")) {
+        let hint = format!("write {}", quoted(base));
+        findings.error(prometheus.span("url"), "`url` is the base address of the server, without `/api/v1`", hint);
+    }
+    Some(MetricsServer {
+        name: MetricsName::new(view.text("name")?),
+        url: url?,
+        headers: prometheus.map("headers")?.into_iter().collect(),
+        bearer_token_file: prometheus.text("bearerTokenFile").map(|path| directory.join(path)),
+        ingest_delay: prometheus.duration("ingestDelay")?,
+    })
+}
+
+fn headers(prometheus: &View<'_>, findings: &mut Findings<'_>) {
+    let Some(headers) = prometheus.object("headers") else { return };
+    let mut seen: Vec<String> = Vec::new();
+    for entry in headers.entries() {
+        let name = entry.key.to_ascii_lowercase();
+        let token = |char: char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_|~".contains(char);
+        if !entry.key.chars().all(token) {
+            findings.error(entry.span, format!("{} is not the name of a header", quoted(&entry.key)), None);
+        } else if OWN_HEADERS.contains(&name.as_str()) {
+            findings.error(
+                entry.span,
+                format!("the header {} is written by the client itself", quoted(&entry.key)),
+                "remove it".to_owned(),
+            );
+        } else if seen.contains(&name) {
+            findings.error(entry.span, format!("the header {} is there twice", quoted(&entry.key)), "remove one of the two".to_owned());
+        } else if name == "authorization" && prometheus.typed("bearerTokenFile").is_some() {
+            let message = "`bearerTokenFile` writes the header `Authorization` too".to_owned();
+            findings.error(entry.span, message, "remove one of the two".to_owned());
+        } else if name == "authorization" {
+            let hint = "put a bearer token into a file and name it: `bearerTokenFile`".to_owned();
+            findings.warning(entry.span, "a secret stands in the configuration file", hint);
+        }
+        seen.push(name);
+    }
+}
+
+fn control(index: usize, view: &View<'_>) -> Option<Control> {
+    let http = view.object("http")?;
+    Some(Control {
+        name: format!("control-{}", index + 1),
+        http: HttpIndicator {
+            url: http.text("url")?,
+            every: CONTROL_PACE,
+            timeout: http.duration("timeout")?,
+            expect_status: statuses(&http)?,
+            unreachable: Unreachable::Unknown,
+        },
+    })
+}
+
+/// `expect: {status: […]}`.
+pub fn statuses(http: &View<'_>) -> Option<Vec<u16>> {
+    http.object("expect")?
+        .node("status")?
+        .items()
+        .iter()
+        .map(|node| {
+            let Some(super::node::Scalar::Integer(status)) = node.scalar() else { return None };
+            u16::try_from(status).ok()
+        })
+        .collect()
+}

@@ -1,0 +1,526 @@
+//! Every key that can be written, with its meaning, its limits and its default; and every key that is planned, which is refused.
+//!
+//! This is the whole reference of the agent file and of policies: the checker, the defaults and `revertd schema` are read from here.
+
+use std::time::Duration;
+
+use super::shape::{Alternative, Field, Form, Kind, Object, Word, later_word, word};
+
+/// The value of `apiVersion`.
+pub const API_VERSION: &str = "revertd.dev/v1alpha1";
+
+/// Kinds of documents that are planned.
+pub const LATER_KINDS: &[&str] = &["PolicyClass", "RevertPolicySet"];
+
+const NONE: Duration = Duration::ZERO;
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 86_400)
+}
+
+const NAME: Kind = Kind::Text(Form::Name);
+const LINE: Kind = Kind::Text(Form::Line);
+const PATH: Kind = Kind::Text(Form::Path);
+const MODES: &[Word] = &[word("observe"), word("propose"), word("merge")];
+const BUDGETS: Kind = Kind::OneOrMany(&Kind::Object(&LIMIT));
+const GLOBS: Kind = Kind::List(&Kind::Text(Form::Glob), 0, &[]);
+
+/// `kind: Agent`.
+pub static AGENT_DOCUMENT: Object = Object {
+    doc: "The operator's file: credentials, hosts, limits and ceilings.",
+    fields: &[
+        Field::required("apiVersion", Kind::Word(&[word(API_VERSION)]), "The version of this format."),
+        Field::required("kind", Kind::Word(&[word("Agent")]), "What this document is."),
+        Field::required("spec", Kind::Object(&AGENT), "What the agent watches, with which credentials and within which limits."),
+    ],
+    choice: &[],
+};
+
+/// `kind: RevertPolicy`.
+pub static POLICY_DOCUMENT: Object = Object {
+    doc: "One service's rules: its paths, its objectives and what may be done when they are missed.",
+    fields: &[
+        Field::required("apiVersion", Kind::Word(&[word(API_VERSION)]), "The version of this format."),
+        Field::required("kind", Kind::Word(&[word("RevertPolicy")]), "What this document is."),
+        Field::required("metadata", Kind::Object(&METADATA), "The name and labels of the policy."),
+        Field::required("spec", Kind::Object(&POLICY), "The rules."),
+    ],
+    choice: &[],
+};
+
+static METADATA: Object = Object {
+    doc: "The name and labels of the policy.",
+    fields: &[
+        Field::required("name", NAME, "The name of the policy, which is the name of the service. No two policies share one."),
+        Field::default("labels", Kind::Map(Form::Line), "{}", "Free labels."),
+    ],
+    choice: &[],
+};
+
+static AGENT: Object = Object {
+    doc: "What the agent watches, with which credentials and within which limits.",
+    fields: &[
+        Field::required("journal", Kind::Object(&JOURNAL), "Where everything that happened is kept."),
+        Field::optional("listen", Kind::Text(Form::Socket), "Where /healthz, /readyz and /metrics are served; nowhere without it."),
+        Field::default("maxMode", Kind::Word(MODES), "propose", "The highest mode that any policy can reach."),
+        Field::default("network", Kind::Object(&NETWORK), "{}", "Which private addresses may be probed."),
+        Field::required("repositories", Kind::List(&Kind::Object(&REPOSITORY), 1, &[]), "The watched repositories."),
+        Field::default("sync", Kind::List(&Kind::Object(&SYNC_SOURCE), 0, &[]), "[]", "Named sync sources that policies refer to."),
+        Field::default("metrics", Kind::List(&Kind::Object(&METRICS), 0, &[]), "[]", "Metrics servers that policies refer to."),
+        Field::default(
+            "controls",
+            Kind::List(&Kind::Object(&CONTROL), 0, &[]),
+            "[]",
+            "What must answer; when it does not, the agent itself is the one that is cut off, and nothing is reverted.",
+        ),
+        Field::default("environments", Kind::List(&Kind::Object(&ENVIRONMENT), 0, &[]), "[]", "Environments with ceilings of their own."),
+        Field::default(
+            "policies",
+            Kind::List(&PATH, 0, &[]),
+            "[]",
+            "Policy files, and directories whose *.yaml and *.yml files are policies.",
+        ),
+        Field::later("notifiers"),
+        Field::later("stop"),
+    ],
+    choice: &[],
+};
+
+static JOURNAL: Object = Object {
+    doc: "Where everything that happened is kept.",
+    fields: &[
+        Field::required("sqlite", PATH, "The file of the journal. Mirrors of the repositories live beside it."),
+        Field::later("postgres"),
+    ],
+    choice: &[],
+};
+
+static NETWORK: Object = Object {
+    doc: "Which private addresses may be probed.",
+    fields: &[Field::default(
+        "allow",
+        Kind::List(&Kind::Text(Form::Network), 0, &[]),
+        "[]",
+        "Private ranges that policies may probe. Metadata addresses are never probed.",
+    )],
+    choice: &[],
+};
+
+static REPOSITORY: Object = Object {
+    doc: "A watched repository.",
+    fields: &[
+        Field::required("name", NAME, "The name that policies use."),
+        Field::required("url", Kind::Text(Form::GitUrl), "Its address, without a password: file://, http(s)://, ssh:// or user@host:path."),
+        Field::required("branch", Kind::Text(Form::Branch), "The watched branch."),
+        Field::default("poll", Kind::Duration(millis(100), days(1)), "15s", "The time from one look at the branch to the next."),
+        Field::optional("maxMode", Kind::Word(MODES), "The highest mode that a policy can reach in this repository."),
+        Field::default("forge", Kind::Object(&FORGE), "{plain: {}}", "Where proposals are made."),
+        Field::optional(
+            "credentials",
+            Kind::Object(&CREDENTIALS),
+            "How Git authenticates; the Git configuration of the agent's user without it.",
+        ),
+        Field::default("commit", Kind::Object(&COMMIT), "{}", "Who writes the reverts."),
+        Field::default("limits", Kind::Object(&REPOSITORY_LIMITS), "{}", "The budgets of all policies of this repository together."),
+        Field::later("protect"),
+    ],
+    choice: &[],
+};
+
+static FORGE: Object = Object {
+    doc: "Where proposals are made.",
+    fields: &[
+        Field::required("plain", Kind::Object(&PLAIN), "Plain Git: a proposal is a branch."),
+        Field::later("github"),
+        Field::later("gitlab"),
+        Field::later("forgejo"),
+    ],
+    choice: &[],
+};
+
+static PLAIN: Object = Object { doc: "Plain Git: a proposal is a branch.", fields: &[], choice: &[] };
+
+static CREDENTIALS: Object = Object {
+    doc: "How Git authenticates. Files are read when they are needed, so that a rotated secret is picked up.",
+    fields: &[
+        Field::default("username", LINE, "x-access-token", "The user of HTTP basic authentication."),
+        Field::optional("passwordFile", PATH, "The file that holds the password or token on its first line."),
+        Field::optional("sshKeyFile", PATH, "The private SSH key."),
+        Field::optional("knownHostsFile", PATH, "The host keys that are trusted; those of the agent's user without it."),
+    ],
+    choice: &[
+        Alternative { needs: &["passwordFile"], with: &["username"] },
+        Alternative { needs: &["sshKeyFile"], with: &["knownHostsFile"] },
+    ],
+};
+
+static COMMIT: Object = Object {
+    doc: "Who writes the reverts.",
+    fields: &[
+        Field::default("name", LINE, "revertd", "The author's and committer's name."),
+        Field::default("email", Kind::Text(Form::Email), "revertd@localhost", "The author's and committer's address."),
+        Field::optional("signingKeyFile", PATH, "An OpenSSH private key (ed25519 or RSA, without passphrase) to sign with."),
+        Field::later("branchPrefix"),
+        Field::later("subject"),
+        Field::later("signOff"),
+    ],
+    choice: &[],
+};
+
+static REPOSITORY_LIMITS: Object = Object {
+    doc: "The budgets of all policies of a repository together. Every window holds.",
+    fields: &[
+        Field::default("propose", BUDGETS, "{count: 10, per: 24h}", "At most so many proposals in so long."),
+        Field::default("merge", BUDGETS, "[{count: 1, per: 1h}, {count: 4, per: 24h}]", "At most so many merged reverts in so long."),
+    ],
+    choice: &[],
+};
+
+static POLICY_LIMITS: Object = Object {
+    doc: "The budgets of the policy. Every window holds.",
+    fields: &[
+        Field::default("propose", BUDGETS, "[]", "At most so many proposals in so long; only the repository's budget without it."),
+        Field::default("merge", BUDGETS, "{count: 1, per: 6h}", "At most so many merged reverts in so long."),
+    ],
+    choice: &[],
+};
+
+static LIMIT: Object = Object {
+    doc: "At most so many in so long.",
+    fields: &[
+        Field::required("count", Kind::Integer(0, 100_000), "How many; 0 forbids."),
+        Field::required("per", Kind::Duration(seconds(1), days(366)), "In how long."),
+    ],
+    choice: &[],
+};
+
+static SYNC_SOURCE: Object = Object {
+    doc: "A named sync source.",
+    fields: &[
+        Field::required("name", NAME, "The name that policies use."),
+        Field::required("lag", Kind::Duration(NONE, days(1)), "A change is assumed to be applied at the latest this long after it landed."),
+        Field::later("argocd"),
+        Field::later("flux"),
+        Field::later("commitStatus"),
+        Field::later("revisionMetric"),
+    ],
+    choice: &[],
+};
+
+static METRICS: Object = Object {
+    doc: "A metrics server.",
+    fields: &[
+        Field::required("name", NAME, "The name that policies use."),
+        Field::required("prometheus", Kind::Object(&PROMETHEUS_SERVER), "A server with the HTTP API of Prometheus."),
+    ],
+    choice: &[],
+};
+
+static PROMETHEUS_SERVER: Object = Object {
+    doc: "A server with the HTTP API of Prometheus.",
+    fields: &[
+        Field::required("url", Kind::Text(Form::HttpUrl), "Its base address, without /api/v1."),
+        Field::default("headers", Kind::Map(Form::Secret), "{}", "Headers of every request. Their values are shown nowhere."),
+        Field::optional("bearerTokenFile", PATH, "The file that holds a bearer token on its first line."),
+        Field::default(
+            "ingestDelay",
+            Kind::Duration(NONE, minutes(60)),
+            "0s",
+            "Rounds end that long before now, for servers that get samples late.",
+        ),
+    ],
+    choice: &[],
+};
+
+static CONTROL: Object = Object {
+    doc: "What must answer for the agent to believe its own probes.",
+    fields: &[Field::required("http", Kind::Object(&CONTROL_HTTP), "The request.")],
+    choice: &[],
+};
+
+static CONTROL_HTTP: Object = Object {
+    doc: "The request of a control. It is sent with every round that it speaks for.",
+    fields: &[
+        Field::required("url", Kind::Text(Form::HttpUrl), "The address."),
+        Field::default("timeout", Kind::Duration(millis(10), minutes(1)), "2s", "The limit for the whole answer."),
+        Field::default("expect", Kind::Object(&EXPECT), "{}", "What a good answer is."),
+    ],
+    choice: &[],
+};
+
+static ENVIRONMENT: Object = Object {
+    doc: "An environment with a ceiling of its own.",
+    fields: &[
+        Field::required("name", NAME, "The name that policies use."),
+        Field::optional("maxMode", Kind::Word(MODES), "The highest mode that a policy can reach in this environment."),
+    ],
+    choice: &[],
+};
+
+static POLICY: Object = Object {
+    doc: "One service's rules.",
+    fields: &[
+        Field::required("repository", NAME, "The repository that the paths are in, by the agent's name for it."),
+        Field::optional("environment", NAME, "The environment whose ceiling holds."),
+        Field::required(
+            "paths",
+            Kind::List(&Kind::Text(Form::Glob), 1, &["auto"]),
+            "Globs for the paths that the service owns, matched against old and new path; `*` does not cross a `/`, `**` does.",
+        ),
+        Field::default("exclude", GLOBS, "[]", "Globs that take paths out again."),
+        Field::default("sync", Kind::Object(&POLICY_SYNC), "{lag: 3m}", "How it is known which revision runs."),
+        Field::default("dependsOn", Kind::List(&NAME, 0, &[]), "[]", "Policies of the services that this one needs."),
+        Field::required("slos", Kind::List(&Kind::Object(&SLO), 1, &[]), "How the service's health is measured."),
+        Field::default("breachWhen", Kind::WordOr(&[word("any"), word("all")], &AT_LEAST), "any", "How many of the SLOs make a breach."),
+        Field::default("revert", Kind::Object(&REVERT), "{}", "What may be done about a breach."),
+        Field::default("guardrails", Kind::Object(&GUARDRAILS), "{}", "What limits it."),
+        Field::default("approval", Kind::Object(&APPROVAL), "{}", "How approvals work."),
+        Field::default("verify", Kind::Object(&VERIFY), "{}", "How the recovery is judged."),
+        Field::default("links", Kind::Map(Form::HttpUrl), "{}", "Addresses to show, by name."),
+        Field::later("instances"),
+        Field::later("notify"),
+    ],
+    choice: &[],
+};
+
+static POLICY_SYNC: Object = Object {
+    doc: "How it is known which revision runs.",
+    fields: &[
+        Field::optional("lag", Kind::Duration(NONE, days(1)), "A change is assumed to be applied at the latest this long after it landed."),
+        Field::optional("source", NAME, "One of the agent's sync sources."),
+        Field::later("application"),
+    ],
+    choice: &[Alternative { needs: &["lag"], with: &[] }, Alternative { needs: &["source"], with: &[] }],
+};
+
+static SLO: Object = Object {
+    doc: "An indicator, its objective and its alert.",
+    fields: &[
+        Field::required("name", NAME, "Its name within the policy."),
+        Field::required("indicator", Kind::Object(&INDICATOR), "How it is measured."),
+        Field::default("objective", Kind::Object(&OBJECTIVE), "{}", "The target."),
+        Field::default(
+            "alerts",
+            Kind::List(&Kind::Object(&ALERT), 1, &[]),
+            "[{failing: {count: 3, of: 5}}]",
+            "When it breaches; one alert per SLO.",
+        ),
+        Field::later("role"),
+    ],
+    choice: &[],
+};
+
+static INDICATOR: Object = Object {
+    doc: "How health is measured.",
+    fields: &[
+        Field::optional("http", Kind::Object(&HTTP), "An HTTP request per round."),
+        Field::optional("prometheus", Kind::Object(&PROMETHEUS), "A Prometheus query per round."),
+        Field::later("workload"),
+        Field::later("alert"),
+        Field::later("json"),
+    ],
+    choice: &[Alternative { needs: &["http"], with: &[] }, Alternative { needs: &["prometheus"], with: &[] }],
+};
+
+static HTTP: Object = Object {
+    doc: "An HTTP request per round. A complete answer that is not as expected is bad.",
+    fields: &[
+        Field::required(
+            "url",
+            Kind::Text(Form::HttpUrl),
+            "The address of something that users do; a redirect is an answer with that status.",
+        ),
+        Field::default(
+            "every",
+            Kind::Duration(millis(100), days(1)),
+            "10s",
+            "The time from the start of one round to the start of the next.",
+        ),
+        Field::default("timeout", Kind::Duration(millis(10), minutes(1)), "2s", "The limit for the whole answer."),
+        Field::default("expect", Kind::Object(&EXPECT), "{}", "What a good answer is."),
+        Field::default(
+            "unreachable",
+            Kind::Word(&[word("unknown"), word("bad")]),
+            "unknown",
+            "What no complete answer means: not measured, or bad if every control answered in the same round.",
+        ),
+    ],
+    choice: &[],
+};
+
+static EXPECT: Object = Object {
+    doc: "What a good answer is.",
+    fields: &[Field::default("status", Kind::List(&Kind::Integer(100, 599), 1, &[]), "[200]", "The status codes of a good answer.")],
+    choice: &[],
+};
+
+static PROMETHEUS: Object = Object {
+    doc: "A Prometheus query per round: one value, or good and total events.",
+    fields: &[
+        Field::required("server", NAME, "One of the agent's metrics servers."),
+        Field::default(
+            "every",
+            Kind::Duration(seconds(1), days(1)),
+            "1m",
+            "The time from one round to the next and the length of `$window`; at least four scrapes.",
+        ),
+        Field::optional("query", Kind::Text(Form::Query), "One value, judged by `max` and `min` of the objective."),
+        Field::optional("good", Kind::Text(Form::Query), "Good events over `$window`: `sum(increase(…[$window]))`."),
+        Field::optional("total", Kind::Text(Form::Query), "All events over `$window`."),
+        Field::required(
+            "freshness",
+            Kind::Text(Form::Selector),
+            "The selector whose newest sample says how old the data is; without it a service that has died reads 100 % for minutes.",
+        ),
+        Field::default("maxStaleness", Kind::Duration(seconds(1), days(1)), "1m", "Older samples are no data."),
+    ],
+    choice: &[Alternative { needs: &["query"], with: &[] }, Alternative { needs: &["good", "total"], with: &[] }],
+};
+
+static OBJECTIVE: Object = Object {
+    doc: "The target of an SLO.",
+    fields: &[
+        Field::optional("target", Kind::Ratio, "The share of good events or rounds: `99.5%` or `0.995`."),
+        Field::optional("max", Kind::Number(None), "A value over this is bad."),
+        Field::optional("min", Kind::Number(None), "A value under this is bad."),
+        Field::optional("timeWindow", Kind::Duration(minutes(1), days(366)), "The window of the target, for the reader; no alert uses it."),
+    ],
+    choice: &[],
+};
+
+static ALERT: Object = Object {
+    doc: "When an SLO breaches and when it has recovered.",
+    fields: &[
+        Field::optional("failing", Kind::Object(&FAILING), "At least `count` of the last `of` rounds were bad."),
+        Field::optional(
+            "burnRate",
+            Kind::Object(&BURN_RATE),
+            "The error ratio is over factor × (1 − target) in both windows (Google SRE workbook, chapter 5).",
+        ),
+        Field::default("minEvents", Kind::Integer(0, 1_000_000_000_000), "100", "The fewest events in the long window that say anything."),
+        Field::optional("recover", Kind::Object(&RECOVER), "When the breach has ended, instead of the alert's own way."),
+        Field::later("upTo"),
+    ],
+    choice: &[
+        Alternative { needs: &["failing"], with: &["recover"] },
+        Alternative { needs: &["burnRate"], with: &["minEvents", "recover"] },
+    ],
+};
+
+static FAILING: Object = Object {
+    doc: "At least `count` of the last `of` rounds were bad.",
+    fields: &[
+        Field::required("count", Kind::Integer(1, 1000), "How many bad rounds."),
+        Field::required("of", Kind::Integer(1, 1000), "Among how many rounds."),
+    ],
+    choice: &[],
+};
+
+static BURN_RATE: Object = Object {
+    doc: "The error ratio is over factor × (1 − target) in both windows.",
+    fields: &[
+        Field::required("factor", Kind::Number(Some(0.0)), "How many times faster than sustainable."),
+        Field::required("long", Kind::Duration(seconds(1), days(30)), "The long window."),
+        Field::required("short", Kind::Duration(seconds(1), days(30)), "The short window."),
+        Field::default("sinceChange", Kind::Flag, "false", "Whether the long window is cut at the newest change of the service."),
+    ],
+    choice: &[],
+};
+
+static RECOVER: Object = Object {
+    doc: "When the breach has ended.",
+    fields: &[Field::required("good", Kind::Integer(1, 1000), "After so many good rounds in a row.")],
+    choice: &[],
+};
+
+static AT_LEAST: Object =
+    Object { doc: "So many SLOs.", fields: &[Field::required("atLeast", Kind::Integer(1, 1000), "How many of the SLOs.")], choice: &[] };
+
+static REVERT: Object = Object {
+    doc: "What may be done about a breach.",
+    fields: &[
+        Field::default(
+            "mode",
+            Kind::Word(MODES),
+            "propose",
+            "Record only, open a proposal, or merge the revert when every gate allows it.",
+        ),
+        Field::default("scope", Kind::Word(&[word("commit"), later_word("paths")]), "commit", "What of a change is reverted."),
+        Field::default(
+            "settle",
+            Kind::Duration(NONE, days(1)),
+            "60s",
+            "Bad rounds that start during a rollout or this long after it count once they have lasted this long.",
+        ),
+        Field::default(
+            "attributeWithin",
+            Kind::Duration(seconds(1), days(7)),
+            "30m",
+            "A change applied longer than this before the breach is proposed at most.",
+        ),
+        Field::default("maxAge", Kind::Object(&MAX_AGE), "{}", "The oldest change that may be reverted, from landing to now."),
+    ],
+    choice: &[],
+};
+
+static MAX_AGE: Object = Object {
+    doc: "The oldest change that may be reverted, from landing to now.",
+    fields: &[
+        Field::default("merge", Kind::Duration(seconds(1), days(366)), "2h", "By a merge."),
+        Field::default("propose", Kind::Duration(seconds(1), days(366)), "24h", "By a proposal."),
+    ],
+    choice: &[],
+};
+
+static GUARDRAILS: Object = Object {
+    doc: "What limits reverts.",
+    fields: &[
+        Field::default(
+            "cooldown",
+            Kind::Duration(NONE, days(30)),
+            "30m",
+            "No merge sooner than this after the last merged revert of the policy.",
+        ),
+        Field::default("limits", Kind::Object(&POLICY_LIMITS), "{}", "The budgets of the policy."),
+        Field::later("hours"),
+        Field::later("maxServices"),
+        Field::later("maxObjects"),
+        Field::later("healthyFor"),
+        Field::later("neverBackTo"),
+        Field::later("never"),
+        Field::later("ask"),
+        Field::later("render"),
+    ],
+    choice: &[],
+};
+
+static APPROVAL: Object = Object {
+    doc: "How approvals work.",
+    fields: &[
+        Field::default("expires", Kind::Duration(seconds(1), days(30)), "4h", "How long an approval counts."),
+        Field::later("from"),
+        Field::later("count"),
+        Field::later("ifSilent"),
+        Field::later("notAuthorOfChange"),
+        Field::later("force"),
+    ],
+    choice: &[],
+};
+
+static VERIFY: Object = Object {
+    doc: "How the recovery is judged.",
+    fields: &[
+        Field::default("recoverWithin", Kind::Duration(seconds(1), days(7)), "15m", "Not recovered when it has not by then."),
+        Field::default("holdFor", Kind::Duration(seconds(1), days(7)), "3m", "Recovered once healthy for this long."),
+        Field::later("checks"),
+    ],
+    choice: &[],
+};

@@ -1,0 +1,180 @@
+//! `kind: RevertPolicy`: a checked and completed tree to a valid [`Policy`], with the rules that need more than one value and those that
+//! need the agent file.
+
+use std::time::Duration;
+
+use crate::engine::id::{EnvironmentName, InstanceName, PolicyName, RepositoryName};
+use crate::engine::policy::{ApprovalRules, BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Slo, Sync, VerifyRules};
+
+use super::agent_file::{Names, unique_names};
+use super::check::{listed, nearest};
+use super::diagnostic::{Findings, quoted};
+use super::node::Node;
+use super::slo_rules;
+use super::view::View;
+
+/// Reads a policy document; `None` where an error was found, now or before. `names` are the agent's, where an agent file is there.
+pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> Option<Policy> {
+    let document = View::new(root, root.span);
+    let (metadata, spec) = (document.object("metadata"), document.object("spec")?);
+    unique_names(&spec, "slos", findings);
+    let slos: Vec<Option<Slo>> = spec.objects("slos").iter().map(|view| slo_rules::read(view, findings)).collect();
+    let breach_when = breach_when(&spec, slos.len(), findings);
+    let revert = revert(&spec, findings);
+    let verify = verify(&spec, findings);
+    let name = metadata.and_then(|metadata| metadata.text("name"));
+    depends_on(&spec, name.as_deref(), findings);
+    let lag = match names {
+        Some(names) => {
+            references(&spec, names, findings);
+            lag(&spec, names)
+        }
+        None => spec.object("sync").and_then(|sync| sync.duration("lag")).or(Some(Duration::ZERO)),
+    };
+    let guardrails = spec.object("guardrails")?;
+    Some(Policy {
+        name: PolicyName::new(name?),
+        labels: metadata?.map("labels")?,
+        repository: RepositoryName::new(spec.text("repository")?),
+        environment: spec.text("environment").map(EnvironmentName::new),
+        paths: PathSet { include: spec.texts("paths")?, exclude: spec.texts("exclude")? },
+        instances: vec![Instance { name: InstanceName::default_instance(), sync: Sync::Lag(lag?) }],
+        depends_on: spec.texts("dependsOn")?.into_iter().map(PolicyName::new).collect(),
+        slos: slos.into_iter().collect::<Option<_>>()?,
+        breach_when: breach_when?,
+        revert: revert?,
+        guardrails: Guardrails { cooldown: guardrails.duration("cooldown")?, limits: guardrails.limits("limits")? },
+        approval: ApprovalRules { expires: spec.object("approval")?.duration("expires")? },
+        verify: verify?,
+        links: spec.map("links")?,
+    })
+}
+
+/// Reports services that the policy names and no policy of the agent is called.
+pub fn unknown_dependencies(root: &Node, policies: &[String], findings: &mut Findings<'_>) {
+    let Some(depends_on) = root.get("spec").and_then(|spec| spec.get("dependsOn")) else { return };
+    for item in depends_on.items() {
+        if let Some(name) = item.text().filter(|name| !policies.iter().any(|policy| policy == name)) {
+            findings.error(item.span, format!("there is no policy {}", quoted(name)), instead(name, policies, "policies"));
+        }
+    }
+}
+
+fn depends_on(spec: &View<'_>, name: Option<&str>, findings: &mut Findings<'_>) {
+    let Some(node) = spec.node("dependsOn") else { return };
+    let mut seen: Vec<&str> = Vec::new();
+    for item in node.items() {
+        let Some(text) = item.text() else { continue };
+        if Some(text) == name {
+            findings.error(item.span, "a policy cannot depend on itself", "remove it".to_owned());
+        } else if seen.contains(&text) {
+            findings.error(item.span, format!("{} is there twice", quoted(text)), "remove one of the two".to_owned());
+        }
+        seen.push(text);
+    }
+}
+
+fn breach_when(spec: &View<'_>, slos: usize, findings: &mut Findings<'_>) -> Option<BreachWhen> {
+    let node = spec.node("breachWhen")?;
+    match node.text() {
+        Some("any") => Some(BreachWhen::Any),
+        Some("all") => Some(BreachWhen::All),
+        Some(_) => None,
+        None => {
+            let count: u32 = View::new(node, node.span).integer("atLeast")?;
+            if slos < count as usize {
+                let place = node.get("atLeast").map_or(node.span, |node| node.span);
+                let plural = if slos == 1 { "SLO" } else { "SLOs" };
+                findings.error(place, format!("`atLeast` is {count}, and the policy has {slos} {plural}: it could never breach"), None);
+            }
+            Some(BreachWhen::AtLeast(count))
+        }
+    }
+}
+
+fn revert(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<RevertRules> {
+    let revert = spec.object("revert")?;
+    let max_age = revert.object("maxAge")?;
+    let (merge, propose) = (max_age.duration("merge"), max_age.duration("propose"));
+    if merge > propose && propose.is_some() {
+        let message = "`merge` is longer than `propose`: a change that is too old to propose cannot be merged away".to_owned();
+        findings.error(max_age.span("merge"), message, "make `propose` the longer of the two".to_owned());
+    }
+    Some(RevertRules {
+        mode: revert.mode("mode")?,
+        settle: revert.duration("settle")?,
+        attribute_within: revert.duration("attributeWithin")?,
+        max_age_merge: merge?,
+        max_age_propose: propose?,
+    })
+}
+
+fn verify(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<VerifyRules> {
+    let verify = spec.object("verify")?;
+    let (within, hold) = (verify.duration("recoverWithin")?, verify.duration("holdFor")?);
+    if hold > within {
+        let message = "`holdFor` is longer than `recoverWithin`: no recovery could be seen in time".to_owned();
+        findings.error(verify.span("holdFor"), message, "make `recoverWithin` the longer of the two".to_owned());
+    }
+    Some(VerifyRules { recover_within: within, hold_for: hold })
+}
+
+fn lag(spec: &View<'_>, names: &Names) -> Option<Duration> {
+    let sync = spec.object("sync")?;
+    match sync.text("source") {
+        Some(source) => names.syncs.iter().find(|(name, _)| *name == source).map(|(_, lag)| *lag),
+        None => sync.duration("lag"),
+    }
+}
+
+fn references(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {
+    let repositories: Vec<String> = names.repositories.iter().map(|(name, _)| name.clone()).collect();
+    let environments: Vec<String> = names.environments.iter().map(|(name, _)| name.clone()).collect();
+    let syncs: Vec<String> = names.syncs.iter().map(|(name, _)| name.clone()).collect();
+    reference(spec, "repository", &repositories, "repository", "repositories", findings);
+    reference(spec, "environment", &environments, "environment", "environments", findings);
+    if let Some(sync) = spec.object("sync") {
+        reference(&sync, "source", &syncs, "sync source", "sync", findings);
+    }
+    for slo in spec.objects("slos") {
+        if let Some(prometheus) = slo.object("indicator").and_then(|indicator| indicator.object("prometheus")) {
+            reference(&prometheus, "server", &names.metrics, "metrics server", "metrics", findings);
+        }
+    }
+    ceiling(spec, names, findings);
+}
+
+fn reference(view: &View<'_>, key: &str, known: &[String], what: &str, list: &str, findings: &mut Findings<'_>) {
+    let Some(name) = view.text(key).filter(|name| !known.contains(name)) else { return };
+    findings.error(view.span(key), format!("the agent file has no {what} {}", quoted(&name)), instead(&name, known, &format!("`{list}`")));
+}
+
+fn instead(name: &str, known: &[String], list: &str) -> String {
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("there are no {list}"),
+        None => {
+            let shown: Vec<String> = known.iter().take(8).map(|name| quoted(name)).collect();
+            format!("{list}: {}", listed(&shown, "and"))
+        }
+    }
+}
+
+/// A mode over a ceiling is allowed, as the ceiling may be lifted later, but it does not do what it seems to.
+fn ceiling(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {
+    let Some(revert) = spec.object("revert") else { return };
+    let Some(mode) = revert.mode("mode") else { return };
+    let named = |list: &[(String, Option<Mode>)], key: &str| {
+        let name = spec.text(key)?;
+        list.iter().find(|(other, _)| *other == name).and_then(|(name, mode)| mode.map(|mode| (format!("{key} `{name}`"), mode)))
+    };
+    let ceilings = [
+        names.max_mode.map(|mode| ("the agent".to_owned(), mode)),
+        named(&names.repositories, "repository"),
+        named(&names.environments, "environment"),
+    ];
+    if let Some((whose, lowest)) = ceilings.into_iter().flatten().min_by_key(|(_, mode)| *mode).filter(|(_, lowest)| *lowest < mode) {
+        let message = format!("`mode` is `{mode}`, and `maxMode` of {whose} is `{lowest}`: the policy acts as `{lowest}`");
+        findings.warning(revert.span("mode"), message, None);
+    }
+}
