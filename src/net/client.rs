@@ -1,0 +1,206 @@
+//! The guarded HTTP client: one request, one answer, nothing that the other side can stretch (catalogue of failures N3 to N5).
+//!
+//! * The host is resolved once, refused if any of its addresses is, and connected to at exactly those addresses ([`super::resolve`]).
+//! * A redirect is an answer. Following it would let the other side choose the next address.
+//! * No proxy from the environment, no cookies, no retries, no decompression, no connection kept: a request is on its own. Ten thousand
+//!   idle connections cost ten times the memory that opening them anew costs.
+//! * The whole exchange has one time limit, and a body is read up to a limit and then dropped with its connection.
+//! * Headers are bounded by the HTTP library: 100 of them and about 400 KiB in HTTP/1, 64 KiB in HTTP/2.
+//! * Certificates are always verified, against the system's certificate authorities. On a machine that has none the client still
+//!   works, and every encrypted request says that its certificate cannot be trusted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::address::AddressRules;
+use super::failure::{Scheme, tidy};
+use super::redact::without_user_information;
+use super::resolve::{GuardedResolver, Lookup, SystemLookup};
+use super::secret::Secret;
+
+pub use super::failure::NoAnswer;
+
+/// How much of a body is read unless the request says otherwise, in bytes (design §6).
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// The time that a connection has, with the look-up of the name and the TLS handshake. Five seconds, because that is how long a
+/// resolver waits for a name server before it asks the next.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much of header lists HTTP/2 takes, in bytes.
+const HTTP2_HEADER_LIMIT: u32 = 64 * 1024;
+
+/// Sends requests under address rules. Cloning it is cheap; building one reads the system's certificate authorities.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: reqwest::Client,
+    rules: AddressRules,
+}
+
+/// The client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the HTTP client: {0}")]
+pub struct ClientError(String);
+
+/// One request. Its `Debug` shows the address without user information, and neither header values nor the form.
+#[derive(Clone)]
+pub struct Request {
+    url: String,
+    headers: Vec<(String, Secret)>,
+    form: Option<Vec<(&'static str, String)>>,
+    timeout: Duration,
+    body_limit: usize,
+}
+
+/// A complete answer: a status, and a body that ended or went over the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The body as sent (never decompressed), up to the limit.
+    pub body: Vec<u8>,
+    /// Whether there was more.
+    pub length: BodyLength,
+}
+
+/// Whether a body was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLength {
+    /// It ended.
+    Whole,
+    /// It went on after the limit, and was not read further.
+    Cut,
+}
+
+// === impl Request ===
+
+impl Request {
+    /// A GET request. `timeout` is for the whole answer, from the look-up of the name to the last byte.
+    pub fn get(url: impl Into<String>, timeout: Duration) -> Self {
+        Self { url: url.into(), headers: Vec::new(), form: None, timeout, body_limit: BODY_LIMIT }
+    }
+
+    /// A POST request with a form as its body.
+    pub fn post_form(url: impl Into<String>, form: Vec<(&'static str, String)>, timeout: Duration) -> Self {
+        Self { form: Some(form), ..Self::get(url, timeout) }
+    }
+
+    /// Adds a header. The value is a secret, since it may authenticate.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: Secret) -> Self {
+        self.headers.push((name.into(), value));
+        self
+    }
+
+    /// Reads up to so many bytes of the body.
+    #[must_use]
+    pub fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("url", &without_user_information(&self.url)).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client under these rules, with the operating system's resolver.
+    ///
+    /// # Errors
+    /// The TLS library cannot be set up.
+    pub fn new(rules: AddressRules) -> Result<Self, ClientError> {
+        Self::with_lookup(rules, Arc::new(SystemLookup))
+    }
+
+    /// A client that looks names up in another way.
+    ///
+    /// # Errors
+    /// The TLS library cannot be set up.
+    pub fn with_lookup(rules: AddressRules, lookup: Arc<dyn Lookup>) -> Result<Self, ClientError> {
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("revertd/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(GuardedResolver::new(Arc::clone(&lookup), rules.clone()))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .connect_timeout(CONNECT_LIMIT)
+                .http2_max_header_list_size(HTTP2_HEADER_LIMIT)
+        };
+        let inner = builder()
+            .build()
+            // A machine without certificate authorities can still ask plain addresses; nothing encrypted is trusted then.
+            .or_else(|_| builder().tls_certs_only([]).build())
+            .map_err(|error| {
+                ClientError(std::error::Error::source(&error).map_or_else(|| error.to_string(), |cause| tidy(&cause.to_string())))
+            })?;
+        Ok(Self { inner, rules })
+    }
+
+    /// Sends a request and reads its answer, up to the body limit.
+    ///
+    /// # Errors
+    /// There is no complete answer: the address is refused, or the exchange failed or took longer than the request's timeout.
+    pub async fn send(&self, request: &Request) -> Result<Answer, NoAnswer> {
+        let url = self.permitted(&request.url)?;
+        match tokio::time::timeout(request.timeout, self.exchange(url, request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(NoAnswer::TimedOut { after: request.timeout }),
+        }
+    }
+
+    /// The parsed address, if its scheme and host may be asked. The connector does not resolve IP addresses, so they are judged here.
+    fn permitted(&self, url: &str) -> Result<reqwest::Url, NoAnswer> {
+        let refused = |detail: String| NoAnswer::Refused { detail };
+        let url = reqwest::Url::parse(url).map_err(|error| refused(format!("not an address: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(refused(format!("the scheme `{}` is neither http nor https", tidy(url.scheme()))));
+        }
+        self.rules.check_host(url.host_str().unwrap_or_default()).map_err(|error| refused(error.to_string()))?;
+        Ok(url)
+    }
+
+    async fn exchange(&self, url: reqwest::Url, request: &Request) -> Result<Answer, NoAnswer> {
+        let scheme = if url.scheme() == "https" { Scheme::Encrypted } else { Scheme::Plain };
+        let failed = |error: reqwest::Error| NoAnswer::from_library(&error, scheme, CONNECT_LIMIT);
+        let mut sending = match &request.form {
+            Some(form) => self.inner.post(url).form(form),
+            None => self.inner.get(url),
+        };
+        for (name, value) in &request.headers {
+            sending = sending.header(name, sensitive(name, value)?);
+        }
+        let mut response = sending.send().await.map_err(failed)?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            let room = request.body_limit - body.len();
+            if chunk.len() > room {
+                body.extend_from_slice(&chunk[..room]);
+                return Ok(Answer { status, body, length: BodyLength::Cut });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, body, length: BodyLength::Whole })
+    }
+}
+
+/// A header value that the HTTP library shows in no log.
+fn sensitive(name: &str, value: &Secret) -> Result<reqwest::header::HeaderValue, NoAnswer> {
+    let mut value = reqwest::header::HeaderValue::from_str(value.expose()).map_err(|_| NoAnswer::Refused {
+        detail: format!("the value of the header `{}` holds characters that headers cannot", tidy(name)),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests;
