@@ -6,6 +6,7 @@
 pub mod address;
 pub mod client;
 mod failure;
+pub mod prometheus;
 pub mod redact;
 pub mod resolve;
 pub mod secret;

@@ -96,9 +96,10 @@ async fn a_form_and_its_headers_arrive() {
 
 #[tokio::test]
 async fn a_refused_connection_says_so() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound but not listening: nobody else can take the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     assert_eq!(ask(address).await, Err(NoAnswer::Connect { detail: "connection refused".into() }));
 }
 
@@ -241,4 +242,29 @@ async fn no_error_shows_the_credentials_of_an_address() {
     let request = Request::get("http://127.0.0.1:1/", PATIENCE).with_header("authorization", Secret::new("canary\nvalue"));
     let error = client.send(&request).await.unwrap_err();
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+}
+
+/// Runs another test of this binary in a process with these variables, which a running process cannot change safely.
+fn run_with(test: &str, variables: &[(&str, &str)]) {
+    let ran = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("net::client::tests::{test}")])
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn a_proxy_from_the_environment_is_not_used() {
+    let proxy = "http://127.0.0.1:1";
+    let variables = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, proxy));
+    run_with("a_redirect_is_an_answer_and_is_not_followed", &variables);
+}
+
+#[test]
+fn without_certificate_authorities_plain_requests_work_and_encrypted_ones_fail() {
+    let variables = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+    run_with("a_redirect_is_an_answer_and_is_not_followed", &variables);
+    run_with("an_encrypted_request_to_a_plain_server_is_a_tls_error", &variables);
 }

@@ -1,0 +1,6 @@
+//! The stories against real servers, one test binary. A test whose server is not installed says that it was skipped, and fails
+//! instead when `REVERTD_REQUIRE_SERVERS=1`, which continuous integration sets.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the helpers of tests fail as tests do")]
+
+mod prometheus_health;
+mod support;

@@ -1,0 +1,67 @@
+//! What every test against a real server needs: to find it or say that it is not there, to start it, to wait for it, and to end it.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest that a server may take for anything. Only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that ends with its owner, so that a failing test leaves none behind.
+pub struct ChildGuard(Child);
+
+/// Where a program is: on `PATH`, or where distributions put servers.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Says that a test is skipped because `name` is not installed.
+///
+/// # Panics
+/// Where servers are required.
+pub fn skip_or_fail(name: &str) {
+    let required = std::env::var_os("REVERTD_REQUIRE_SERVERS").is_some_and(|value| value == "1");
+    assert!(!required, "`{name}` is not installed, and REVERTD_REQUIRE_SERVERS=1 requires it");
+    println!("skipped: `{name}` is not installed");
+}
+
+/// A loopback port that nobody listens on at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Tries until there is something, and returns it.
+///
+/// # Panics
+/// After a minute: `what` did not happen.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut attempt: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+impl ChildGuard {
+    /// Starts a server without input, its output thrown away.
+    pub fn start(command: &mut Command) -> Self {
+        let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Self(started.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
+    }
+}
+
+impl Drop for ChildGuard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
