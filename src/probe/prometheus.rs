@@ -18,6 +18,9 @@ use crate::engine::time::Timestamp;
 use crate::net::client::NoAnswer;
 use crate::net::prometheus::{Evaluated, Evaluations, PrometheusClient, QueryError};
 
+/// The most rounds of one backfill; the newest of a longer time. Ninety days of rounds of ten seconds are fewer.
+const LONGEST_BACKFILL: i64 = 1_000_000;
+
 /// Asks one metrics server for one indicator.
 #[derive(Clone, Debug)]
 pub struct PrometheusProbe {
@@ -59,11 +62,12 @@ pub fn last_end(now: Timestamp, every: Duration, ingest_delay: Duration) -> Time
     Timestamp((now - ingest_delay).millis().div_euclid(step).saturating_mul(step))
 }
 
-/// The ends of the rounds that lie whole between `from` and `to`, oldest first.
+/// The ends of the rounds that lie whole between `from` and `to`, oldest first, and of too many the newest.
 fn ends_within(from: Timestamp, to: Timestamp, every: Duration) -> impl Iterator<Item = Timestamp> {
     let step = step_millis(every);
+    let from = from.millis().max(to.millis().saturating_sub(step.saturating_mul(LONGEST_BACKFILL)));
     // The first multiple of the step that is a whole step after `from`.
-    let first = from.millis().saturating_add(step).saturating_add(step - 1).div_euclid(step).saturating_mul(step);
+    let first = from.saturating_add(step).saturating_add(step - 1).div_euclid(step).saturating_mul(step);
     std::iter::successors(Some(first), move |end| end.checked_add(step)).take_while(move |end| *end <= to.millis()).map(Timestamp)
 }
 
@@ -311,6 +315,8 @@ mod tests {
         assert_eq!(ends(60, 120), [120]);
         assert_eq!(ends(60, 119), Vec::<i64>::new());
         assert_eq!(ends(240, 60), Vec::<i64>::new());
+        assert_eq!(ends_within(Timestamp(i64::MIN), at(0), MINUTE).count(), 1_000_000);
+        assert_eq!(ends_within(Timestamp(i64::MIN), Timestamp(i64::MIN), MINUTE).count(), 0);
     }
 
     #[test]

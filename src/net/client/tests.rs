@@ -242,6 +242,7 @@ async fn no_error_shows_the_credentials_of_an_address() {
     let request = Request::get("http://127.0.0.1:1/", PATIENCE).with_header("authorization", Secret::new("canary\nvalue"));
     let error = client.send(&request).await.unwrap_err();
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    assert!(sensitive("authorization", &Secret::new("canary")).unwrap().is_sensitive());
 }
 
 /// Runs another test of this binary in a process with these variables, which a running process cannot change safely.
