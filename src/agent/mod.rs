@@ -1,1 +1,265 @@
-//! Being built.
+//! The agent: it owns the product's tasks and its clock, asks the ports, and gives their answers to the engine.
+//!
+//! `reconcile` says in what order. `observe` reads repositories, `situations` gathers what a decision is made from, `proposals` follows
+//! what people do to proposals, `execute` carries effects out, `schedule` says when, `probing` runs the probes.
+
+mod clock;
+mod execute;
+mod observe;
+mod plan;
+mod probing;
+mod proposals;
+mod reconcile;
+mod rounds;
+mod run;
+mod situations;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+pub use self::clock::{Clock, ManualClock, SystemClock};
+pub use self::plan::{Planned, plan};
+pub use self::probing::Probing;
+pub use self::rounds::Rounds;
+pub use self::run::{Options, run};
+use crate::config;
+use crate::engine::fact::{Event, Fact};
+use crate::engine::id::{IncidentId, InstanceName, PolicyName, RepositoryName, SloName};
+use crate::engine::incident::State;
+use crate::engine::policy::Policy;
+use crate::engine::round::{Outcome, Round};
+use crate::engine::situation::{ServiceEvidence, SloSeries};
+use crate::engine::slo::Assessment;
+use crate::engine::time::Timestamp;
+use crate::git::{Listing, Mirror, Signer};
+use crate::journal::{Journal, Series};
+use crate::web::{AgentStatus, Metrics, Standing};
+
+/// Rounds are kept at least this long, so that a proposal of the night can be explained in the morning.
+const ROUNDS_KEPT: Duration = Duration::from_secs(7 * 3600);
+
+/// A watched repository with its mirror and what its last listing showed.
+pub struct Repository {
+    /// What the operator wrote.
+    pub config: config::agent::Repository,
+    mirror: Arc<Mirror>,
+    signer: Option<Signer>,
+    /// The newest listing and when it was taken.
+    listing: Option<(Timestamp, Listing)>,
+    /// When the next listing is due.
+    due: Timestamp,
+}
+
+/// The one writer: state folded from the journal, the ports, and the passes over them. Synchronous; the loop around it is in `run`.
+pub struct Reconciler {
+    config: config::agent::Agent,
+    policies: Vec<Policy>,
+    repositories: Vec<Repository>,
+    journal: Arc<dyn Journal>,
+    state: State,
+    last_sequence: u64,
+    /// The rounds in memory.
+    pub rounds: Rounds,
+    /// The policy that each open incident opened with.
+    pinned: BTreeMap<IncidentId, Policy>,
+    metrics: Metrics,
+    status: AgentStatus,
+    fetching: Fetching,
+}
+
+/// Whether a fetch writes references into the mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetching {
+    /// It does.
+    References,
+    /// Objects only, as for `plan`.
+    ObjectsOnly,
+}
+
+impl Reconciler {
+    /// Opens every mirror and reads the journal.
+    ///
+    /// # Errors
+    /// A mirror that cannot be opened, a key that cannot be read, a journal that cannot be read.
+    pub fn new(loaded: config::Loaded, journal: Arc<dyn Journal>, metrics: Metrics, status: AgentStatus, now: Timestamp) -> Result<Self> {
+        let config::Loaded { agent, policies, .. } = loaded;
+        let repositories = observe::open_repositories(&agent, now)?;
+        let mut reconciler = Self {
+            config: agent,
+            policies,
+            repositories,
+            journal,
+            state: State::default(),
+            last_sequence: 0,
+            rounds: Rounds::default(),
+            pinned: BTreeMap::new(),
+            metrics,
+            status,
+            fetching: Fetching::References,
+        };
+        reconciler.read_journal()?;
+        let stored = reconciler.journal.rounds_since(now - reconciler.rounds_kept()).context("cannot read the rounds")?;
+        reconciler.rounds.restore(stored);
+        reconciler.restore_pinned()?;
+        Ok(reconciler)
+    }
+
+    /// The same with another way to fetch.
+    #[must_use]
+    pub fn fetching(mut self, fetching: Fetching) -> Self {
+        self.fetching = fetching;
+        self
+    }
+
+    /// The state that the facts add up to.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// Swaps configuration and policies for newly validated ones; open incidents keep the policy that they opened with.
+    ///
+    /// # Errors
+    /// A new mirror that cannot be opened; then everything stays as it was.
+    pub fn swap(&mut self, loaded: config::Loaded, now: Timestamp) -> Result<()> {
+        let repositories = observe::open_repositories(&loaded.agent, now)?;
+        self.config = loaded.agent;
+        self.policies = loaded.policies;
+        self.repositories = repositories;
+        Ok(())
+    }
+
+    /// Reads facts that other processes appended since the last time, such as approvals.
+    fn read_journal(&mut self) -> Result<()> {
+        for fact in self.journal.facts_after(self.last_sequence)? {
+            self.apply(&fact);
+        }
+        Ok(())
+    }
+
+    /// Appends facts and folds them in, together with those of other processes that came between.
+    fn record(&mut self, now: Timestamp, events: Vec<Event>) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.journal.append(now, events).context("cannot write to the journal")?;
+        self.read_journal()
+    }
+
+    fn apply(&mut self, fact: &Fact) {
+        self.last_sequence = fact.sequence;
+        self.state.apply(fact);
+    }
+
+    fn save_rounds(&mut self, now: Timestamp) -> Result<()> {
+        let unsaved = self.rounds.take_unsaved();
+        if !unsaved.is_empty() {
+            self.journal.append_rounds(&unsaved)?;
+        }
+        let before = now - self.rounds_kept();
+        self.rounds.prune(before);
+        self.journal.prune_rounds(before)?;
+        Ok(())
+    }
+
+    fn rounds_kept(&self) -> Duration {
+        let longest = self.policies.iter().map(Policy::longest_window).max().unwrap_or_default();
+        ROUNDS_KEPT.max(longest * 2)
+    }
+
+    /// The policy that an incident opened with; the current one of that name where it is not known any more.
+    fn policy_of(&self, incident: &IncidentId) -> Option<Policy> {
+        let name = &self.state.incidents.get(incident)?.policy;
+        let current = self.policies.iter().find(|policy| policy.name == *name);
+        match (self.pinned.get(incident), current) {
+            // Tightening applies at once: the lower of both modes.
+            (Some(pinned), Some(current)) => {
+                let mut policy = pinned.clone();
+                policy.revert.mode = policy.revert.mode.min(current.revert.mode);
+                Some(policy)
+            }
+            (pinned, current) => pinned.or(current).cloned(),
+        }
+    }
+
+    /// After a restart, open incidents get back the policy that their stored situation holds.
+    fn restore_pinned(&mut self) -> Result<()> {
+        for incident in self.state.incidents.values().filter(|incident| incident.ending.is_none()) {
+            let Some(digest) = &incident.situation else { continue };
+            let Some(text) = self.journal.situation(digest)? else { continue };
+            let situation: crate::engine::situation::Situation = serde_json::from_str(&text)
+                .with_context(|| format!("cannot read the situation {digest} of the incident {}", incident.id))?;
+            self.pinned.insert(incident.id.clone(), situation.service.policy);
+        }
+        Ok(())
+    }
+
+    fn repository(&self, name: &RepositoryName) -> Option<&Repository> {
+        self.repositories.iter().find(|repository| repository.config.name == *name)
+    }
+
+    /// A policy with all of its rounds.
+    fn evidence(&self, policy: &Policy) -> ServiceEvidence {
+        self.evidence_since(policy, Timestamp(i64::MIN))
+    }
+
+    fn evidence_since(&self, policy: &Policy, from: Timestamp) -> ServiceEvidence {
+        let series = policy
+            .slos
+            .iter()
+            .map(|slo| SloSeries { slo: slo.name.clone(), rounds: self.rounds.since(&series_of(&policy.name, &slo.name), from).to_vec() })
+            .collect();
+        ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series }
+    }
+
+    /// Counts a round.
+    pub fn note_round(&self, series: &Series, round: &Round) {
+        let outcome = match &round.outcome {
+            Outcome::Good(_) => "good",
+            Outcome::Bad(_) => "bad",
+            Outcome::Counts { .. } => "counts",
+            Outcome::Value(_) => "value",
+            Outcome::Unknown(_) => "unknown",
+        };
+        self.metrics.round(series.policy.as_ref(), &series.slo, outcome);
+    }
+
+    /// Shows where things stand after a pass.
+    fn publish(&self, now: Timestamp) {
+        let stopped: Vec<_> = self
+            .repositories
+            .iter()
+            .map(|repository| {
+                let name = &repository.config.name;
+                (name.clone(), if self.state.stops.contains_key(name) { Standing::Stopped } else { Standing::Going })
+            })
+            .collect();
+        let paused = self.state.pauses.iter().filter(|pause| pause.until > now).count();
+        let open = self.state.incidents.values().filter(|incident| incident.ending.is_none()).count();
+        self.metrics.standing(&stopped, paused, open);
+        self.status.pass_ended(now);
+    }
+
+    fn note_health(&self, policy: &Policy, assessments: &[Assessment]) {
+        for assessment in assessments {
+            self.metrics.slo_state(&policy.name, &assessment.slo, assessment.verdict);
+        }
+    }
+}
+
+/// The series of a policy's SLO in its one instance.
+pub fn series_of(policy: &PolicyName, slo: &SloName) -> Series {
+    Series { policy: Some(policy.clone()), instance: InstanceName::default_instance(), slo: slo.clone() }
+}
+
+/// The series of a control.
+pub fn control_series(name: &str) -> Series {
+    Series { policy: None, instance: InstanceName::default_instance(), slo: SloName::new(name) }
+}

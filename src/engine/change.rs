@@ -102,3 +102,14 @@ impl Change {
         self.paths.iter().all(|path| path.meaning == Meaning::Same)
     }
 }
+
+/// A commit that is to be undone, as its revert's message names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reverted {
+    /// The commit.
+    pub id: CommitId,
+    /// The first line of its message.
+    pub subject: String,
+    /// For a merge, the first parent, which the revert goes back to.
+    pub merge_parent: Option<CommitId>,
+}

@@ -64,6 +64,11 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// Whether a person must say which head is to be believed.
+    pub fn needs_accept(&self) -> bool {
+        matches!(self, Self::Rewritten { .. } | Self::Deleted { .. })
+    }
+
     /// One sentence for people, with what to do.
     pub fn sentence(&self, repository: &RepositoryName, branch: &BranchName) -> String {
         match self {

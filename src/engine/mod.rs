@@ -12,6 +12,7 @@ pub mod guardrail;
 pub mod id;
 pub mod incident;
 pub mod landing;
+pub mod manifest;
 pub mod plan;
 pub mod policy;
 pub mod round;

@@ -1,0 +1,276 @@
+//! Carries effects out, each in five steps (design §10): write the intent down, look whether the world shows it already, act, look, and
+//! write down how it ended.
+//!
+//! An intent fixes the commit's id, so acting twice makes one commit. Every push names the object that it replaces; a refused lease
+//! closes the effect, and the next pass decides again.
+
+use anyhow::{Context, Result};
+use tracing::{info, warn};
+
+use super::{Reconciler, Repository};
+use crate::engine::approval::{Approval, MergeGrant};
+use crate::engine::decision::DecisionRecord;
+use crate::engine::fact::{CommitText, EffectAction, Event, Intent};
+use crate::engine::id::{CommitId, EffectId, ProposalKey, canonical_json, sha256_hex};
+use crate::engine::incident::Incident;
+use crate::engine::plan::{CleanInverse, Plan};
+use crate::engine::policy::Policy;
+use crate::engine::time::Timestamp;
+use crate::git::{CommitDraft, GitError, Identity, Listing, PushOutcome};
+use crate::render;
+
+impl Reconciler {
+    /// Has the proposal's branch hold the plan, built on the present head.
+    pub(super) fn propose(
+        &mut self,
+        incident: &Incident,
+        policy: &Policy,
+        plan: Plan,
+        inverse: &CleanInverse,
+        record: &DecisionRecord,
+        now: Timestamp,
+    ) -> Result<()> {
+        let key = plan.key();
+        let known = self.state.proposals.get(&key);
+        let listed = self.listing(&incident.repository).and_then(|listing| listing.proposals.get(&key).copied());
+        let ours = known.and_then(|proposal| proposal.head);
+        if let (Some(head), Some(latest)) = (ours, known.and_then(|proposal| proposal.latest_commit.as_ref()))
+            && listed == Some(head)
+            && latest.base == inverse.base
+            && known.is_some_and(|proposal| proposal.incidents.contains(&incident.id))
+        {
+            return Ok(());
+        }
+        if ours.is_some() && listed.is_none() {
+            // Its branch is missing; whether that is a veto is decided by `follow_proposals`, never by pushing it again.
+            return Ok(());
+        }
+        let commit = self.commit_text(incident, policy, &plan, inverse, &record.sentence, None, now)?;
+        let Some(id) = self.build(incident, &commit)? else { return Ok(()) };
+        let action = if ours.is_some() { EffectAction::UpdateProposal } else { EffectAction::OpenProposal };
+        let intent = Intent {
+            repository: incident.repository.clone(),
+            proposal: key,
+            incidents: self.incidents_of(&plan.key(), incident),
+            action,
+            expected: ours,
+            new: Some(id),
+            plan: Some(plan),
+            commit: Some(commit),
+        };
+        self.carry_out(intent, None, now)
+    }
+
+    /// Lands the plan on the head that it was decided on.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing, and a struct would only repeat the names")]
+    pub(super) fn merge(
+        &mut self,
+        incident: &Incident,
+        policy: &Policy,
+        plan: Plan,
+        inverse: &CleanInverse,
+        grant: MergeGrant,
+        approval: Option<&Approval>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let key = plan.key();
+        // The commit of the proposal itself is what people read; where it stands on this head, that very commit lands.
+        let proposed =
+            self.state.proposals.get(&key).and_then(|proposal| proposal.latest_commit.clone()).filter(|commit| commit.base == grant.onto());
+        let commit = match proposed {
+            Some(commit) if commit.tree == inverse.tree => commit,
+            _ => self.commit_text(incident, policy, &plan, inverse, "", approval, now)?,
+        };
+        let Some(id) = self.build(incident, &commit)? else { return Ok(()) };
+        let repository = self.repository(&incident.repository).context("the repository is not configured any more")?;
+        let changed = repository.mirror.changed_paths(grant.onto(), id).context("cannot read back the revert that was built")?;
+        let mut planned = plan.paths.clone();
+        planned.sort_unstable();
+        if changed != planned {
+            // P5, before anything is pushed: the commit that was built is not the plan.
+            warn!(incident = %incident.id, "the revert that was built is not the plan; nothing is pushed");
+            return Ok(());
+        }
+        let intent = Intent {
+            repository: incident.repository.clone(),
+            proposal: key,
+            incidents: self.incidents_of(&plan.key(), incident),
+            action: EffectAction::Merge,
+            expected: Some(grant.onto()),
+            new: Some(id),
+            plan: Some(plan),
+            commit: Some(commit),
+        };
+        self.carry_out(intent, Some(grant), now)
+    }
+
+    /// Deletes a proposal's branch, if it is still ours.
+    pub(super) fn delete_branch(&mut self, key: &ProposalKey, now: Timestamp) -> Result<()> {
+        let Some(proposal) = self.state.proposals.get(key).cloned() else { return Ok(()) };
+        let (Some(head), Some(repository)) = (proposal.head, proposal.repository) else { return Ok(()) };
+        if self.listing(&repository).and_then(|listing| listing.proposals.get(key).copied()) != Some(head) {
+            return Ok(());
+        }
+        let intent = Intent {
+            repository,
+            proposal: key.clone(),
+            incidents: proposal.incidents,
+            action: EffectAction::DeleteProposal,
+            expected: Some(head),
+            new: None,
+            plan: None,
+            commit: None,
+        };
+        self.carry_out(intent, None, now)
+    }
+
+    /// Steps 1 to 5.
+    fn carry_out(&mut self, intent: Intent, grant: Option<MergeGrant>, now: Timestamp) -> Result<()> {
+        let effect = EffectId::new(&sha256_hex(format!("{}\n{now}", canonical_json(&intent)?).as_bytes())[..16]);
+        self.record(now, vec![Event::Intended { effect: effect.clone(), intent: intent.clone() }])?;
+        self.look_again(&intent.repository, now)?;
+        let listing = self.listing(&intent.repository);
+        if let Some(listing) = &listing
+            && self.shows(&intent, listing)
+        {
+            return self.record(now, vec![Event::Done { effect }]);
+        }
+        let outcome = self.act(&intent, grant)?;
+        self.metrics.effect(intent.action, &outcome_label(&outcome));
+        match outcome {
+            Ok(PushOutcome::Pushed) => {
+                info!(repository = %intent.repository, proposal = %intent.proposal, action = ?intent.action, new = ?intent.new, "pushed");
+                self.record(now, vec![Event::Done { effect }])?;
+                self.look_again(&intent.repository, now)?;
+                self.follow_proposals(now)
+            }
+            Ok(PushOutcome::StaleLease) => self.refuse_effect(effect, "the reference had moved; it is decided again".to_owned(), now),
+            Ok(PushOutcome::Rejected { reason }) => self.refuse_effect(effect, format!("the remote rejected it: {reason}"), now),
+            // The answer was lost: the effect stays open, and the next pass looks before anything else.
+            Err(error) => {
+                warn!(repository = %intent.repository, "the push has an unknown outcome: {error}");
+                Ok(())
+            }
+        }
+    }
+
+    /// Effects that a crash or a lost answer left open: look; what the world does not show was not carried out, and is decided again.
+    pub(super) fn close_open_effects(&mut self, now: Timestamp) -> Result<()> {
+        for (effect, intent) in self.state.open_effects() {
+            self.look_again(&intent.repository, now)?;
+            let Some(listing) = self.fresh_listing(&intent.repository, now) else { continue };
+            if self.shows(&intent, &listing) {
+                self.record(now, vec![Event::Done { effect }])?;
+            } else {
+                self.refuse_effect(effect, "the remote does not show it; it is decided again".to_owned(), now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the remote shows an effect already: for the watched branch by ancestry, for a proposal's branch by its head.
+    fn shows(&self, intent: &Intent, listing: &Listing) -> bool {
+        match (intent.action, intent.new) {
+            (EffectAction::Merge, Some(new)) => {
+                let mirror = self.repository(&intent.repository).map(|repository| &repository.mirror);
+                listing.head.is_some_and(|head| mirror.is_some_and(|mirror| mirror.is_ancestor(new, head).unwrap_or(false)))
+            }
+            (_, new) => listing.proposals.get(&intent.proposal).copied() == new,
+        }
+    }
+
+    fn act(&self, intent: &Intent, grant: Option<MergeGrant>) -> Result<Result<PushOutcome, GitError>> {
+        let repository = self.repository(&intent.repository).context("the repository is not configured any more")?;
+        Ok(match (intent.action, grant, intent.new) {
+            (EffectAction::Merge, Some(grant), Some(new)) => repository.mirror.push_watched(new, grant),
+            (EffectAction::Merge, _, _) => Ok(PushOutcome::Rejected { reason: "there is no grant".to_owned() }),
+            (_, _, new) => repository.mirror.push_proposal(&intent.proposal, new, intent.expected),
+        })
+    }
+
+    fn refuse_effect(&mut self, effect: EffectId, why: String, now: Timestamp) -> Result<()> {
+        info!(%effect, "effect not carried out: {why}");
+        self.record(now, vec![Event::EffectRefused { effect, why }])
+    }
+
+    /// Everything that makes the commit's id. Dates are whole seconds of `now`, and stand in the intent.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing, and a struct would only repeat the names")]
+    fn commit_text(
+        &self,
+        incident: &Incident,
+        policy: &Policy,
+        plan: &Plan,
+        inverse: &CleanInverse,
+        why_proposed: &str,
+        approval: Option<&Approval>,
+        now: Timestamp,
+    ) -> Result<CommitText> {
+        let repository = self.repository(&incident.repository).context("the repository is not configured any more")?;
+        let attribution = incident.attribution.as_ref();
+        let mut reverted = Vec::new();
+        for suspect in attribution.map(|attribution| attribution.suspects.as_slice()).unwrap_or(&plan.suspects) {
+            reverted.push(repository.mirror.reverted(*suspect).with_context(|| format!("cannot read the suspect {suspect}"))?);
+        }
+        let head = self.journal.head()?.map(|(_, hash)| hash);
+        let message = render::commit::revert_message(&render::commit::RevertMessage {
+            reverted: &reverted,
+            policy,
+            incident,
+            plan: &plan.digest(),
+            why_proposed,
+            approval,
+            audit: head.as_ref(),
+        })
+        .context("cannot write the revert's message")?;
+        Ok(CommitText {
+            base: inverse.base,
+            tree: inverse.tree,
+            message,
+            name: repository.config.commit.name.clone(),
+            email: repository.config.commit.email.clone(),
+            seconds: now.secs(),
+        })
+    }
+
+    /// Writes the commit object into the mirror and gives its id.
+    fn build(&self, incident: &Incident, text: &CommitText) -> Result<Option<CommitId>> {
+        let Some(repository) = self.repository(&incident.repository) else { return Ok(None) };
+        let identity = Identity { name: text.name.clone(), email: text.email.clone(), seconds: text.seconds, offset: "+0000".to_owned() };
+        let draft = CommitDraft {
+            tree: text.tree,
+            parents: vec![text.base],
+            message: text.message.clone(),
+            author: identity.clone(),
+            committer: identity,
+        };
+        repository.mirror.build(&draft, repository.signer.as_ref()).map(Some).context("cannot write the revert's commit")
+    }
+
+    fn incidents_of(&self, key: &ProposalKey, incident: &Incident) -> Vec<crate::engine::id::IncidentId> {
+        let mut incidents = self.state.proposals.get(key).map(|proposal| proposal.incidents.clone()).unwrap_or_default();
+        if !incidents.contains(&incident.id) {
+            incidents.push(incident.id.clone());
+        }
+        incidents
+    }
+
+    pub(super) fn listing(&self, repository: &crate::engine::id::RepositoryName) -> Option<Listing> {
+        self.repository(repository).and_then(|known: &Repository| known.listing.as_ref()).map(|(_, listing)| listing.clone())
+    }
+
+    fn fresh_listing(&self, repository: &crate::engine::id::RepositoryName, now: Timestamp) -> Option<Listing> {
+        self.repository(repository)
+            .and_then(|known| known.listing.as_ref())
+            .filter(|(at, _)| *at >= now)
+            .map(|(_, listing)| listing.clone())
+    }
+}
+
+fn outcome_label(outcome: &Result<PushOutcome, GitError>) -> &'static str {
+    match outcome {
+        Ok(PushOutcome::Pushed) => "pushed",
+        Ok(PushOutcome::StaleLease) => "stale_lease",
+        Ok(PushOutcome::Rejected { .. }) => "rejected",
+        Err(_) => "unknown",
+    }
+}

@@ -1,0 +1,186 @@
+//! What the watched repositories show: one reference listing when nothing has changed, a fetch and the landing when something has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tracing::{info, warn};
+
+use super::{Fetching, Reconciler, Repository};
+use crate::config;
+use crate::engine::fact::Event;
+use crate::engine::id::{CommitId, RepositoryName};
+use crate::engine::landing::{Landing, LandingShape, Stop};
+use crate::engine::time::{Interval, Timestamp};
+use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, Signer};
+use crate::web::Change;
+
+/// Opens the mirror of every configured repository, beside the journal.
+pub(super) fn open_repositories(agent: &config::agent::Agent, now: Timestamp) -> Result<Vec<Repository>> {
+    let git = GitExecutable::find()?;
+    let directory = agent.journal.parent().map(|parent| parent.join("mirrors")).unwrap_or_else(|| "mirrors".into());
+    agent
+        .repositories
+        .iter()
+        .map(|config| {
+            let remote = Remote {
+                url: config.url.clone(),
+                branch: config.branch.clone(),
+                credentials: config.credentials.as_ref().map(credentials),
+            };
+            let mirror = Mirror::open(&directory.join(format!("{}.git", config.name)), remote, git.clone())
+                .with_context(|| format!("cannot open the mirror of the repository `{}`", config.name))?;
+            let signer = config
+                .commit
+                .signing_key_file
+                .as_ref()
+                .map(|file| Signer::from_openssh_file(file))
+                .transpose()
+                .with_context(|| format!("cannot use the signing key of the repository `{}`", config.name))?;
+            Ok(Repository { config: config.clone(), mirror: Arc::new(mirror), signer, listing: None, due: now })
+        })
+        .collect()
+}
+
+fn credentials(credentials: &config::agent::Credentials) -> Credentials {
+    match credentials.clone() {
+        config::agent::Credentials::Password { username, password_file } => Credentials::Password { username, password_file },
+        config::agent::Credentials::SshKey { key_file, known_hosts_file } => Credentials::SshKey { key_file, known_hosts_file },
+    }
+}
+
+impl Reconciler {
+    /// Lists every repository that is due, and takes up what landed.
+    pub(super) fn observe_repositories(&mut self, now: Timestamp) -> Result<()> {
+        for index in 0..self.repositories.len() {
+            if self.repositories[index].due <= now {
+                self.repositories[index].due = now + self.repositories[index].config.poll;
+                self.observe_repository(index, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists one repository now. An unreachable remote is noted and is no error: nothing is known of it until the next listing.
+    pub(super) fn observe_repository(&mut self, index: usize, now: Timestamp) -> Result<()> {
+        let name = self.repositories[index].config.name.clone();
+        let listing = match self.repositories[index].mirror.list() {
+            Ok(listing) => listing,
+            Err(error) => {
+                self.note_poll_failure(&name, &anyhow::Error::new(error));
+                return Ok(());
+            }
+        };
+        let before = self.repositories[index].listing.as_ref().map(|(at, _)| *at);
+        let changed = self.repositories[index].listing.as_ref().is_none_or(|(_, old)| *old != listing);
+        let mirror = self.repositories[index].mirror.clone();
+        let fetched = match (changed, self.fetching) {
+            (false, _) => Ok(()),
+            (true, Fetching::References) => mirror.fetch(&listing),
+            (true, Fetching::ObjectsOnly) => mirror.fetch_objects(&listing),
+        };
+        if let Err(error) = fetched {
+            self.note_poll_failure(&name, &anyhow::Error::new(error));
+            return Ok(());
+        }
+        self.status.poll_succeeded(&name);
+        self.metrics.polled(&name, now);
+        self.take_up(index, &listing, before, now)?;
+        self.repositories[index].listing = Some((now, listing));
+        Ok(())
+    }
+
+    /// Turns a listing into facts: a landing, or a stop.
+    fn take_up(&mut self, index: usize, listing: &Listing, before: Option<Timestamp>, now: Timestamp) -> Result<()> {
+        let name = self.repositories[index].config.name.clone();
+        let known = self.state.heads.get(&name).copied();
+        if self.state.stops.contains_key(&name) {
+            return Ok(());
+        }
+        match (known, listing.head) {
+            (Some(last), None) => self.stop(index, Stop::Deleted { last }, now),
+            (None, None) => {
+                warn!(repository = %name, "the branch `{}` does not exist yet", self.repositories[index].config.branch);
+                Ok(())
+            }
+            (Some(from), Some(to)) if from == to => Ok(()),
+            (known, Some(to)) => self.land(index, known, to, before, now),
+        }
+    }
+
+    fn land(&mut self, index: usize, from: Option<CommitId>, to: CommitId, before: Option<Timestamp>, now: Timestamp) -> Result<()> {
+        let Repository { config, mirror, .. } = &self.repositories[index];
+        let (name, branch) = (config.name.clone(), config.branch.clone());
+        let found = match mirror.landing(from, to) {
+            Ok(found) => found,
+            Err(error) => {
+                self.note_poll_failure(&name, &anyhow::Error::new(error));
+                return Ok(());
+            }
+        };
+        let (shape, changes) = match found {
+            Move::Rewritten => {
+                let Some(from) = from else { return Ok(()) };
+                return self.stop(index, Stop::Rewritten { from, to }, now);
+            }
+            Move::Line(changes) => (LandingShape::Line, changes),
+            Move::Foxtrot(change) => (LandingShape::Foxtrot, vec![change]),
+            Move::First(changes) => (LandingShape::First, changes),
+        };
+        // After a restart no listing of this process showed the old head; the fact that recorded it did.
+        let after = before
+            .or_else(|| self.state.landings().iter().rev().find(|landing| landing.repository == name).map(|landing| landing.landed.by));
+        let landed = match (shape, after) {
+            (LandingShape::First, _) | (_, None) => Interval::unbounded(now),
+            (_, Some(after)) => Interval::new(after, now),
+        };
+        for change in &changes {
+            if shape != LandingShape::First {
+                info!(repository = %name, commit = %change.id.short(), author = %change.author.name, "landed: {}", change.subject);
+            }
+        }
+        self.record(now, vec![Event::Landed { landing: Landing { repository: name, branch, from, to, landed, shape, changes } }])
+    }
+
+    fn stop(&mut self, index: usize, stop: Stop, now: Timestamp) -> Result<()> {
+        let config = &self.repositories[index].config;
+        let (repository, branch) = (config.name.clone(), config.branch.clone());
+        warn!(%repository, "{}", stop.sentence(&repository, &branch));
+        self.record(now, vec![Event::RepositoryStopped { repository, branch, stop }])
+    }
+
+    /// Stops a repository because what landed is not the plan (P5).
+    pub(super) fn stop_not_the_plan(
+        &mut self,
+        repository: &RepositoryName,
+        commit: CommitId,
+        paths: Vec<String>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Some(index) = self.repositories.iter().position(|known| known.config.name == *repository) else { return Ok(()) };
+        self.stop(index, Stop::NotThePlan { commit, paths: paths.into_iter().take(20).collect() }, now)
+    }
+
+    fn note_poll_failure(&mut self, name: &RepositoryName, error: &anyhow::Error) {
+        let sentence = format!("{error:#}");
+        if self.status.poll_failed(name, &sentence) == Change::New {
+            warn!(repository = %name, "cannot read the repository: {sentence}");
+        }
+    }
+
+    /// Lists a repository again now, because an effect has just moved it.
+    pub(super) fn look_again(&mut self, repository: &RepositoryName, now: Timestamp) -> Result<()> {
+        match self.repositories.iter().position(|known| known.config.name == *repository) {
+            Some(index) => self.observe_repository(index, now),
+            None => Ok(()),
+        }
+    }
+
+    /// What the newest listings show, by repository.
+    pub fn listings(&self) -> BTreeMap<RepositoryName, Listing> {
+        self.repositories
+            .iter()
+            .filter_map(|repository| Some((repository.config.name.clone(), repository.listing.as_ref()?.1.clone())))
+            .collect()
+    }
+}

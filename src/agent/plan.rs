@@ -1,0 +1,101 @@
+//! What the agent would do now, with the writer unplugged: the same observation, the same engine, a journal in memory that is thrown away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Clock, Fetching, Probing, Reconciler, situations};
+use crate::config::Loaded;
+use crate::engine::attribution::{self, Attribution};
+use crate::engine::decision::{DecisionRecord, decide};
+use crate::engine::id::PolicyName;
+use crate::engine::policy::Policy;
+use crate::engine::slo::{self, Assessment};
+use crate::engine::time::Timestamp;
+use crate::journal::{MemoryJournal, SqliteJournal};
+use crate::web::{AgentStatus, Metrics};
+
+/// What would be done about one service.
+#[derive(Debug)]
+pub struct Planned {
+    /// Its policy.
+    pub policy: PolicyName,
+    /// How its SLOs stand.
+    pub assessments: Vec<Assessment>,
+    /// The decision, where it breaches.
+    pub decision: Option<DecisionRecord>,
+    /// Every candidate with its evidence, where it breaches.
+    pub attribution: Option<Attribution>,
+}
+
+/// Measures for `duration` (at least one round), fetches objects, and decides for every service.
+///
+/// # Errors
+/// No journal and no `duration`; a journal or repository that cannot be read.
+pub async fn plan(loaded: Loaded, duration: Duration, clock: Arc<dyn Clock>) -> Result<Vec<Planned>> {
+    let journal = MemoryJournal::default();
+    match SqliteJournal::open_read_only(&loaded.agent.journal) {
+        Ok(recorded) => journal.copy_from(&recorded, clock.now() - Duration::from_secs(24 * 3600)).context("cannot read the journal")?,
+        Err(error) if duration.is_zero() => bail!("{error}; without it, `revertd plan --for 2m` measures first"),
+        Err(_) => {}
+    }
+    let mut probing = Probing::new(&loaded.agent, &loaded.policies, clock.now())?;
+    let now = clock.now();
+    let mut reconciler = tokio::task::spawn_blocking(move || {
+        Reconciler::new(loaded, Arc::new(journal), Metrics::new(), AgentStatus::default(), now)
+            .map(|reconciler| reconciler.fetching(Fetching::ObjectsOnly))
+    })
+    .await??;
+    let end = now + duration;
+    loop {
+        probing.start_due(clock.now());
+        for (series, round) in probing.finish().await {
+            reconciler.rounds.add(series, round);
+        }
+        let now = clock.now();
+        let (kept, planned) = tokio::task::spawn_blocking(move || {
+            let planned = reconciler.planned(now);
+            (reconciler, planned)
+        })
+        .await?;
+        let planned = planned?;
+        if now >= end {
+            return Ok(planned);
+        }
+        reconciler = kept;
+        let next = probing.next_due().map_or(end, |due| due.min(end));
+        tokio::time::sleep(next.since(clock.now())).await;
+    }
+}
+
+impl Reconciler {
+    /// Observes, and decides for every service, carrying nothing out. The journal must be one in memory.
+    fn planned(&mut self, now: Timestamp) -> Result<Vec<Planned>> {
+        self.observe_repositories(now)?;
+        for policy in self.policies.clone() {
+            self.detect(&policy, now)?;
+        }
+        self.policies.clone().iter().map(|policy| self.planned_for(policy, now)).collect()
+    }
+
+    fn planned_for(&self, policy: &Policy, now: Timestamp) -> Result<Planned> {
+        let service = self.evidence(policy);
+        let cut = attribution::newest_change(policy, self.state.landings());
+        let assessments = policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
+        let mut planned = Planned { policy: policy.name.clone(), assessments, decision: None, attribution: None };
+        let open = self
+            .state
+            .incidents
+            .values()
+            .find(|incident| incident.policy == policy.name && incident.ending.is_none() && incident.landed.is_none());
+        if let Some(incident) = open
+            && let Some(situation) = situations::gather(self, policy, incident, now)?
+        {
+            let decision = decide(&situation);
+            planned.attribution = decision.attribution;
+            planned.decision = Some(decision.record);
+        }
+        Ok(planned)
+    }
+}

@@ -1,0 +1,184 @@
+//! Runs the probes when they are due and hands their rounds over. Probes run on tasks of their own: a slow one delays no other.
+//!
+//! HTTP rounds start every `every` from the start of the agent. Rounds of a metrics server end on multiples of `every` since the epoch,
+//! so that a live round, one that was asked again and one that filled a gap cover the same windows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use tokio::sync::mpsc;
+
+use super::{Rounds, control_series, series_of};
+use crate::config;
+use crate::engine::policy::{Indicator, Policy, PrometheusIndicator};
+use crate::engine::round::Round;
+use crate::engine::time::Timestamp;
+use crate::journal::Series;
+use crate::net::address::AddressRules;
+use crate::net::client::Client;
+use crate::net::prometheus::PrometheusClient;
+use crate::probe::Probe;
+use crate::probe::http::HttpProbe;
+use crate::probe::prometheus::{PrometheusProbe, last_end};
+
+/// The limit for one answer of a metrics server.
+const QUERY_LIMIT: Duration = Duration::from_secs(10);
+
+/// One series and how its rounds are made.
+struct Scheduled {
+    series: Series,
+    every: Duration,
+    kind: Kind,
+    due: Timestamp,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// Rounds start when they are due.
+    Http(Arc<dyn Probe>),
+    /// Rounds end on multiples of `every`, this long before now.
+    Prometheus { probe: Arc<dyn Probe>, delay: Duration },
+}
+
+/// Every probe with its next due time.
+pub struct Probing {
+    scheduled: Vec<Scheduled>,
+    sender: mpsc::UnboundedSender<(Series, Round)>,
+    receiver: mpsc::UnboundedReceiver<(Series, Round)>,
+    running: usize,
+}
+
+impl Probing {
+    /// The probes of a configuration; the first rounds are due at once.
+    ///
+    /// # Errors
+    /// A metrics server whose token file cannot be read, or that a policy names and the agent file does not.
+    pub fn new(agent: &config::agent::Agent, policies: &[Policy], now: Timestamp) -> Result<Self> {
+        let client = Client::new(AddressRules::for_policies(agent.network_allow.clone())).context("cannot set up the HTTP client")?;
+        let operator = Client::new(AddressRules::for_operator()).context("cannot set up the HTTP client")?;
+        let servers = servers(agent)?;
+        let controls: Arc<[HttpProbe]> =
+            agent.controls.iter().map(|control| HttpProbe::new(operator.clone(), control.http.clone(), Arc::new([]))).collect();
+        let mut scheduled = Vec::new();
+        for (control, probe) in agent.controls.iter().zip(controls.iter()) {
+            let kind = Kind::Http(Arc::new(probe.clone()));
+            scheduled.push(Scheduled { series: control_series(&control.name), every: control.http.every, kind, due: now });
+        }
+        for policy in policies {
+            for slo in &policy.slos {
+                let kind = match &slo.indicator {
+                    Indicator::Http(http) => Kind::Http(Arc::new(HttpProbe::new(client.clone(), http.clone(), controls.clone()))),
+                    Indicator::Prometheus(indicator) => prometheus(indicator, &servers)
+                        .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
+                };
+                scheduled.push(Scheduled { series: series_of(&policy.name, &slo.name), every: slo.every(), kind, due: now });
+            }
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Ok(Self { scheduled, sender, receiver, running: 0 })
+    }
+
+    /// Starts every probe that is due at `now`.
+    pub fn start_due(&mut self, now: Timestamp) {
+        for scheduled in &mut self.scheduled {
+            if scheduled.due > now {
+                continue;
+            }
+            // A pause of the machine drops the rounds that were missed: a gap is a gap.
+            scheduled.due = match &scheduled.kind {
+                Kind::Http(_) => (scheduled.due + scheduled.every).max(now),
+                Kind::Prometheus { delay, .. } => last_end(now, scheduled.every, *delay) + scheduled.every + *delay,
+            };
+            let (kind, series, sender) = (scheduled.kind.clone(), scheduled.series.clone(), self.sender.clone());
+            let end = match &kind {
+                Kind::Http(_) => now,
+                Kind::Prometheus { delay, .. } => last_end(now, scheduled.every, *delay),
+            };
+            self.running += 1;
+            tokio::spawn(async move {
+                let round = match kind {
+                    Kind::Http(probe) => probe.round(end).await,
+                    Kind::Prometheus { probe, .. } => probe.round(end).await,
+                };
+                // The receiver is gone only when the agent is ending.
+                let _ = sender.send((series, round));
+            });
+        }
+    }
+
+    /// When the next probe is due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.scheduled.iter().map(|scheduled| scheduled.due).min()
+    }
+
+    /// The next finished round.
+    pub async fn next(&mut self) -> Option<(Series, Round)> {
+        let finished = self.receiver.recv().await;
+        self.running = self.running.saturating_sub(usize::from(finished.is_some()));
+        finished
+    }
+
+    /// A round that is already finished, without waiting.
+    pub fn try_next(&mut self) -> Option<(Series, Round)> {
+        let finished = self.receiver.try_recv().ok();
+        self.running = self.running.saturating_sub(usize::from(finished.is_some()));
+        finished
+    }
+
+    /// Waits for every probe that was started.
+    pub async fn finish(&mut self) -> Vec<(Series, Round)> {
+        let mut rounds = Vec::new();
+        while self.running > 0 {
+            rounds.extend(self.next().await);
+        }
+        rounds
+    }
+
+    /// Rounds of metrics servers that should be there and are not, or that a server did not answer for, asked by one range query each.
+    pub async fn fill(&self, rounds: &Rounds, windows: &BTreeMap<Series, Duration>, now: Timestamp) -> Vec<(Series, Round)> {
+        let mut filled = Vec::new();
+        for scheduled in &self.scheduled {
+            let Kind::Prometheus { probe, delay } = &scheduled.kind else { continue };
+            let window = windows.get(&scheduled.series).copied().unwrap_or(scheduled.every * 10);
+            let to = last_end(now, scheduled.every, *delay);
+            let from = to - window;
+            let known = rounds.since(&scheduled.series, from);
+            let unanswered: Vec<Timestamp> = rounds.unanswered(&scheduled.series).into_iter().filter(|end| *end > from).collect();
+            let earliest_missing = if known.is_empty() { Some(from) } else { unanswered.first().map(|end| *end - scheduled.every) };
+            let Some(start) = earliest_missing else { continue };
+            for round in probe.backfill(start, to).await {
+                if round.is_known() && (unanswered.contains(&round.end) || !known.iter().any(|other| other.end == round.end)) {
+                    filled.push((scheduled.series.clone(), round));
+                }
+            }
+        }
+        filled
+    }
+}
+
+fn servers(agent: &config::agent::Agent) -> Result<BTreeMap<String, (PrometheusClient, Duration)>> {
+    agent
+        .metrics
+        .iter()
+        .map(|server| {
+            let client = PrometheusClient::new(
+                &server.url,
+                server.headers.clone(),
+                server.bearer_token_file.clone(),
+                AddressRules::for_operator(),
+                QUERY_LIMIT,
+            )
+            .with_context(|| format!("cannot use the metrics server `{}`", server.name))?;
+            Ok((server.name.to_string(), (client, server.ingest_delay)))
+        })
+        .collect()
+}
+
+fn prometheus(indicator: &PrometheusIndicator, servers: &BTreeMap<String, (PrometheusClient, Duration)>) -> Result<Kind> {
+    let (client, delay) = servers
+        .get(indicator.server.as_str())
+        .ok_or_else(|| anyhow!("there is no metrics server `{}` in the agent file", indicator.server))?;
+    Ok(Kind::Prometheus { probe: Arc::new(PrometheusProbe::new(client.clone(), indicator)), delay: *delay })
+}

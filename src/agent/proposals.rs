@@ -1,0 +1,155 @@
+//! What people do to proposals: merge them, delete them (a veto), push onto them (then they are disowned), or revert by hand first.
+//!
+//! What people did first wins (promise P8).
+
+use anyhow::Result;
+use tracing::info;
+
+use super::Reconciler;
+use crate::engine::attribution::Attribution;
+use crate::engine::fact::{EffectAction, Ending, Event, LandedBy, ProposalClosing};
+use crate::engine::id::{CommitId, PlanDigest, ProposalKey};
+use crate::engine::incident::{Incident, Proposal};
+use crate::engine::plan::Inverse;
+use crate::engine::time::{Interval, Timestamp};
+use crate::git::Undo;
+
+impl Reconciler {
+    /// Compares every open proposal with what the newest listing of its repository shows.
+    pub(super) fn follow_proposals(&mut self, now: Timestamp) -> Result<()> {
+        let open: Vec<Proposal> =
+            self.state.proposals.values().filter(|proposal| proposal.landed.is_none() && !proposal.commits.is_empty()).cloned().collect();
+        for proposal in open {
+            self.follow(&proposal, now)?;
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, proposal: &Proposal, now: Timestamp) -> Result<()> {
+        let Some(name) = proposal.repository.clone() else { return Ok(()) };
+        let Some(known) = self.repository(&name) else { return Ok(()) };
+        let Some((listed_at, listing)) = known.listing.clone() else { return Ok(()) };
+        let (Some(head), mirror) = (listing.head, known.mirror.clone()) else { return Ok(()) };
+        for (action, commit) in &proposal.commits {
+            if mirror.is_ancestor(*commit, head).unwrap_or(false) {
+                let by = if *action == EffectAction::Merge { LandedBy::Revertd } else { LandedBy::Person };
+                return self.landed(proposal, *commit, by, now);
+            }
+        }
+        if let Some(landed) =
+            mirror.landed_plans(head, proposal.opened_at)?.into_iter().find(|landed| Some(&landed.plan) == proposal.plan_digest().as_ref())
+        {
+            return self.landed_otherwise(proposal, landed.commit, now);
+        }
+        if proposal.closing.is_some() {
+            return Ok(());
+        }
+        match (proposal.head, listing.proposals.get(&proposal.key)) {
+            (Some(_), None) if proposal.missing_since.is_none() => {
+                self.record(listed_at, vec![Event::ProposalMissing { proposal: proposal.key.clone() }])
+            }
+            (Some(_), None) if proposal.missing_since.is_some_and(|since| listed_at > since) => {
+                info!(proposal = %proposal.key, "somebody deleted the proposal's branch: vetoed");
+                self.record(now, vec![Event::ProposalClosed { proposal: proposal.key.clone(), how: ProposalClosing::Vetoed }])
+            }
+            (Some(_), Some(other)) if !proposal.commits.iter().any(|(_, commit)| commit == other) => {
+                info!(proposal = %proposal.key, head = %other, "somebody pushed onto the proposal's branch: disowned");
+                self.record(
+                    now,
+                    vec![Event::ProposalClosed { proposal: proposal.key.clone(), how: ProposalClosing::Disowned { head: *other } }],
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Our own commit is on the watched branch.
+    fn landed(&mut self, proposal: &Proposal, commit: CommitId, by: LandedBy, now: Timestamp) -> Result<()> {
+        let plan = proposal.plan_digest().unwrap_or_else(|| PlanDigest::new(""));
+        let landed = self.landed_when(proposal, commit, now);
+        info!(proposal = %proposal.key, %commit, ?by, "the revert landed");
+        self.record(now, vec![Event::RevertLanded { proposal: proposal.key.clone(), commit, plan, landed, by }])?;
+        self.delete_branch(&proposal.key, now)
+    }
+
+    /// Another commit carries our plan, as after a squash: it must be the plan to the letter (P5).
+    fn landed_otherwise(&mut self, proposal: &Proposal, commit: CommitId, now: Timestamp) -> Result<()> {
+        let (Some(name), Some(plan)) = (&proposal.repository, &proposal.plan) else { return Ok(()) };
+        let Some(known) = self.repository(name) else { return Ok(()) };
+        let change = known.mirror.change(commit)?;
+        let planned: std::collections::BTreeMap<_, _> = plan.paths.iter().map(|path| (path.path.as_str(), path.to)).collect();
+        let landed: std::collections::BTreeMap<_, _> = change.paths.iter().map(|path| (path.path.as_str(), path.to)).collect();
+        let mut different: Vec<String> = Vec::new();
+        for path in planned.keys().chain(landed.keys()) {
+            if planned.get(path) != landed.get(path) && !different.iter().any(|seen| seen == path) {
+                different.push((*path).to_owned());
+            }
+        }
+        if !different.is_empty() {
+            let name = name.clone();
+            self.stop_not_the_plan(&name, commit, different, now)?;
+        }
+        self.landed(proposal, commit, LandedBy::Person, now)
+    }
+
+    /// When a commit came onto the watched branch, by the landing that brought it.
+    fn landed_when(&self, proposal: &Proposal, commit: CommitId, now: Timestamp) -> Interval {
+        let Some(name) = &proposal.repository else { return Interval::unbounded(now) };
+        let mirror = self.repository(name).map(|known| known.mirror.clone());
+        let of_repository = self.state.landings().iter().filter(|landing| landing.repository == *name);
+        of_repository
+            .filter(|landing| landing.landed.by >= proposal.opened_at)
+            .find(|landing| mirror.as_ref().is_some_and(|mirror| mirror.is_ancestor(commit, landing.to).unwrap_or(false)))
+            .map_or(Interval::unbounded(now), |landing| landing.landed)
+    }
+
+    /// Ends the automation of a proposal and takes its branch away, if it is ours.
+    pub(super) fn close_proposal(&mut self, key: &ProposalKey, how: ProposalClosing, now: Timestamp) -> Result<()> {
+        if self.state.proposals.get(key).is_none_or(|proposal| proposal.closing.is_some() || proposal.landed.is_some()) {
+            return Ok(());
+        }
+        self.record(now, vec![Event::ProposalClosed { proposal: key.clone(), how }])?;
+        self.delete_branch(key, now)
+    }
+
+    /// The change that undid the suspects: the first landing after them on whose head nothing of them is left to undo.
+    pub(super) fn who_undid(&self, incident: &Incident, attribution: &Attribution) -> Result<Option<(CommitId, Interval)>> {
+        let Some(repository) = self.repository(&incident.repository) else { return Ok(None) };
+        let landings: Vec<_> = self.state.landings().iter().filter(|landing| landing.repository == incident.repository).collect();
+        let changes = |id: &CommitId| landings.iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
+        let undo: Vec<Undo> =
+            attribution.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
+        let Some(position) =
+            landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))
+        else {
+            return Ok(None);
+        };
+        for landing in &landings[position..] {
+            for change in &landing.changes {
+                if !attribution.suspects.contains(&change.id) && repository.mirror.inverse(change.id, &undo)? == Inverse::AlreadyUndone {
+                    return Ok(Some((change.id, landing.landed)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ending of an incident whose service is healthy again: a fix where somebody changed what the suspect changed since.
+    pub(super) fn fixed_forward(&self, incident: &Incident) -> Option<Ending> {
+        let attribution = incident.attribution.as_ref()?;
+        let landings: Vec<_> = self.state.landings().iter().filter(|landing| landing.repository == incident.repository).collect();
+        let position =
+            landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))?;
+        let suspected: Vec<&str> = landings[position]
+            .changes
+            .iter()
+            .filter(|change| attribution.suspects.contains(&change.id))
+            .flat_map(|change| change.paths.iter().map(|path| path.path.as_str()))
+            .collect();
+        let fix = landings[position + 1..]
+            .iter()
+            .flat_map(|landing| &landing.changes)
+            .find(|change| change.paths.iter().any(|path| suspected.contains(&path.path.as_str())))?;
+        Some(Ending::Superseded { by: Some(fix.id) })
+    }
+}

@@ -1,0 +1,226 @@
+//! One pass, from what is there to what is done about it. It reads like the product:
+//!
+//! observe → assess → attribute → decide → execute → record → verify.
+//!
+//! Level-triggered: a pass starts from the journal and from what the remote shows, never from what an earlier pass meant to do. All
+//! rules are in `engine/`; this file only says in what order they are asked and which port is given the answer.
+
+use anyhow::{Context, Result};
+use tracing::info;
+
+use super::{Reconciler, situations};
+use crate::engine::attribution;
+use crate::engine::decision::DecisionRecord;
+use crate::engine::decision::{Action, Decision, DecisionVerdict, decide};
+use crate::engine::fact::{Ending, Event, LandedBy, ProposalClosing};
+use crate::engine::guardrail::RefusalCode;
+use crate::engine::id::{IncidentId, InstanceName, PlanDigest, sha256_hex};
+use crate::engine::incident::{Incident, State};
+use crate::engine::plan::{self, PlanKind};
+use crate::engine::policy::Policy;
+use crate::engine::slo::{self, Verdict};
+use crate::engine::time::Timestamp;
+use crate::engine::verification::{self, RecoveryStanding};
+
+impl Reconciler {
+    /// One pass at `now`.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written: then nothing more is done, because what cannot be recorded is not done. A repository
+    /// that cannot be reached is no error; it is noted in the status and tried again.
+    pub fn pass(&mut self, now: Timestamp) -> Result<()> {
+        self.read_journal().context("cannot read the journal")?;
+        self.save_rounds(now).context("cannot save the rounds")?;
+        self.observe_repositories(now)?;
+        self.close_open_effects(now)?;
+        self.follow_proposals(now)?;
+        for policy in self.policies.clone() {
+            self.detect(&policy, now)?;
+        }
+        for incident in self.open_incidents() {
+            self.decide_and_act(&incident, now)?;
+        }
+        for incident in self.landed_incidents() {
+            self.verify(&incident, now)?;
+        }
+        self.publish(now);
+        Ok(())
+    }
+
+    /// Opens an incident when the policy breaches and has none for this breach.
+    pub(super) fn detect(&mut self, policy: &Policy, now: Timestamp) -> Result<()> {
+        let service = self.evidence(policy);
+        let landings = self.state.landings();
+        let cut = attribution::newest_change(policy, landings);
+        let assessments: Vec<_> = policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
+        self.note_health(policy, &assessments);
+        if slo::assess_policy(policy, &assessments) != Verdict::Breaching {
+            return Ok(());
+        }
+        let Some(beginning) = attribution::beginning(&service, cut, now) else { return Ok(()) };
+        let known = self.state.incidents.values().filter(|incident| incident.policy == policy.name);
+        // A breach that has not been Healthy since an incident began is that incident's breach, over or not.
+        if known
+            .into_iter()
+            .any(|incident| incident.ending.is_none() || beginning.last_healthy.is_none_or(|healthy| healthy <= incident.onset.by))
+        {
+            return Ok(());
+        }
+        let arithmetic: Vec<String> = assessments
+            .iter()
+            .filter(|assessment| assessment.verdict == Verdict::Breaching)
+            .map(|assessment| format!("`{}` {}", assessment.slo, assessment.arithmetic))
+            .collect();
+        let digest = sha256_hex(format!("{}\n{}\n{}", policy.name, beginning.onset.by, now).as_bytes());
+        let incident = IncidentId::new(format!("{}-{}", policy.name, &digest[..10]));
+        info!(%incident, policy = %policy.name, onset = %beginning.onset, "breach detected: {}", arithmetic.join("; "));
+        self.pinned.insert(incident.clone(), policy.clone());
+        self.record(
+            now,
+            vec![Event::Detected {
+                incident,
+                policy: policy.name.clone(),
+                instance: InstanceName::default_instance(),
+                repository: policy.repository.clone(),
+                onset: beginning.onset,
+                arithmetic,
+            }],
+        )
+    }
+
+    /// Decides one incident that has not landed, and carries the decision out.
+    fn decide_and_act(&mut self, incident: &IncidentId, now: Timestamp) -> Result<()> {
+        let Some(policy) = self.policy_of(incident) else { return Ok(()) };
+        let Some(current) = self.state.incidents.get(incident).cloned() else { return Ok(()) };
+        if let Some(sentence) = self.recovered_by_itself(&policy, &current, now) {
+            return self.withdraw(&current, sentence, now);
+        }
+        let Some(situation) = self.situation(&policy, &current, now)? else { return Ok(()) };
+        let decision = decide(&situation);
+        self.record_decision(&current, &situation, &decision, now)?;
+        match decision.action {
+            Action::Propose { plan, inverse } => self.propose(&current, &policy, plan, &inverse, &decision.record, now),
+            Action::Merge { plan, inverse, grant, approval } => {
+                self.merge(&current, &policy, plan, &inverse, grant, approval.as_ref(), now)
+            }
+            Action::Nothing => self.end_if_final(&current, &decision.record, now),
+        }
+    }
+
+    /// Writes down the attribution and the decision where they changed in kind, not in wording.
+    fn record_decision(
+        &mut self,
+        incident: &Incident,
+        situation: &crate::engine::situation::Situation,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut events = Vec::new();
+        if let Some(attribution) = &decision.attribution
+            && incident
+                .attribution
+                .as_ref()
+                .is_none_or(|before| before.suspects != attribution.suspects || before.candidates.len() != attribution.candidates.len())
+        {
+            events.push(Event::Attributed { incident: incident.id.clone(), attribution: attribution.clone() });
+        }
+        if incident.decision.as_ref().is_none_or(|before| differs(before, &decision.record)) {
+            let digest = situation.digest();
+            self.journal.store_situation(&digest, &crate::engine::id::canonical_json(situation)?).context("cannot store the situation")?;
+            info!(incident = %incident.id, verdict = ?decision.record.verdict, "{}", decision.record.sentence);
+            self.metrics.decision(decision.record.verdict, &decision.record.refusals);
+            events.push(Event::Decided { incident: incident.id.clone(), decision: decision.record.clone(), situation: digest });
+        }
+        self.record(now, events)
+    }
+
+    /// Ends an incident whose refusal is for good; one that somebody undid first is watched on.
+    fn end_if_final(&mut self, incident: &Incident, record: &DecisionRecord, now: Timestamp) -> Result<()> {
+        let Some(refusal) = record.refusals.iter().find(|refusal| refusal.code.is_final()) else { return Ok(()) };
+        if record.verdict != DecisionVerdict::Refuse {
+            return Ok(());
+        }
+        if refusal.code == RefusalCode::AlreadyUndone {
+            return self.superseded(incident, now);
+        }
+        self.end(incident, Ending::Refused { code: refusal.code.label() }, refusal.sentence.clone(), now)
+    }
+
+    /// Judges the recovery of one incident whose revert has landed.
+    fn verify(&mut self, incident: &IncidentId, now: Timestamp) -> Result<()> {
+        let (Some(policy), Some(current)) = (self.policy_of(incident), self.state.incidents.get(incident).cloned()) else { return Ok(()) };
+        let Some(landed) = &current.landed else { return Ok(()) };
+        let effective = landed.landed.stretched(attribution::lag(&policy));
+        let service = self.evidence(&policy);
+        let recovery = verification::judge(&service, current.onset, effective, now);
+        if current.recovery.as_ref().is_none_or(|before| before.standing != recovery.standing) {
+            info!(%incident, standing = ?recovery.standing, "{}", recovery.sentence);
+            self.record(now, vec![Event::Verified { incident: incident.clone(), recovery: recovery.clone() }])?;
+        }
+        let ending = match recovery.standing {
+            RecoveryStanding::Recovered if landed.by == LandedBy::HumanRevert => Ending::Superseded { by: Some(landed.commit) },
+            RecoveryStanding::Recovered => Ending::Recovered,
+            RecoveryStanding::NotRecovered => Ending::NotRecovered,
+            RecoveryStanding::Unverified => Ending::Unverified,
+            RecoveryStanding::Landed | RecoveryStanding::Watching | RecoveryStanding::Improving => return Ok(()),
+        };
+        self.end(&current, ending, recovery.sentence, now)
+    }
+
+    /// Says that the service recovered by itself, and takes an open proposal back.
+    fn withdraw(&mut self, incident: &Incident, sentence: String, now: Timestamp) -> Result<()> {
+        if let Some(key) = &incident.proposal {
+            self.close_proposal(key, ProposalClosing::Withdrawn, now)?;
+        }
+        let (ending, sentence) = match self.fixed_forward(incident) {
+            Some(Ending::Superseded { by: Some(fix) }) => (
+                Ending::Superseded { by: Some(fix) },
+                format!("{} changed what the suspect changed, and the service is healthy since: {sentence}", fix.short()),
+            ),
+            _ => (Ending::Withdrawn, sentence),
+        };
+        self.end(incident, ending, sentence, now)
+    }
+
+    /// A person undid it first: their commit beats ours. The recovery is still watched, and ends the incident as superseded.
+    fn superseded(&mut self, incident: &Incident, now: Timestamp) -> Result<()> {
+        let Some(attribution) = &incident.attribution else { return Ok(()) };
+        let Some((commit, landed)) = self.who_undid(incident, attribution)? else { return Ok(()) };
+        let repository = self.repository(&incident.repository).context("the repository of the incident is not configured any more")?;
+        let key = plan::proposal_key(&repository.config.branch, PlanKind::Revert, &attribution.suspects);
+        info!(incident = %incident.id, %commit, "somebody undid it first; revertd leaves it alone and watches the recovery");
+        self.close_proposal(&key, ProposalClosing::Superseded, now)?;
+        self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan: PlanDigest::new(""), landed, by: LandedBy::HumanRevert }])
+    }
+
+    pub(super) fn end(&mut self, incident: &Incident, ending: Ending, sentence: String, now: Timestamp) -> Result<()> {
+        info!(incident = %incident.id, ?ending, "incident ended: {sentence}");
+        self.record(now, vec![Event::Ended { incident: incident.id.clone(), ending, sentence }])
+    }
+
+    fn open_incidents(&self) -> Vec<IncidentId> {
+        open(&self.state).filter(|incident| incident.landed.is_none()).map(|incident| incident.id.clone()).collect()
+    }
+
+    fn landed_incidents(&self) -> Vec<IncidentId> {
+        open(&self.state).filter(|incident| incident.landed.is_some()).map(|incident| incident.id.clone()).collect()
+    }
+
+    fn recovered_by_itself(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Option<String> {
+        verification::recovered_by_itself(&self.evidence(policy), incident.onset, now)
+    }
+
+    fn situation(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<crate::engine::situation::Situation>> {
+        situations::gather(self, policy, incident, now)
+    }
+}
+
+fn open(state: &State) -> impl Iterator<Item = &Incident> {
+    state.incidents.values().filter(|incident| incident.ending.is_none())
+}
+
+/// Whether two decisions differ in verdict, guardrails or plan; ages in a sentence change with every pass.
+fn differs(before: &DecisionRecord, after: &DecisionRecord) -> bool {
+    let codes = |record: &DecisionRecord| record.refusals.iter().map(|refusal| refusal.code).collect::<Vec<_>>();
+    before.verdict != after.verdict || before.plan != after.plan || codes(before) != codes(after)
+}

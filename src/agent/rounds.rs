@@ -1,0 +1,72 @@
+//! The rounds in memory: what the probes found, by series, for as long as the longest window needs them.
+//!
+//! The journal keeps the same rounds over a restart; a gap stays a gap.
+
+use std::collections::BTreeMap;
+
+use crate::engine::round::{Outcome, Round, Unknown};
+use crate::engine::time::Timestamp;
+use crate::journal::{Series, StoredRound};
+
+/// Every series, its rounds ordered by their end.
+#[derive(Debug, Default)]
+pub struct Rounds {
+    series: BTreeMap<Series, Vec<Round>>,
+    unsaved: Vec<StoredRound>,
+}
+
+impl Rounds {
+    /// Takes up rounds that the journal kept.
+    pub fn restore(&mut self, stored: Vec<StoredRound>) {
+        for StoredRound { series, round } in stored {
+            insert(self.series.entry(series).or_default(), round);
+        }
+    }
+
+    /// Adds a round, or replaces the one with the same end, as when an unanswered round was asked again.
+    pub fn add(&mut self, series: Series, round: Round) {
+        insert(self.series.entry(series.clone()).or_default(), round.clone());
+        self.unsaved.push(StoredRound { series, round });
+    }
+
+    /// The rounds of a series that ended after `from`, oldest first.
+    pub fn since(&self, series: &Series, from: Timestamp) -> &[Round] {
+        let rounds = self.series.get(series).map_or(&[][..], Vec::as_slice);
+        &rounds[rounds.partition_point(|round| round.end <= from)..]
+    }
+
+    /// The newest round of a series.
+    pub fn newest(&self, series: &Series) -> Option<&Round> {
+        self.series.get(series).and_then(|rounds| rounds.last())
+    }
+
+    /// The ends of the rounds that the metrics server did not answer for; they may be asked again.
+    pub fn unanswered(&self, series: &Series) -> Vec<Timestamp> {
+        let rounds = self.series.get(series).map_or(&[][..], Vec::as_slice);
+        rounds
+            .iter()
+            .filter(|round| matches!(round.outcome, Outcome::Unknown(Unknown::ServerError { .. })))
+            .map(|round| round.end)
+            .collect()
+    }
+
+    /// Rounds that the journal has not got yet; they are forgotten here once taken.
+    pub fn take_unsaved(&mut self) -> Vec<StoredRound> {
+        std::mem::take(&mut self.unsaved)
+    }
+
+    /// Forgets rounds that ended before `before`.
+    pub fn prune(&mut self, before: Timestamp) {
+        for rounds in self.series.values_mut() {
+            rounds.drain(..rounds.partition_point(|round| round.end < before));
+        }
+    }
+}
+
+fn insert(rounds: &mut Vec<Round>, round: Round) {
+    let position = rounds.partition_point(|other| other.end < round.end);
+    match rounds.get_mut(position) {
+        Some(other) if other.end == round.end => *other = round,
+        _ => rounds.insert(position, round),
+    }
+}

@@ -1,0 +1,140 @@
+//! Gathers everything that one decision is made from. What is gathered here is what is stored, so nothing may be left out that decides.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tracing::warn;
+
+use super::{Reconciler, Repository, control_series};
+use crate::engine::attribution::{Attribution, attribute};
+use crate::engine::id::{CommitId, ProposalKey};
+use crate::engine::incident::Incident;
+use crate::engine::plan::{PlanKind, proposal_key};
+use crate::engine::policy::Policy;
+use crate::engine::situation::{
+    Ceiling, ControlEvidence, History, InverseResult, MergedRevert, ProposalBranch, ProposalEvidence, Situation,
+};
+use crate::engine::time::Timestamp;
+use crate::git::Undo;
+
+/// Landings this old are in no window any more.
+const LANDINGS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Merged reverts are counted over at most this long: the longest `per` that a limit may have.
+const HISTORY_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Rounds of other services are needed this long before the onset (design §7: a known round in the hour before).
+const OTHERS_BEFORE: Duration = Duration::from_secs(2 * 3600);
+
+/// Gathers the situation of an incident; `None` as long as the repository has not been listed.
+pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<Situation>> {
+    let Some(repository) = reconciler.repository(&policy.repository) else { return Ok(None) };
+    let Some(head) = repository.listing.as_ref().and_then(|(_, listing)| listing.head) else { return Ok(None) };
+    let from = incident.onset.earliest() - OTHERS_BEFORE;
+    let mut situation = Situation {
+        now,
+        incident: incident.id.clone(),
+        service: reconciler.evidence(policy),
+        others: reconciler
+            .policies
+            .iter()
+            .filter(|other| other.name != policy.name)
+            .map(|other| reconciler.evidence_since(other, from - other.longest_window()))
+            .collect(),
+        controls: controls(reconciler, from),
+        ceilings: ceilings(reconciler, policy, repository),
+        repository_limits: repository.config.limits.clone(),
+        branch: repository.config.branch.clone(),
+        head,
+        stop: reconciler.state.stops.get(&policy.repository).cloned(),
+        pauses: reconciler.state.pauses_for(&policy.repository, now),
+        landings: reconciler.state.landings_since(now - LANDINGS_KEPT).cloned().collect(),
+        attribution: None,
+        inverse: None,
+        proposal: None,
+        history: history(reconciler, repository, head, now)?,
+    };
+    situation.attribution = proposed_attribution(reconciler, incident);
+    if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
+        && !attribution.suspects.is_empty()
+    {
+        situation.inverse = Some(inverse(repository, &situation, &attribution));
+        situation.proposal = proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects));
+    }
+    Ok(Some(situation))
+}
+
+/// The attribution that an open proposal was made from.
+fn proposed_attribution(reconciler: &Reconciler, incident: &Incident) -> Option<Attribution> {
+    let proposal = reconciler.state.proposals.get(incident.proposal.as_ref()?)?;
+    proposal.head.and(incident.attribution.clone())
+}
+
+fn controls(reconciler: &Reconciler, from: Timestamp) -> Vec<ControlEvidence> {
+    reconciler
+        .config
+        .controls
+        .iter()
+        .map(|control| ControlEvidence {
+            name: control.name.clone(),
+            every: control.http.every,
+            rounds: reconciler.rounds.since(&control_series(&control.name), from).to_vec(),
+        })
+        .collect()
+}
+
+fn ceilings(reconciler: &Reconciler, policy: &Policy, repository: &Repository) -> Vec<Ceiling> {
+    let mut ceilings = vec![Ceiling { of: "the agent's `maxMode`".to_owned(), max_mode: reconciler.config.max_mode }];
+    if let Some(max_mode) = repository.config.max_mode {
+        ceilings.push(Ceiling { of: format!("`maxMode` of the repository `{}`", repository.config.name), max_mode });
+    }
+    for environment in &reconciler.config.environments {
+        if let (Some(max_mode), true) = (environment.max_mode, policy.environment.as_ref() == Some(&environment.name)) {
+            ceilings.push(Ceiling { of: format!("`maxMode` of the environment `{}`", environment.name), max_mode });
+        }
+    }
+    ceilings
+}
+
+/// What was merged, counted from the trailers on this very head, so that the lease makes the count atomic, and from the journal.
+fn history(reconciler: &Reconciler, repository: &Repository, head: CommitId, now: Timestamp) -> Result<History> {
+    let name = &repository.config.name;
+    let mut merged: Vec<MergedRevert> = repository
+        .mirror
+        .landed_plans(head, now - HISTORY_KEPT)
+        .with_context(|| format!("cannot count the merged reverts of `{name}`"))?
+        .into_iter()
+        .map(|landed| MergedRevert { repository: name.clone(), commit: landed.commit, policies: landed.policies, at: landed.committed })
+        .collect();
+    for known in reconciler.state.merged_reverts() {
+        if !merged.iter().any(|counted| counted.commit == known.commit) {
+            merged.push(known.clone());
+        }
+    }
+    merged.sort_by_key(|revert| (revert.at, revert.commit));
+    Ok(History { merged, proposed: reconciler.state.opened_proposals().to_vec() })
+}
+
+/// Builds the inverse of the suspects, newest first, on the head.
+fn inverse(repository: &Repository, situation: &Situation, attribution: &Attribution) -> InverseResult {
+    let changes = |id: &CommitId| situation.landings.iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
+    let undo: Vec<Undo> =
+        attribution.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
+    match repository.mirror.inverse(situation.head, &undo) {
+        Ok(inverse) => InverseResult::Built(inverse),
+        Err(error) => {
+            let why = format!("{:#}", anyhow::Error::new(error));
+            warn!(incident = %situation.incident, "the inverse could not be built: {why}");
+            InverseResult::Failed(why)
+        }
+    }
+}
+
+fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey) -> Option<ProposalEvidence> {
+    let known = reconciler.state.proposals.get(key)?;
+    let listed = repository.listing.as_ref().is_some_and(|(_, listing)| listing.proposals.contains_key(key));
+    Some(ProposalEvidence {
+        key: key.clone(),
+        closing: known.closing.clone(),
+        branch: if listed { ProposalBranch::Present } else { ProposalBranch::Absent },
+        approvals: known.approvals.clone(),
+    })
+}

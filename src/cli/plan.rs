@@ -1,0 +1,79 @@
+//! `revertd plan`: what the agent would do now. Reads the journal, fetches objects only and takes one fresh round of every probe; writes
+//! no fact and no reference.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
+
+use super::{Exit, Output, store};
+use crate::agent::{Clock, Planned, SystemClock, plan};
+use crate::engine::decision::DecisionVerdict;
+
+/// Show what the agent would do now, without doing it
+///
+/// Ends with 0 when nothing is to be done, 3 when it would act, 4 when there is a breach and acting is refused.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Measure for this long first; needed where there is no journal yet
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &PlanArgs, config: &Path, out: &mut dyn Write) -> Result<Exit> {
+    let loaded = store::load(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let planned = runtime.block_on(plan(loaded, args.duration.unwrap_or_default(), clock))?;
+    match args.output {
+        Output::Json => {
+            let all: Vec<_> = planned
+                .iter()
+                .map(|planned| json!({"policy": planned.policy, "assessments": planned.assessments, "decision": planned.decision, "attribution": planned.attribution}))
+                .collect();
+            writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
+        }
+        Output::Text => show(&planned, out)?,
+    }
+    let verdicts: Vec<DecisionVerdict> =
+        planned.iter().filter_map(|planned| planned.decision.as_ref()).map(|decision| decision.verdict).collect();
+    Ok(if verdicts.iter().any(|verdict| matches!(verdict, DecisionVerdict::Propose | DecisionVerdict::Merge)) {
+        Exit::Act
+    } else if verdicts.contains(&DecisionVerdict::Refuse) {
+        Exit::Refused
+    } else {
+        Exit::Done
+    })
+}
+
+fn show(planned: &[Planned], out: &mut dyn Write) -> Result<()> {
+    for service in planned {
+        for assessment in &service.assessments {
+            writeln!(
+                out,
+                "{}  {}  {}: {}",
+                service.policy,
+                assessment.slo,
+                format!("{:?}", assessment.verdict).to_lowercase(),
+                assessment.arithmetic
+            )?;
+        }
+        let Some(decision) = &service.decision else { continue };
+        writeln!(out, "  {}: {}", format!("{:?}", decision.verdict).to_lowercase(), decision.sentence)?;
+        for refusal in &decision.refusals {
+            writeln!(out, "    {}: {}", refusal.code.label(), refusal.sentence)?;
+        }
+        for candidate in service.attribution.iter().flat_map(|attribution| &attribution.candidates) {
+            writeln!(out, "    {} \"{}\": {}", candidate.commit.short(), candidate.subject, candidate.because)?;
+        }
+    }
+    Ok(())
+}

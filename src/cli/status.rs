@@ -1,0 +1,134 @@
+//! `revertd status`: how the services, repositories and incidents stand, by the journal.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Exit, Output, store};
+use crate::agent::Rounds;
+use crate::config::Loaded;
+use crate::engine::attribution::newest_change;
+use crate::engine::incident::State;
+use crate::engine::slo::{self, Assessment};
+use crate::engine::time::Timestamp;
+use crate::journal::{Journal, SqliteJournal};
+
+/// Show how services, repositories and open incidents stand
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Show it again every two seconds, until interrupted
+    #[arg(long)]
+    watch: bool,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &StatusArgs, config: &Path, out: &mut dyn Write) -> Result<Exit> {
+    let loaded = store::load(config)?;
+    loop {
+        let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
+        let now = store::now();
+        let state = store::fold(&journal.facts_after(0).context("cannot read the journal")?);
+        let mut rounds = Rounds::default();
+        rounds.restore(journal.rounds_since(now - Duration::from_secs(24 * 3600)).context("cannot read the rounds")?);
+        if args.watch && std::io::stdout().is_terminal() {
+            // Clears the screen, as `watch` does.
+            write!(out, "\u{1b}[H\u{1b}[2J")?;
+        }
+        match args.output {
+            Output::Json => writeln!(out, "{}", serde_json::to_string(&as_json(&loaded, &state, &rounds, now))?)?,
+            Output::Text => show(&loaded, &state, &rounds, now, out)?,
+        }
+        out.flush()?;
+        if !args.watch {
+            return Ok(Exit::Done);
+        }
+        std::thread::sleep(Duration::from_secs(2));
+    }
+}
+
+fn assessments(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) -> Vec<(String, Vec<Assessment>)> {
+    loaded
+        .policies
+        .iter()
+        .map(|policy| {
+            let cut = newest_change(policy, state.landings());
+            let of = |slo: &crate::engine::policy::Slo| {
+                let series = crate::agent::series_of(&policy.name, &slo.name);
+                slo::assess(slo, rounds.since(&series, Timestamp(i64::MIN)), cut, now)
+            };
+            (policy.name.to_string(), policy.slos.iter().map(of).collect())
+        })
+        .collect()
+}
+
+fn as_json(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) -> Value {
+    let services: Vec<Value> =
+        assessments(loaded, state, rounds, now).into_iter().map(|(policy, slos)| json!({"policy": policy, "slos": slos})).collect();
+    let repositories: Vec<Value> = loaded
+        .agent
+        .repositories
+        .iter()
+        .map(|repository| json!({"name": repository.name, "head": state.heads.get(&repository.name), "stop": state.stops.get(&repository.name)}))
+        .collect();
+    let open: Vec<_> = state.incidents.values().filter(|incident| incident.ending.is_none()).collect();
+    let pauses: Vec<_> = state.pauses.iter().filter(|pause| pause.until > now).collect();
+    json!({
+        "agentRuns": SqliteJournal::agent_is_running(&loaded.agent.journal), "services": services, "repositories": repositories,
+        "pauses": pauses, "openIncidents": open,
+    })
+}
+
+fn show(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp, out: &mut dyn Write) -> Result<()> {
+    let runs = if SqliteJournal::agent_is_running(&loaded.agent.journal) { "runs" } else { "does not run" };
+    writeln!(out, "The agent {runs} ({now}).\n")?;
+    for (policy, slos) in assessments(loaded, state, rounds, now) {
+        for assessment in slos {
+            writeln!(
+                out,
+                "{policy}  {}  {}: {}",
+                assessment.slo,
+                format!("{:?}", assessment.verdict).to_lowercase(),
+                assessment.arithmetic
+            )?;
+        }
+    }
+    writeln!(out)?;
+    for repository in &loaded.agent.repositories {
+        let head = state.heads.get(&repository.name).map_or("not seen yet".to_owned(), |head| format!("at {head}"));
+        writeln!(out, "{}  {} {head}", repository.name, repository.branch)?;
+        if let Some(stop) = state.stops.get(&repository.name) {
+            writeln!(out, "  stopped: {}", stop.sentence(&repository.name, &repository.branch))?;
+        }
+    }
+    for pause in state.pauses.iter().filter(|pause| pause.until > now) {
+        let scope = pause.repository.as_ref().map_or("all repositories".to_owned(), |name| format!("`{name}`"));
+        writeln!(out, "paused in {scope} until {} by {}: {}", pause.until, pause.by, pause.reason)?;
+    }
+    let mut opted_out =
+        state.landings().iter().rev().flat_map(|landing| &landing.changes).filter(|change| change.opt_out.is_some()).take(5).peekable();
+    if opted_out.peek().is_some() {
+        writeln!(out, "\nopted out of automatic reverts:")?;
+        for change in opted_out {
+            writeln!(out, "  {} {}: {}", change.id.short(), change.subject, change.opt_out.as_deref().unwrap_or_default())?;
+        }
+    }
+    let open: Vec<_> = state.incidents.values().filter(|incident| incident.ending.is_none()).collect();
+    writeln!(out, "\n{} open incidents", open.len())?;
+    for incident in open {
+        writeln!(
+            out,
+            "  {} {}: {}",
+            incident.id,
+            incident.phase.words(),
+            incident.decision.as_ref().map_or("not decided yet", |decision| &decision.sentence)
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The history of a mirror: what a move of the branch means, what a commit changed, and which reverts of ours are on the branch.
+
+use git2::{Commit, Oid, Repository, Sort};
+
+use super::trees::{self, shown};
+use super::{GitError, LandedPlan, Mirror, Move, commit_id, inverse, objects, oid};
+use crate::engine::change::{Change, ChangeKind, Meaning, PathChange, Person, Reverted};
+use crate::engine::id::{CommitId, PlanDigest, PolicyName};
+use crate::engine::manifest;
+use crate::engine::plan::PlannedPath;
+use crate::engine::time::Timestamp;
+
+/// A push of more commits than this is taken as a landing of its newest ones; older ones are too many to be suspects.
+const MOST_CHANGES: usize = 500;
+/// At the first start, this many commits of the line are noted as having landed at an unknown time.
+const FIRST_CHANGES: usize = 10;
+/// Our own reverts are looked for in at most this many commits.
+const MOST_SEARCHED: usize = 5000;
+/// A message is read up to this many bytes.
+const MESSAGE_LIMIT: usize = 64 * 1024;
+
+impl Mirror {
+    /// What a move of the branch from one head to another means.
+    ///
+    /// # Errors
+    /// Objects that are missing.
+    pub fn landing(&self, from: Option<CommitId>, to: CommitId) -> Result<Move, GitError> {
+        let repository = self.repository();
+        let Some(from) = from else { return Ok(Move::First(line(&repository, None, oid(to), FIRST_CHANGES)?.unwrap_or_default())) };
+        if let Some(changes) = line(&repository, Some(oid(from)), oid(to), MOST_CHANGES)? {
+            return Ok(Move::Line(changes));
+        }
+        // A head that is gone from the mirror cannot be an ancestor of anything that is there.
+        let is_ancestor = repository.find_commit(oid(from)).is_ok()
+            && repository.graph_descendant_of(oid(to), oid(from)).map_err(objects("cannot compare two heads"))?;
+        if is_ancestor {
+            return Ok(Move::Foxtrot(change(&repository, oid(to), Some(oid(from)))?));
+        }
+        Ok(Move::Rewritten)
+    }
+
+    /// One commit, compared with its first parent.
+    ///
+    /// # Errors
+    /// Objects that are missing.
+    pub fn change(&self, id: CommitId) -> Result<Change, GitError> {
+        let repository = self.repository();
+        let parent = find(&repository, oid(id))?.parent_id(0).ok();
+        change(&repository, oid(id), parent)
+    }
+
+    /// A commit as its revert's message names it.
+    ///
+    /// # Errors
+    /// Objects that are missing.
+    pub fn reverted(&self, id: CommitId) -> Result<Reverted, GitError> {
+        reverted(&self.repository(), id)
+    }
+
+    /// Whether `ancestor` is `commit` or one of its ancestors.
+    ///
+    /// # Errors
+    /// `commit` is missing. An ancestor that is missing is none.
+    pub fn is_ancestor(&self, ancestor: CommitId, commit: CommitId) -> Result<bool, GitError> {
+        let repository = self.repository();
+        if ancestor == commit {
+            return Ok(true);
+        }
+        if repository.find_commit(oid(ancestor)).is_err() {
+            return Ok(false);
+        }
+        repository.graph_descendant_of(oid(commit), oid(ancestor)).map_err(objects("cannot compare two commits"))
+    }
+
+    /// The paths that differ between two commits, sorted.
+    ///
+    /// # Errors
+    /// Objects that are missing.
+    pub fn changed_paths(&self, from: CommitId, to: CommitId) -> Result<Vec<PlannedPath>, GitError> {
+        let repository = self.repository();
+        let (from, to) = (trees::tree_of(&repository, Some(oid(from)))?, trees::tree_of(&repository, Some(oid(to)))?);
+        Ok(inverse::planned(&trees::difference(&repository, from.as_ref(), to.as_ref())?))
+    }
+
+    /// Every commit reachable from `head` and not older than `since` (by committer date) that carries a `Revertd-Plan` trailer, newest first.
+    ///
+    /// # Errors
+    /// Objects that are missing.
+    pub fn landed_plans(&self, head: CommitId, since: Timestamp) -> Result<Vec<LandedPlan>, GitError> {
+        let repository = self.repository();
+        let doing = "cannot walk the history";
+        let mut walk = repository.revwalk().map_err(objects(doing))?;
+        walk.set_sorting(Sort::TIME).map_err(objects(doing))?;
+        walk.push(oid(head)).map_err(objects(doing))?;
+        let mut found = Vec::new();
+        for id in walk.take(MOST_SEARCHED) {
+            let commit = find(&repository, id.map_err(objects(doing))?)?;
+            // A day of slack: committer dates of people's machines are not in order.
+            if commit.time().seconds() < since.secs() - 24 * 3600 {
+                break;
+            }
+            let message = message(&commit);
+            if let Some(plan) = plan_trailer(&message) {
+                let policies = trailers(&message, "Revertd-Policy").map(PolicyName::new).collect();
+                found.push(LandedPlan {
+                    commit: commit_id(commit.id()),
+                    plan,
+                    policies,
+                    committed: Timestamp::from_secs(commit.time().seconds()),
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A commit as its revert's message names it.
+pub(super) fn reverted(repository: &Repository, id: CommitId) -> Result<Reverted, GitError> {
+    let commit = find(repository, oid(id))?;
+    let merge_parent = (commit.parent_count() > 1).then(|| commit.parent_id(0).ok().map(commit_id)).flatten();
+    Ok(Reverted { id, subject: message(&commit).trim_start_matches('\n').lines().next().unwrap_or_default().to_owned(), merge_parent })
+}
+
+/// The first-parent line from `to` back to `from`, oldest first; `None` where `from` is not on it. Without `from`, the newest commits.
+fn line(repository: &Repository, from: Option<Oid>, to: Oid, most: usize) -> Result<Option<Vec<Change>>, GitError> {
+    let mut ids = Vec::new();
+    let mut next = Some(to);
+    while let Some(id) = next.filter(|id| Some(*id) != from) {
+        if from.is_none() && ids.len() == most {
+            break;
+        }
+        let parent = find(repository, id)?.parent_id(0).ok();
+        ids.push((id, parent));
+        next = parent;
+    }
+    if from.is_some() && next.is_none() {
+        return Ok(None);
+    }
+    ids.truncate(most);
+    ids.reverse();
+    ids.into_iter().map(|(id, parent)| change(repository, id, parent)).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+fn find(repository: &Repository, id: Oid) -> Result<Commit<'_>, GitError> {
+    repository.find_commit(id).map_err(objects(format!("cannot read the commit {id}")))
+}
+
+fn change(repository: &Repository, id: Oid, before: Option<Oid>) -> Result<Change, GitError> {
+    let commit = find(repository, id)?;
+    let message = message(&commit);
+    let (old, new) = (trees::tree_of(repository, before)?, trees::tree_of(repository, Some(id))?);
+    let paths = trees::difference(repository, old.as_ref(), new.as_ref())?
+        .into_iter()
+        .map(|(path, difference)| {
+            let bytes = |entry| inverse::regular_file(repository, entry);
+            let same = match (difference.from, difference.to) {
+                (Some(from), Some(to)) if from.mode == to.mode => {
+                    bytes(from).zip(bytes(to)).is_some_and(|(old, new)| manifest::same_documents(&old, &new))
+                }
+                _ => false,
+            };
+            let meaning = if same { Meaning::Same } else { Meaning::Changed };
+            PathChange { path: shown(&path), from: difference.from, to: difference.to, meaning }
+        })
+        .collect();
+    let author = commit.author();
+    let person = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().filter(|character| !character.is_control()).take(120).collect();
+    Ok(Change {
+        id: commit_id(id),
+        parents: commit.parent_ids().map(commit_id).collect(),
+        before: before.map(commit_id),
+        author: Person { name: person(author.name_bytes()), email: person(author.email_bytes()) },
+        subject: message
+            .trim_start_matches('\n')
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(200)
+            .collect(),
+        kind: kind(&commit, &message),
+        paths,
+        opt_out: opt_out(&message),
+        plan: plan_trailer(&message),
+    })
+}
+
+fn message(commit: &Commit<'_>) -> String {
+    let bytes = commit.message_raw_bytes();
+    String::from_utf8_lossy(&bytes[..bytes.len().min(MESSAGE_LIMIT)]).into_owned()
+}
+
+fn kind(commit: &Commit<'_>, message: &str) -> ChangeKind {
+    if commit.parent_count() > 1 {
+        return ChangeKind::Merge;
+    }
+    let of: Vec<CommitId> =
+        message.lines().filter_map(|line| line.trim().strip_prefix("This reverts commit ")?.get(..40)?.parse().ok()).collect();
+    match (of.is_empty(), message.trim_start().starts_with("Reapply \"")) {
+        (true, _) => ChangeKind::Ordinary,
+        (false, true) => ChangeKind::Reapply { of },
+        (false, false) => ChangeKind::Revert { of },
+    }
+}
+
+/// The line that asks for no automatic revert: a `Revertd: never` line, or `NOAUTOREVERT = true` as LUCI Bisection reads it.
+fn opt_out(message: &str) -> Option<String> {
+    message
+        .lines()
+        .find(|line| {
+            let words: String = line.split_whitespace().collect();
+            words.eq_ignore_ascii_case("revertd:never") || words.contains("NOAUTOREVERT=true")
+        })
+        .map(|line| line.trim().chars().filter(|character| !character.is_control()).take(100).collect())
+}
+
+/// The values of a trailer in the last paragraph of a message.
+fn trailers<'a>(message: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    last.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(": ").map(str::trim))
+}
+
+fn plan_trailer(message: &str) -> Option<PlanDigest> {
+    let value = trailers(message, "Revertd-Plan").next()?;
+    (value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| PlanDigest::new(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_paragraph_holds_trailers() {
+        let plan = "a".repeat(64);
+        assert_eq!(plan_trailer(&format!("Revert\n\nwhy\n\nReverts: x\nRevertd-Plan: {plan}\n")), Some(PlanDigest::new(&plan)));
+        assert_eq!(plan_trailer(&format!("Revert\n\nRevertd-Plan: {plan}\n\nmore text\n")), None);
+        assert_eq!(plan_trailer("Revert\n\nRevertd-Plan: abc\n"), None);
+    }
+
+    #[test]
+    fn opting_out_is_seen_in_both_forms() {
+        assert_eq!(opt_out("Bump\n\nRevertd: never\n").as_deref(), Some("Revertd: never"));
+        assert_eq!(opt_out("Bump\n\nNOAUTOREVERT = true").as_deref(), Some("NOAUTOREVERT = true"));
+        assert_eq!(opt_out("Bump the never-ending revertd"), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! Incidents as text, for `explain`, `incidents` and `status`.
+
+use crate::engine::attribution::Standing;
+use crate::engine::incident::{Durations, Incident};
+use crate::engine::time::spoken;
+
+/// The story of one incident with the arithmetic and the gates that said no.
+pub fn story(incident: &Incident) -> String {
+    let mut lines =
+        vec![format!("{}: {} in `{}`, {}", incident.id, incident.policy, incident.repository, incident.phase.words()), String::new()];
+    lines.push(format!("breach     began {}, seen at {}", incident.onset, incident.detected_at));
+    lines.extend(incident.arithmetic.iter().map(|sentence| format!("           {sentence}")));
+    if let Some(attribution) = &incident.attribution {
+        for candidate in &attribution.candidates {
+            let standing = match candidate.standing {
+                Standing::Suspect => "suspect   ",
+                Standing::AlsoPossible => "possible  ",
+                Standing::RuledOut => "ruled out ",
+                Standing::Unmapped => "unmapped  ",
+            };
+            lines.push(format!("{standing} {} \"{}\": {}", candidate.commit.short(), candidate.subject, candidate.because));
+        }
+        if attribution.suspects.is_empty() {
+            lines.push("suspect    none of the changes".to_owned());
+        }
+    }
+    if let Some(decision) = &incident.decision {
+        lines.push(format!("decision   {}", decision.sentence));
+        lines.extend(decision.refusals.iter().map(|refusal| format!("gate       {}: {}", refusal.code.label(), refusal.sentence)));
+    }
+    if let Some(key) = &incident.proposal {
+        lines.push(format!("proposal   revertd/{key}"));
+    }
+    if let Some(landed) = &incident.landed {
+        lines.push(format!("landed     {} {}, by {:?}", landed.commit, landed.landed, landed.by).to_lowercase());
+    }
+    if let Some(recovery) = &incident.recovery {
+        lines.push(format!("recovery   {}", recovery.sentence));
+    }
+    if let (Some(sentence), Some(at)) = (&incident.sentence, incident.ended_at) {
+        lines.push(format!("ended      {} at {at}: {sentence}", incident.phase.words()));
+    }
+    let timing = timing(&incident.durations());
+    if !timing.is_empty() {
+        lines.push(format!("timing     {timing}"));
+    }
+    lines.join("\n")
+}
+
+/// `detect 6s, decide 100ms, act 200ms, verify 5s`, as far as it got.
+pub fn timing(durations: &Durations) -> String {
+    [("detect", durations.detect), ("decide", durations.decide), ("act", durations.act), ("verify", durations.verify)]
+        .into_iter()
+        .filter_map(|(name, duration)| duration.map(|duration| format!("{name} {}", spoken(duration))))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
