@@ -20,9 +20,10 @@ pub fn object(shape: &'static Object, node: &Node, subject: &str, at: Span, find
         return not_an_object(shape, node, subject, at, findings);
     }
     let mut planned = false;
+    let mut meant = Vec::new();
     for entry in node.entries() {
         match shape.field(&entry.key) {
-            None => unknown_key(shape, entry, subject, findings),
+            None => meant.extend(unknown_key(shape, entry, subject, findings)),
             Some(field) if field.presence == Presence::Later => {
                 planned = true;
                 findings.error(entry.span, format!("`{}` is not supported yet", field.name), "remove it".to_owned());
@@ -34,11 +35,14 @@ pub fn object(shape: &'static Object, node: &Node, subject: &str, at: Span, find
     if planned {
         return;
     }
-    let missing = |field: &&Field| field.presence == Presence::Required && node.get(field.name).is_none();
+    // So is one about a key that is only misspelt.
+    let missing = |field: &&Field| field.presence == Presence::Required && node.get(field.name).is_none() && !meant.contains(&field.name);
     for field in shape.built().filter(missing) {
         findings.error(at, format!("{subject} lacks the key `{}`", field.name), format!("`{}`: {}", field.name, field.doc));
     }
-    choice(shape, node, subject, at, findings);
+    if !shape.choice.iter().any(|way| meant.iter().any(|key| way.holds(key))) {
+        choice(shape, node, subject, at, findings);
+    }
 }
 
 /// The nearest of some words, where one is near.
@@ -47,7 +51,11 @@ pub fn nearest<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Option<
         |text: &str| -> String { text.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).take(64).collect() };
     let typed = normal(typed);
     let near = |word: &&str| {
-        let distance = strsim::damerau_levenshtein(&typed, &normal(word));
+        let word = normal(word);
+        if typed.chars().count() >= 4 && word.starts_with(&typed) {
+            return Some(1);
+        }
+        let distance = strsim::damerau_levenshtein(&typed, &word);
         (distance <= (typed.chars().count() / 3).max(1)).then_some(distance)
     };
     words.filter_map(|word| near(&word).map(|distance| (distance, word))).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
@@ -63,12 +71,15 @@ fn not_an_object(shape: &'static Object, node: &Node, subject: &str, at: Span, f
     findings.error(place, message, keys_hint(shape));
 }
 
-fn unknown_key(shape: &'static Object, entry: &Entry, subject: &str, findings: &mut Findings<'_>) {
-    let hint = match nearest(&entry.key, shape.built().map(|field| field.name)) {
+/// Reports an unknown key; gives the key that was meant, if one is near.
+fn unknown_key(shape: &'static Object, entry: &Entry, subject: &str, findings: &mut Findings<'_>) -> Option<&'static str> {
+    let near = nearest(&entry.key, shape.built().map(|field| field.name));
+    let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => keys_hint(shape),
     };
     findings.error(entry.span, format!("{} is no key of {subject}", quoted(&entry.key)), hint);
+    near
 }
 
 fn keys_hint(shape: &'static Object) -> String {
@@ -133,10 +144,16 @@ pub fn value(kind: &Kind, node: &Node, subject: &str, at: Span, findings: &mut F
             _ => value(item, node, subject, at, findings),
         },
         Kind::Map(form) => map(*form, node, subject, findings),
+        Kind::Object(shape) if node.scalar() == Some(Scalar::Null) && shape.may_be_empty() => {}
         Kind::Object(shape) => object(shape, node, subject, at, findings),
         Kind::WordOr(words, shape) => match &node.value {
             Value::Map(_) => object(shape, node, subject, at, findings),
-            _ => word(words, node, subject, findings),
+            _ if node.text().is_some() => word(words, node, subject, findings),
+            _ => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{}`", word.word)).collect();
+                let message = format!("{subject} is {} or an object, and {} is neither", words.join(", "), typed(node));
+                findings.error(node.span, message, keys_hint(shape));
+            }
         },
         Kind::Nothing => {}
     }
@@ -227,8 +244,8 @@ fn ratio(node: &Node, subject: &str, findings: &mut Findings<'_>) {
 }
 
 fn number(over: Option<f64>, node: &Node, subject: &str, findings: &mut Findings<'_>) {
-    let hint =
-        node.text().filter(|text| text.parse::<f64>().is_ok_and(f64::is_finite)).map(|text| format!("write `{text}` without quotes"));
+    let meant = node.text().and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite());
+    let hint = meant.map(|number| format!("write `{number}`, without quotes"));
     #[expect(clippy::cast_precision_loss, reason = "a limit or factor beyond 2^53 is no case that anybody has")]
     let number = match node.scalar() {
         Some(Scalar::Integer(integer)) => integer as f64,

@@ -1,7 +1,7 @@
 //! The defaults put into a tree, so that what reads it meets every key that has a value.
 
 use super::diagnostic::Span;
-use super::node::{Entry, Node, Origin, Piece, Value, parse};
+use super::node::{Entry, Node, Origin, Piece, Scalar, Value, parse};
 use super::shape::{Field, Kind, Object, Presence};
 
 /// The same object with every absent key that has a default, down to the last. A default stands where its object stands.
@@ -43,6 +43,9 @@ fn complete_value(kind: &Kind, node: &Node) -> Node {
         span: node.span,
     };
     match (kind, &node.value) {
+        (Kind::Object(shape), _) if node.scalar() == Some(Scalar::Null) && shape.may_be_empty() => {
+            complete(shape, &Node { value: Value::Map(Vec::new()), span: node.span })
+        }
         (Kind::Object(shape) | Kind::WordOr(_, shape), Value::Map(_)) => complete(shape, node),
         (Kind::List(item, ..) | Kind::OneOrMany(item), Value::List(items)) => list(item, items),
         (Kind::OneOrMany(item), _) => list(item, std::slice::from_ref(node)),
@@ -94,7 +97,7 @@ mod tests {
                 assert!(field.presence == Presence::Later || field.doc.ends_with('.'), "`{}` is not explained", field.name);
                 assert_eq!(shape.fields.iter().filter(|other| other.name == field.name).count(), 1, "`{}` is there twice", field.name);
                 let Presence::Default(text) = field.presence else { return };
-                let node = default_of(field, Span::default()).unwrap_or_else(|| panic!("the default of `{}` does not parse", field.name));
+                let node = default_of(field, Span::default()).expect(field.name);
                 // Labels, links and headers have free keys; an empty one needs no check.
                 if matches!(field.kind, Kind::Map(Form::Line | Form::HttpUrl | Form::Secret)) {
                     assert_eq!(text, "{}");

@@ -11,9 +11,9 @@ use super::node::MAX_BYTES;
 ///
 /// # Errors
 /// A sentence about a file that cannot be read.
-pub fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+pub fn read(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
     let name = path.display().to_string();
-    let unreadable = |message: String| Diagnostic::whole_file(Cause::Unreadable, &name, message, None);
+    let unreadable = |message: String| Box::new(Diagnostic::whole_file(Cause::Unreadable, &name, message, None));
     let metadata = fs::metadata(path).map_err(|error| unreadable(format!("cannot read the file: {}", reason(&error))))?;
     if !metadata.is_file() {
         return Err(unreadable("cannot read it: it is no regular file".to_owned()));
@@ -29,7 +29,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
 ///
 /// # Errors
 /// A sentence about a path that is not there, cannot be listed or is a directory without such a file.
-pub fn expand(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
+pub fn expand(path: &Path) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let name = path.display().to_string();
     let unreadable =
         |error: io::Error| Diagnostic::whole_file(Cause::Unreadable, &name, format!("cannot read the path: {}", reason(&error)), None);
@@ -48,7 +48,7 @@ pub fn expand(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     files.sort();
     if files.is_empty() {
         let message = "the directory has no `*.yaml` or `*.yml` file".to_owned();
-        return Err(Diagnostic::whole_file(Cause::Unreadable, &name, message, None));
+        return Err(Box::new(Diagnostic::whole_file(Cause::Unreadable, &name, message, None)));
     }
     Ok(files)
 }

@@ -73,11 +73,11 @@ pub fn network(text: &str) -> Result<IpNet, Complaint> {
     match text.parse::<IpNet>() {
         Ok(network) if network.trunc() == network => Ok(network),
         Ok(network) => Err(Complaint {
-            says: format!("{} has bits set after its prefix", quoted(text)),
+            says: format!("is a range of addresses, and {} has bits set after its prefix", quoted(text)),
             hint: Some(format!("write `{}`", network.trunc())),
         }),
         Err(_) => Err(Complaint {
-            says: format!("{} is not a range of addresses", quoted(text)),
+            says: format!("is a range of addresses, and {} is none", quoted(text)),
             hint: Some(match text.parse::<IpAddr>() {
                 Ok(address) => format!("write `{}`", IpNet::from(address)),
                 Err(_) => "write an address and a prefix length: `10.0.0.0/8`".to_owned(),
@@ -136,7 +136,10 @@ fn http_url(text: &str) -> Verdict {
         );
     }
     if !host(authority) || text.chars().any(|char| char.is_whitespace() || char.is_control()) {
-        return wrong(format!("{} has no valid host", quoted(text)), "write `http://host/path` or `https://host:port/path`");
+        return wrong(
+            format!("is an address, and {} has no valid host", quoted(text)),
+            "write `http://host/path` or `https://host:port/path`",
+        );
     }
     Ok(())
 }
@@ -148,7 +151,7 @@ fn git_url(text: &str) -> Verdict {
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         return scp_address(text).then_some(()).ok_or_else(|| Complaint {
-            says: format!("{} is not the address of a repository", quoted(text)),
+            says: format!("is the address of a repository, and {} is none", quoted(text)),
             hint: Some(if text.starts_with('/') { format!("write {}", quoted(&format!("file://{text}"))) } else { FORMS.to_owned() }),
         });
     };
@@ -165,7 +168,7 @@ fn git_url(text: &str) -> Verdict {
             wrong("holds a password", "take it out of the address and use a key: `credentials: {sshKeyFile: …}`")
         }
         "http" | "https" | "ssh" if host(host_port) && !host_port.starts_with('-') && has_path => Ok(()),
-        _ => wrong(format!("{} is not the address of a repository", quoted(text)), FORMS),
+        _ => wrong(format!("is the address of a repository, and {} is none", quoted(text)), FORMS),
     }
 }
 
@@ -206,11 +209,11 @@ fn glob(text: &str) -> Verdict {
     }
     if text.starts_with('/') || text.starts_with("./") || text.split('/').any(|part| part == "..") {
         let hint = Some(format!("write {}", quoted(text.trim_start_matches(['.', '/']))));
-        return Err(Complaint { says: format!("{} is not relative to the root of the repository", quoted(text)), hint });
+        return Err(Complaint { says: format!("is relative to the root of the repository, and {} is not", quoted(text)), hint });
     }
     if text.ends_with('/') {
         let hint = Some(format!("write {}", quoted(&format!("{text}**"))));
-        return Err(Complaint { says: format!("{} matches no file", quoted(text)), hint });
+        return Err(Complaint { says: format!("is a glob, and {} matches no file", quoted(text)), hint });
     }
     match GlobBuilder::new(text).literal_separator(true).build() {
         Ok(_) => Ok(()),

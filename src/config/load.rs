@@ -11,7 +11,7 @@ use super::check::{self, nearest};
 use super::defaults::complete;
 use super::diagnostic::{Cause, Diagnostic, Findings, Source, Span, quoted};
 use super::keys::{AGENT_DOCUMENT, API_VERSION, LATER_KINDS, POLICY_DOCUMENT};
-use super::node::{MAX_BYTES, Node, parse, pieces};
+use super::node::{MAX_BYTES, Node, Value, parse, pieces};
 use super::policy_file;
 use super::secrets;
 use super::shape::Object;
@@ -63,7 +63,7 @@ pub fn read(name: &str, bytes: &[u8], list: &mut Vec<Diagnostic>) -> Parsed {
     let text = match decode(name, bytes) {
         Ok(text) => text,
         Err(diagnostic) => {
-            list.push(diagnostic);
+            list.push(*diagnostic);
             return Parsed { source: Source::new(name, ""), directory, documents: Vec::new() };
         }
     };
@@ -130,10 +130,10 @@ pub fn sort(files: &[String], list: &mut Vec<Diagnostic>) {
     list.retain(|found| seen.insert((found.file.clone(), found.line, found.column, found.message.clone())));
 }
 
-fn decode(name: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
+fn decode(name: &str, bytes: &[u8]) -> Result<String, Box<Diagnostic>> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file is larger than {} KiB", MAX_BYTES / 1024);
-        return Err(Diagnostic::whole_file(Cause::Content, name, message, Some("split it into several files".to_owned())));
+        return Err(Box::new(Diagnostic::whole_file(Cause::Content, name, message, Some("split it into several files".to_owned()))));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
@@ -144,13 +144,18 @@ fn decode(name: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
             let message = "the file is not UTF-8 text".to_owned();
             let hint = Some("save it as UTF-8".to_owned());
             let whole = Diagnostic::whole_file(Cause::Content, name, message, hint);
-            Err(Diagnostic { line: before.matches('\n').count() + 1, column, length: 1, ..whole })
+            Err(Box::new(Diagnostic { line: before.matches('\n').count() + 1, column, length: 1, ..whole }))
         }
     }
 }
 
 fn document(root: &Node, findings: &mut Findings<'_>) -> Option<Document> {
     let start = Span { length: 1, ..root.span };
+    if !matches!(root.value, Value::Map(_)) {
+        let hint = format!("begin it with `apiVersion: {API_VERSION}` and `kind: RevertPolicy` or `kind: Agent`");
+        findings.error(start, format!("a document is an object, and this is {}", root.what()), hint);
+        return None;
+    }
     let version = root.get("apiVersion").and_then(Node::text);
     if version.is_some_and(|version| version.starts_with("openslo/")) {
         findings.error(root.span, "OpenSLO documents are not supported yet", format!("write `apiVersion: {API_VERSION}`"));

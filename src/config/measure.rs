@@ -10,7 +10,7 @@ use super::node::{Node, Scalar, Value};
 pub const DURATION_PATTERN: &str = "^([0-9]+(ms|s|m|h|d|w))+$";
 
 /// How a percentage is written, as a pattern.
-pub const PERCENTAGE_PATTERN: &str = r"^[0-9]{1,3}(\.[0-9]{1,7})?%$";
+pub const PERCENTAGE_PATTERN: &str = r"^(100(\.0{1,7})?|[0-9]{1,2}(\.[0-9]{1,7})?)%$";
 
 /// A duration such as `90s` or `1h30m`; `None` for anything else and for what is too long to count.
 pub fn duration(text: &str) -> Option<Duration> {
@@ -40,11 +40,16 @@ pub fn duration(text: &str) -> Option<Duration> {
 pub fn ratio(node: &Node) -> Option<Ratio> {
     let Value::Scalar { text, .. } = &node.value else { return None };
     let parts = match node.scalar()? {
-        Scalar::Text(text) => decimal_parts(text.strip_suffix('%')?, 7)?,
+        Scalar::Text(text) => percentage_parts(text.strip_suffix('%')?)?,
         Scalar::Integer(_) | Scalar::Number(_) => decimal_parts(text, 9)?,
         Scalar::Null | Scalar::Flag(_) => return None,
     };
     (parts <= Ratio::ONE).then_some(Ratio(parts))
+}
+
+fn percentage_parts(text: &str) -> Option<u64> {
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    (whole.len() <= 2 || whole == "100").then(|| decimal_parts(text, 7))?
 }
 
 /// `12.5` with 3 places is 12500. The arithmetic is on the digits, so that 0.999 is exactly 0.999.
@@ -79,7 +84,7 @@ mod tests {
         assert_eq!(read("0.999"), Some(Ratio(999_000_000)));
         assert_eq!(read("100%"), Some(Ratio(Ratio::ONE)));
         assert_eq!(read("1"), Some(Ratio(Ratio::ONE)));
-        for text in ["99.9", "100.1%", "\"0.9\"", "-0.5", "1e-1", "%", "0.9999999999", ".5%", "true"] {
+        for text in ["99.9", "100.1%", "\"0.9\"", "-0.5", "1e-1", "'%'", "099%", "0.9999999999", ".5%", "true"] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -53,7 +53,7 @@ pub struct Loaded {
 /// Every finding, when at least one of them is an error; a file that cannot be read is one.
 pub fn load_agent(path: &Path) -> Result<Loaded, Diagnostics> {
     let mut list = Vec::new();
-    let bytes = files::read(path).map_err(|diagnostic| Diagnostics(vec![diagnostic]))?;
+    let bytes = files::read(path).map_err(|diagnostic| Diagnostics(vec![*diagnostic]))?;
     let mut parsed = vec![load::read(&path.display().to_string(), &bytes, &mut list)];
     read_named(&mut parsed, 0, &mut list);
     finish(&parsed, list)
@@ -78,7 +78,7 @@ pub fn check_paths(paths: &[PathBuf]) -> Vec<Diagnostic> {
     for path in paths {
         match files::expand(path) {
             Ok(files) => files.iter().for_each(|file| read_once(file, &mut parsed, &mut list)),
-            Err(diagnostic) => list.push(diagnostic),
+            Err(diagnostic) => list.push(*diagnostic),
         }
     }
     let mut named = Vec::new();
@@ -122,7 +122,7 @@ fn read_once(path: &Path, parsed: &mut Vec<Parsed>, list: &mut Vec<Diagnostic>) 
     }
     match files::read(path) {
         Ok(bytes) => parsed.push(load::read(&path.display().to_string(), &bytes, list)),
-        Err(diagnostic) => list.push(diagnostic),
+        Err(diagnostic) => list.push(*diagnostic),
     }
 }
 

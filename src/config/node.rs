@@ -191,16 +191,26 @@ fn plain(text: &str) -> Scalar<'_> {
         "false" | "False" | "FALSE" => return Scalar::Flag(false),
         _ => {}
     }
-    if !text.starts_with(|char: char| char.is_ascii_digit() || matches!(char, '-' | '+' | '.')) {
+    if !is_json_number(text) {
         return Scalar::Text(text);
     }
     if let Ok(integer) = text.parse::<i64>() {
         return Scalar::Integer(integer);
     }
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && text.contains(|char: char| char.is_ascii_digit()) => Scalar::Number(number),
+        Ok(number) if number.is_finite() => Scalar::Number(number),
         _ => Scalar::Text(text),
     }
+}
+
+/// Whether JSON would take it for a number: `.5`, `+5`, `010` and `0x10` mean different things to different readers of YAML.
+fn is_json_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
+    let digits = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_ascii_digit());
+    let exponent = exponent.map(|exponent| exponent.strip_prefix(['+', '-']).unwrap_or(exponent));
+    digits(whole) && (whole == "0" || !whole.starts_with('0')) && fraction.is_none_or(digits) && exponent.is_none_or(digits)
 }
 
 /// Cuts a text at its `---` lines. A `---` at column 0 always ends a document, also inside a quoted text, which is then not closed.
@@ -239,6 +249,7 @@ pub fn parse(piece: Piece<'_>) -> Result<Option<Node>, StructureError> {
         lines: piece.text.split('\n').collect(),
         first_line: piece.first_line,
         nodes: 0,
+        open: Vec::new(),
     };
     builder.document()
 }
@@ -248,6 +259,8 @@ struct Builder<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> {
     lines: Vec<&'a str>,
     first_line: usize,
     nodes: usize,
+    /// The brackets that are open, with their lines.
+    open: Vec<(char, usize)>,
 }
 
 // === impl Builder ===
@@ -286,7 +299,14 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
         let at = error.marker();
         let (message, hint) = syntax::words(error.kind());
         let span = self.place(at.line(), at.col(), 1);
-        StructureError { span, message, hint }
+        match self.open.last() {
+            // What the parser stumbles over is far from what was forgotten.
+            Some((bracket, line)) if *line < span.line => {
+                let hint = format!("add the `{}` of the `{bracket}` at line {line}", if *bracket == '{' { '}' } else { ']' });
+                StructureError { span, message: format!("the `{bracket}` of line {line} is still open here"), hint: Some(hint) }
+            }
+            _ => StructureError { span, message, hint },
+        }
     }
 
     fn node(&mut self, event: Event<'a>, span: &EventSpan, depth: usize) -> Result<Node, StructureError> {
@@ -303,9 +323,27 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
                 Ok(Node { value: Value::Scalar { text: text.into_owned(), style }, span: self.span(span) })
             }
-            Event::SequenceStart(style, ..) => self.list(style, span, depth),
-            Event::MappingStart(style, ..) => self.map(style, span, depth),
+            Event::SequenceStart(style, ..) => {
+                self.opened('[', style, span);
+                self.list(style, span, depth)
+            }
+            Event::MappingStart(style, ..) => {
+                self.opened('{', style, span);
+                self.map(style, span, depth)
+            }
             _ => Err(self.error(span, "this is not YAML", None)),
+        }
+    }
+
+    fn opened(&mut self, bracket: char, style: StructureStyle, span: &EventSpan) {
+        if style == StructureStyle::Flow {
+            self.open.push((bracket, self.span(span).line));
+        }
+    }
+
+    fn closed(&mut self, style: StructureStyle) {
+        if style == StructureStyle::Flow {
+            self.open.pop();
         }
     }
 
@@ -313,6 +351,7 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
         let mut items = Vec::new();
         while let Some((event, span)) = self.next()? {
             if event == Event::SequenceEnd {
+                self.closed(style);
                 return Ok(Node { value: Value::List(items), span: self.collection_span(style, start, &span) });
             }
             items.push(self.node(event, &span, depth + 1)?);
@@ -325,6 +364,7 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
         let mut seen: HashMap<String, usize> = HashMap::new();
         while let Some((event, span)) = self.next()? {
             if event == Event::MappingEnd {
+                self.closed(style);
                 let span = match entries.first() {
                     Some(entry) if style == StructureStyle::Block => entry.span,
                     _ => self.collection_span(style, start, &span),
@@ -359,7 +399,7 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
     }
 
     fn refuse_properties(&self, event: &Event<'a>, span: &EventSpan) -> Result<(), StructureError> {
-        let write_out = Some("write the value out: a reader sees what holds without looking elsewhere");
+        let write_out = Some("write the value out; a text that begins with `*` or `&` needs quotes");
         match event {
             Event::Alias(_) | Event::UnresolvedAlias(_) => Err(self.error(span, "an alias (`*name`) is not allowed", write_out)),
             Event::Scalar(_, _, anchor, _) | Event::SequenceStart(_, anchor, _) | Event::MappingStart(_, anchor, _) if *anchor != 0 => {
@@ -480,7 +520,7 @@ mod tests {
 
     #[test]
     fn only_what_json_knows_is_a_number() {
-        for text in ["yes", "inf", ".inf", "nan", "-", "+", "1.2.3", "5m", "99.5%", "0x10"] {
+        for text in ["yes", "inf", ".inf", "nan", "-", "+", "1.2.3", "5m", "99.5%", "0x10", "010", ".5", "+5", "5."] {
             assert_eq!(plain(text), Scalar::Text(text));
         }
         assert_eq!(plain("1e3"), Scalar::Number(1000.0));

@@ -28,7 +28,7 @@ fn object(shape: &'static Object) -> Value {
     let properties: Map<String, Value> = shape.built().map(|field| (field.name.to_owned(), property(field))).collect();
     let required: Vec<&str> = shape.built().filter(|field| field.presence == Presence::Required).map(|field| field.name).collect();
     let mut schema = json!({
-        "type": "object",
+        "type": if shape.may_be_empty() { json!(["object", "null"]) } else { json!("object") },
         "description": shape.doc,
         "properties": properties,
         "required": required,

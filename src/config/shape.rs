@@ -137,6 +137,11 @@ impl Object {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// Whether nothing after its key means the same as `{}`: people comment out every key of an object and leave its name.
+    pub fn may_be_empty(&self) -> bool {
+        self.choice.is_empty() && self.fields.iter().all(|field| field.presence != Presence::Required)
+    }
+
     /// The keys that can be used.
     pub fn built(&self) -> impl Iterator<Item = &'static Field> {
         self.fields.iter().filter(|field| field.presence != Presence::Later)

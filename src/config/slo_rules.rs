@@ -33,6 +33,12 @@ pub fn read(view: &View<'_>, findings: &mut Findings<'_>) -> Option<Slo> {
     let (http, prometheus) = (indicator.object("http"), indicator.object("prometheus"));
     let (gives, every) = match (&http, &prometheus) {
         (Some(http), None) => (Gives::Answer, http.duration("every")),
+        // The checker has refused it; what it gives is not known.
+        (None, Some(prometheus))
+            if prometheus.node("query").is_some() && prometheus.node("good").or(prometheus.node("total")).is_some() =>
+        {
+            return None;
+        }
         (None, Some(prometheus)) if prometheus.node("query").is_some() => (Gives::Value, prometheus.duration("every")),
         (None, Some(prometheus)) => (Gives::Counts, prometheus.duration("every")),
         _ => return None,

@@ -5,6 +5,7 @@ use serde_yaml::granit_parser::ErrorKind;
 use super::node::MAX_DEPTH;
 
 /// What is wrong, and what to do about it, for what the parser found.
+#[expect(clippy::too_many_lines, reason = "a list of one repeated thing: complaint, sentence, advice")]
 pub fn words(kind: &ErrorKind) -> (String, Option<String>) {
     let (message, hint) = match kind {
         ErrorKind::TabNotAllowed
@@ -24,15 +25,17 @@ pub fn words(kind: &ErrorKind) -> (String, Option<String>) {
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
             return (format!("`{open}` is closed by `{close}`"), Some(format!("close it with `{}`", closing(*open))));
         }
-        ErrorKind::UnexpectedEofFlowSequence | ErrorKind::ExpectedFlowSequenceSeparator => {
-            ("a list in brackets lacks a `,` or its `]`", Some("write `[one, two]`"))
-        }
+        ErrorKind::UnexpectedEofFlowSequence | ErrorKind::ExpectedFlowSequenceSeparator => (
+            "a list in brackets lacks a `,` or its `]`",
+            Some("write `[one, two]`, with quotes round a text that holds `: `, `,` or a bracket"),
+        ),
         ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
         | ErrorKind::ExpectedFlowMappingSeparator
-        | ErrorKind::FlowMappingValueAdjacentCollection => {
-            ("an object in braces lacks a `,`, a `:` or its `}`", Some("write `{one: 1, two: 2}`"))
-        }
+        | ErrorKind::FlowMappingValueAdjacentCollection => (
+            "an object in braces lacks a `,`, a `:` or its `}`",
+            Some("write `{one: 1, two: 2}`, with quotes round a text that holds `: `, `,` or a bracket"),
+        ),
         ErrorKind::MisplacedFlowCollectionEnd => ("a bracket is closed that was not opened", Some("put a text with brackets into quotes")),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey | ErrorKind::ExpectedBlockMappingKey => {
             ("a key with `:` is expected here", Some("write `key: value`, indented like its neighbours"))

@@ -1,0 +1,1114 @@
+//! Wrong files: a change to a valid one, with every finding that it gives.
+
+/// What the JSON Schema says of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// It refuses the shape.
+    Refuses,
+    /// The rule needs more than a schema can say.
+    Accepts,
+    /// The text is no YAML, or the library reads it in another way.
+    NotReached,
+}
+
+/// How the valid file is made wrong.
+pub enum Edit {
+    /// This text, which is there once, becomes that one.
+    Replace(&'static str, &'static str),
+    /// Another file altogether.
+    Whole(&'static str),
+}
+
+/// A wrong file.
+pub struct Case {
+    /// What is wrong.
+    pub name: &'static str,
+    /// The valid file.
+    pub base: &'static str,
+    /// How it is made wrong.
+    pub edit: Edit,
+    /// What the JSON Schema says.
+    pub schema: Schema,
+    /// `LINE:COLUMN-END message; hint` of every finding, in order.
+    pub findings: &'static [&'static str],
+}
+
+/// A valid agent file.
+pub const AGENT: &str = "\
+apiVersion: revertd.dev/v1alpha1
+kind: Agent
+spec:
+  journal: {sqlite: journal.db}
+  listen: 127.0.0.1:9464
+  network: {allow: [10.0.0.0/8]}
+  repositories:
+    - name: manifests
+      url: https://git.acme.example/manifests.git
+      branch: main
+      poll: 15s
+      forge: {plain: {}}
+      credentials: {username: x, passwordFile: token}
+      commit: {name: revertd, email: revertd@acme.example}
+  sync:
+    - {name: cluster, lag: 3m}
+  metrics:
+    - {name: main, prometheus: {url: http://prometheus:9090, headers: {X-Scope-OrgID: hunter2}}}
+  controls:
+    - {http: {url: https://status.acme.example/}}
+  environments: [{name: prod, maxMode: propose}]
+  policies: []
+";
+
+/// A valid policy with the indicator `http`.
+pub const POLICY: &str = "\
+apiVersion: revertd.dev/v1alpha1
+kind: RevertPolicy
+metadata: {name: checkout}
+spec:
+  repository: manifests
+  paths: [\"apps/checkout/**\"]
+  slos:
+    - name: up
+      indicator: {http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}}
+      objective: {timeWindow: 30d}
+      alerts: [{failing: {count: 3, of: 5}}]
+  breachWhen: any
+  revert: {mode: propose, scope: commit, settle: 60s}
+";
+
+/// A valid policy with the indicator `prometheus`.
+pub const METRICS: &str = "\
+apiVersion: revertd.dev/v1alpha1
+kind: RevertPolicy
+metadata: {name: checkout}
+spec:
+  repository: manifests
+  paths: [\"apps/checkout/**\"]
+  slos:
+    - name: errors
+      indicator:
+        prometheus:
+          server: main
+          good: 'sum(increase(http_ok[$window]))'
+          total: 'sum(increase(http_all[$window]))'
+          freshness: http_all
+      objective: {target: 99.9%}
+      alerts: [{burnRate: {factor: 14.4, long: 1h, short: 5m, sinceChange: true}, minEvents: 100}]
+";
+
+/// The table.
+pub const CASES: &[Case] = &[
+    Case {
+        name: "unknown key, near",
+        base: POLICY,
+        edit: Edit::Replace("objective: {timeWindow: 30d}", "objective: {targett: 99.5%}"),
+        schema: Schema::Refuses,
+        findings: &["10:19-26 `targett` is no key of `objective`; did you mean `target`?"],
+    },
+    Case {
+        name: "unknown key, other spelling",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s", "attribute_within: 30m"),
+        schema: Schema::Refuses,
+        findings: &["13:42-58 `attribute_within` is no key of `revert`; did you mean `attributeWithin`?"],
+    },
+    Case {
+        name: "unknown key, nothing near",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s", "colour: red"),
+        schema: Schema::Refuses,
+        findings: &["13:42-48 `colour` is no key of `revert`; it takes `mode`, `scope`, `settle`, `attributeWithin` and `maxAge`"],
+    },
+    Case {
+        name: "unknown key at the top",
+        base: POLICY,
+        edit: Edit::Replace("metadata:", "metdata:"),
+        schema: Schema::Refuses,
+        findings: &["3:1-8 `metdata` is no key of the document; did you mean `metadata`?"],
+    },
+    Case {
+        name: "unknown key of an object without keys",
+        base: AGENT,
+        edit: Edit::Replace("forge: {plain: {}}", "forge: {plain: {url: x}}"),
+        schema: Schema::Refuses,
+        findings: &["12:23-26 `url` is no key of `plain`; it takes no keys: write `{}`"],
+    },
+    Case {
+        name: "the ratio of the example",
+        base: POLICY,
+        edit: Edit::Replace("timeWindow: 30d", "target: 99.9"),
+        schema: Schema::Refuses,
+        findings: &[
+            "10:19-25 warning: a `target` beside `failing` feeds the error budget only: rounds are counted, not errors",
+            "10:27-31 `target` is a ratio between 0 and 1 or a percentage, and 99.9 is neither; write `99.9%` or `0.999`",
+        ],
+    },
+    Case {
+        name: "ratio over 100 %",
+        base: POLICY,
+        edit: Edit::Replace("timeWindow: 30d", "target: 100.1%"),
+        schema: Schema::Refuses,
+        findings: &[
+            "10:19-25 warning: a `target` beside `failing` feeds the error budget only: rounds are counted, not errors",
+            "10:27-33 `target` is a ratio between 0 and 1 or a percentage, and `100.1%` is neither; write `99.9%` or `0.999`, with at most nine digits after the point of a ratio",
+        ],
+    },
+    Case {
+        name: "ratio of nothing",
+        base: POLICY,
+        edit: Edit::Replace("timeWindow: 30d", "target: 0"),
+        schema: Schema::Refuses,
+        findings: &[
+            "10:19-25 warning: a `target` beside `failing` feeds the error budget only: rounds are counted, not errors",
+            "10:27-28 `target` is over 0: with 0 nothing is ever bad",
+        ],
+    },
+    Case {
+        name: "ratio as a word",
+        base: POLICY,
+        edit: Edit::Replace("timeWindow: 30d", "target: high"),
+        schema: Schema::Refuses,
+        findings: &[
+            "10:19-25 warning: a `target` beside `failing` feeds the error budget only: rounds are counted, not errors",
+            "10:27-31 `target` is a ratio between 0 and 1 or a percentage, and `high` is neither; write `99.9%` or `0.999`, with at most nine digits after the point of a ratio",
+        ],
+    },
+    Case {
+        name: "duration without a unit",
+        base: POLICY,
+        edit: Edit::Replace("every: 10s", "every: 10"),
+        schema: Schema::Refuses,
+        findings: &["9:77-79 `every` is a duration, and `10` has no unit; write `10s`, `10m` or `10h`"],
+    },
+    Case {
+        name: "duration with an unknown unit",
+        base: POLICY,
+        edit: Edit::Replace("every: 10s", "every: 10 sec"),
+        schema: Schema::Refuses,
+        findings: &["9:77-83 `every` is a duration, and `10 sec` is none; write a number and a unit: `500ms`, `10s`, `5m`, `1h30m`, `7d`"],
+    },
+    Case {
+        name: "duration under the limit",
+        base: POLICY,
+        edit: Edit::Replace("every: 10s", "every: 1ms"),
+        schema: Schema::Accepts,
+        findings: &[
+            "9:77-80 `every` is at least 100ms, and `1ms` is less",
+            "9:77-80 warning: `timeout` is 2s and `every` is 1ms: slow answers delay the next round; write a shorter `timeout`",
+        ],
+    },
+    Case {
+        name: "duration over the limit",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s", "settle: 60d"),
+        schema: Schema::Accepts,
+        findings: &["13:50-53 `settle` is at most 1d, and `60d` is more"],
+    },
+    Case {
+        name: "negative duration",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s", "settle: -60s"),
+        schema: Schema::Refuses,
+        findings: &["13:50-54 `settle` is a duration, and `-60s` is none; write a number and a unit: `500ms`, `10s`, `5m`, `1h30m`, `7d`"],
+    },
+    Case {
+        name: "word, near",
+        base: POLICY,
+        edit: Edit::Replace("unreachable: bad", "unreachable: Bad"),
+        schema: Schema::Refuses,
+        findings: &["9:108-111 `unreachable` is `unknown` or `bad`, and `Bad` is not; did you mean `bad`?"],
+    },
+    Case {
+        name: "word, far",
+        base: POLICY,
+        edit: Edit::Replace("mode: propose", "mode: automatic"),
+        schema: Schema::Refuses,
+        findings: &["13:18-27 `mode` is `observe`, `propose` or `merge`, and `automatic` is not"],
+    },
+    Case {
+        name: "word that is planned",
+        base: POLICY,
+        edit: Edit::Replace("scope: commit", "scope: paths"),
+        schema: Schema::Refuses,
+        findings: &["13:34-39 `scope`: `paths` is not supported yet; write `commit`"],
+    },
+    Case {
+        name: "text where a list is meant",
+        base: POLICY,
+        edit: Edit::Replace("paths: [\"apps/checkout/**\"]", "paths: apps/checkout/**"),
+        schema: Schema::Refuses,
+        findings: &["6:10-26 `paths` is a list, and this is a text; write `[\"apps/checkout/**\"]`"],
+    },
+    Case {
+        name: "list where a text is meant",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository: [manifests]"),
+        schema: Schema::Refuses,
+        findings: &["5:15-26 `repository` is a text, and this is a list"],
+    },
+    Case {
+        name: "number where a text is meant",
+        base: POLICY,
+        edit: Edit::Replace("name: checkout", "name: 2024"),
+        schema: Schema::Refuses,
+        findings: &["3:18-22 `name` is a text, and this is a number; put it into quotes: `\"2024\"`"],
+    },
+    Case {
+        name: "empty list",
+        base: POLICY,
+        edit: Edit::Replace("paths: [\"apps/checkout/**\"]", "paths: []"),
+        schema: Schema::Refuses,
+        findings: &["6:10-12 `paths` is empty, and at least one item is needed"],
+    },
+    Case {
+        name: "planned word for paths",
+        base: POLICY,
+        edit: Edit::Replace("paths: [\"apps/checkout/**\"]", "paths: auto"),
+        schema: Schema::Refuses,
+        findings: &["6:10-14 `paths`: `auto` is not supported yet; write a list"],
+    },
+    Case {
+        name: "list where an object is meant",
+        base: POLICY,
+        edit: Edit::Replace("revert: {mode: propose, scope: commit, settle: 60s}", "revert: [mode, propose]"),
+        schema: Schema::Refuses,
+        findings: &[
+            "13:11-26 `revert` is an object, and this is a list; it takes `mode`, `scope`, `settle`, `attributeWithin` and `maxAge`",
+        ],
+    },
+    Case {
+        name: "nothing where an object is meant",
+        base: POLICY,
+        edit: Edit::Replace(
+            "indicator: {http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}}",
+            "indicator:",
+        ),
+        schema: Schema::Refuses,
+        findings: &["9:7-16 `indicator` is empty, and an object is meant; it takes `http` and `prometheus`"],
+    },
+    Case {
+        name: "nothing where a text is meant",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository:"),
+        schema: Schema::Refuses,
+        findings: &["5:3-13 `repository` is empty; write a value or remove the key"],
+    },
+    Case {
+        name: "name with capitals",
+        base: POLICY,
+        edit: Edit::Replace("name: checkout", "name: Checkout"),
+        schema: Schema::Refuses,
+        findings: &[
+            "3:18-26 `name` is a name, and `Checkout` is none; a name has small letters, digits, `-` and `.`, begins and ends with a letter or digit, and has at most 63 characters",
+        ],
+    },
+    Case {
+        name: "glob that begins with a slash",
+        base: POLICY,
+        edit: Edit::Replace("apps/checkout/**", "/apps/checkout/**"),
+        schema: Schema::Refuses,
+        findings: &[
+            "6:11-30 an item of `paths` is relative to the root of the repository, and `/apps/checkout/**` is not; write `apps/checkout/**`",
+        ],
+    },
+    Case {
+        name: "glob that ends with a slash",
+        base: POLICY,
+        edit: Edit::Replace("apps/checkout/**", "apps/checkout/"),
+        schema: Schema::Refuses,
+        findings: &["6:11-27 an item of `paths` is a glob, and `apps/checkout/` matches no file; write `apps/checkout/**`"],
+    },
+    Case {
+        name: "negated glob",
+        base: POLICY,
+        edit: Edit::Replace("apps/checkout/**", "!apps/checkout/**"),
+        schema: Schema::Refuses,
+        findings: &[
+            "6:11-30 an item of `paths` is a glob, and `!apps/checkout/**` is a negated one; put `apps/checkout/**` under `exclude`",
+        ],
+    },
+    Case {
+        name: "glob that does not parse",
+        base: POLICY,
+        edit: Edit::Replace("apps/checkout/**", "apps/[checkout"),
+        schema: Schema::Accepts,
+        findings: &["6:11-27 an item of `paths` is a glob, and `apps/[checkout` is none: unclosed character class; missing ']'"],
+    },
+    Case {
+        name: "address without a scheme",
+        base: POLICY,
+        edit: Edit::Replace("url: https://checkout.acme.example/journey", "url: checkout.acme.example/journey"),
+        schema: Schema::Refuses,
+        findings: &[
+            "9:31-60 `url` is an address, and `checkout.acme.example/journey` is none; write `http://host/path` or `https://host/path`",
+        ],
+    },
+    Case {
+        name: "address with a password",
+        base: POLICY,
+        edit: Edit::Replace("url: https://checkout.acme.example/journey", "url: https://probe:hunter2@checkout.acme.example/journey"),
+        schema: Schema::Accepts,
+        findings: &[
+            "9:31-82 `url` holds credentials; take them out of the address; a metrics server takes `bearerTokenFile` or `headers`, a probe takes none",
+        ],
+    },
+    Case {
+        name: "status out of range",
+        base: POLICY,
+        edit: Edit::Replace("timeout: 2s", "expect: {status: [200, 2000]}"),
+        schema: Schema::Refuses,
+        findings: &["9:105-109 an item of `status` is a whole number from 100 to 599, and `2000` is not"],
+    },
+    Case {
+        name: "count over of",
+        base: POLICY,
+        edit: Edit::Replace("failing: {count: 3, of: 5}", "failing: {count: 6, of: 5}"),
+        schema: Schema::Accepts,
+        findings: &["11:34-35 6 of the last 5 rounds cannot be bad; write `{count: 5, of: 6}`"],
+    },
+    Case {
+        name: "count as a text",
+        base: POLICY,
+        edit: Edit::Replace("failing: {count: 3, of: 5}", "failing: {count: \"3\", of: 5}"),
+        schema: Schema::Refuses,
+        findings: &["11:34-37 `count` is a whole number from 1 to 1000, and `3` is not; write it without quotes"],
+    },
+    Case {
+        name: "failing without of",
+        base: POLICY,
+        edit: Edit::Replace("failing: {count: 3, of: 5}", "failing: {count: 3}"),
+        schema: Schema::Refuses,
+        findings: &["11:17-24 `failing` lacks the key `of`; `of`: Among how many rounds."],
+    },
+    Case {
+        name: "two rules in one alert",
+        base: POLICY,
+        edit: Edit::Replace("failing: {count: 3, of: 5}", "failing: {count: 3, of: 5}, burnRate: {factor: 2, long: 1h, short: 5m}"),
+        schema: Schema::Refuses,
+        findings: &[
+            "10:7-16 `burnRate` needs a `target`; write `objective: {target: 99.9%}`",
+            "11:45-53 an item of `alerts` takes only one of `failing` and `burnRate`; remove the others",
+        ],
+    },
+    Case {
+        name: "no rule in an alert",
+        base: POLICY,
+        edit: Edit::Replace("failing: {count: 3, of: 5}", "recover: {good: 5}"),
+        schema: Schema::Refuses,
+        findings: &["11:16-36 an item of `alerts` needs `failing` or `burnRate`"],
+    },
+    Case {
+        name: "minEvents beside failing",
+        base: POLICY,
+        edit: Edit::Replace("failing: {count: 3, of: 5}", "failing: {count: 3, of: 5}, minEvents: 10"),
+        schema: Schema::Refuses,
+        findings: &["11:45-54 `minEvents` does not go with `failing`; remove it"],
+    },
+    Case {
+        name: "two alerts",
+        base: POLICY,
+        edit: Edit::Replace("[{failing: {count: 3, of: 5}}]", "[{failing: {count: 3, of: 5}}, {failing: {count: 2, of: 5}}]"),
+        schema: Schema::Accepts,
+        findings: &[
+            "11:46-74 more than one alert per SLO is not supported yet; keep one alert; another SLO with the same indicator can have the other",
+        ],
+    },
+    Case {
+        name: "max on http",
+        base: POLICY,
+        edit: Edit::Replace("timeWindow: 30d", "max: 3"),
+        schema: Schema::Accepts,
+        findings: &["10:24-25 `max` judges the value of a `query`, and this indicator has none; use `target`"],
+    },
+    Case {
+        name: "two indicators",
+        base: POLICY,
+        edit: Edit::Replace("indicator: {http:", "indicator: {prometheus: {server: main, query: up, freshness: up}, http:"),
+        schema: Schema::Refuses,
+        findings: &["9:73-77 `indicator` takes only one of `http` and `prometheus`; remove the others"],
+    },
+    Case {
+        name: "no indicator",
+        base: POLICY,
+        edit: Edit::Replace("http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}", ""),
+        schema: Schema::Refuses,
+        findings: &["9:7-16 `indicator` needs `http` or `prometheus`"],
+    },
+    Case {
+        name: "planned indicator",
+        base: POLICY,
+        edit: Edit::Replace(
+            "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
+            "workload: {name: checkout}",
+        ),
+        schema: Schema::Refuses,
+        findings: &["9:19-27 `workload` is not supported yet; remove it"],
+    },
+    Case {
+        name: "atLeast over the SLOs",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "breachWhen: {atLeast: 2}"),
+        schema: Schema::Accepts,
+        findings: &["12:25-26 `atLeast` is 2, and the policy has 1 SLO: it could never breach"],
+    },
+    Case {
+        name: "breachWhen as a number",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "breachWhen: 2"),
+        schema: Schema::Refuses,
+        findings: &["12:15-16 `breachWhen` is `any`, `all` or an object, and `2` is neither; it takes `atLeast`"],
+    },
+    Case {
+        name: "two SLOs of one name",
+        base: POLICY,
+        edit: Edit::Replace("slos:\n", "slos:\n    - {name: up, indicator: {http: {url: https://a.example/, unreachable: bad}}}\n"),
+        schema: Schema::Accepts,
+        findings: &["9:13-15 two items of `slos` are named `up`; the first is at line 8; give one of them another name"],
+    },
+    Case {
+        name: "depends on itself",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "dependsOn: [checkout]"),
+        schema: Schema::Accepts,
+        findings: &["12:15-23 a policy cannot depend on itself; remove it"],
+    },
+    Case {
+        name: "merge older than propose",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s", "maxAge: {merge: 2d, propose: 1d}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "13:58-60 `merge` is longer than `propose`: a change that is too old to propose cannot be merged away; make `propose` the longer of the two",
+        ],
+    },
+    Case {
+        name: "hold longer than recover",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "verify: {holdFor: 20m}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:21-24 `holdFor` is longer than `recoverWithin`: no recovery could be seen in time; make `recoverWithin` the longer of the two",
+        ],
+    },
+    Case {
+        name: "sync both ways",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "sync: {lag: 3m, source: cluster}"),
+        schema: Schema::Refuses,
+        findings: &["12:19-25 `sync` takes only one of `lag` and `source`; remove the others"],
+    },
+    Case {
+        name: "planned sync key",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "sync: {source: cluster, application: checkout}"),
+        schema: Schema::Refuses,
+        findings: &["12:27-38 `application` is not supported yet; remove it"],
+    },
+    Case {
+        name: "limit without its time",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "guardrails: {limits: {merge: {count: 1}}}"),
+        schema: Schema::Refuses,
+        findings: &["12:25-30 `merge` lacks the key `per`; `per`: In how long."],
+    },
+    Case {
+        name: "negative limit",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "guardrails: {limits: {merge: [{count: -1, per: 1h}]}}"),
+        schema: Schema::Refuses,
+        findings: &["12:41-43 `count` is a whole number from 0 to 100000, and `-1` is not"],
+    },
+    Case {
+        name: "label that is a number",
+        base: POLICY,
+        edit: Edit::Replace("{name: checkout}", "{name: checkout, labels: {tier: 1}}"),
+        schema: Schema::Refuses,
+        findings: &["3:43-44 `tier` of `labels` is a text, and this is a number; put it into quotes: `\"1\"`"],
+    },
+    Case {
+        name: "link that is no address",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "links: {runbook: see wiki}"),
+        schema: Schema::Refuses,
+        findings: &["12:20-28 `runbook` of `links` is an address, and `see wiki` is none; write `http://host/path` or `https://host/path`"],
+    },
+    Case {
+        name: "missing paths",
+        base: POLICY,
+        edit: Edit::Replace("  paths: [\"apps/checkout/**\"]\n", ""),
+        schema: Schema::Refuses,
+        findings: &[
+            "4:1-5 `spec` lacks the key `paths`; `paths`: Globs for the paths that the service owns, matched against old and new path; `*` does not cross a `/`, `**` does.",
+        ],
+    },
+    Case {
+        name: "no kind",
+        base: POLICY,
+        edit: Edit::Replace("kind: RevertPolicy\n", ""),
+        schema: Schema::Refuses,
+        findings: &[
+            "1:1-2 the document does not say what it is: it lacks the key `kind`; begin it with `apiVersion: revertd.dev/v1alpha1` and `kind: RevertPolicy` or `kind: Agent`",
+        ],
+    },
+    Case {
+        name: "kind, near",
+        base: POLICY,
+        edit: Edit::Replace("kind: RevertPolicy", "kind: RevertPolicies"),
+        schema: Schema::Refuses,
+        findings: &["2:7-21 `kind` is `Agent` or `RevertPolicy`, and `RevertPolicies` is neither; did you mean `RevertPolicy`?"],
+    },
+    Case {
+        name: "planned kind",
+        base: POLICY,
+        edit: Edit::Replace("kind: RevertPolicy", "kind: PolicyClass"),
+        schema: Schema::Refuses,
+        findings: &["2:7-18 `kind: PolicyClass` is not supported yet; use `kind: RevertPolicy`"],
+    },
+    Case {
+        name: "OpenSLO",
+        base: POLICY,
+        edit: Edit::Replace("apiVersion: revertd.dev/v1alpha1", "apiVersion: openslo/v1"),
+        schema: Schema::Refuses,
+        findings: &["1:1-11 OpenSLO documents are not supported yet; write `apiVersion: revertd.dev/v1alpha1`"],
+    },
+    Case {
+        name: "another apiVersion",
+        base: POLICY,
+        edit: Edit::Replace("apiVersion: revertd.dev/v1alpha1", "apiVersion: revertd.dev/v1"),
+        schema: Schema::Refuses,
+        findings: &["1:13-27 `apiVersion` is `revertd.dev/v1alpha1`, and `revertd.dev/v1` is not; did you mean `revertd.dev/v1alpha1`?"],
+    },
+    Case {
+        name: "unknown repository",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository: manifest"),
+        schema: Schema::Accepts,
+        findings: &["5:15-23 the agent file has no repository `manifest`; did you mean `manifests`?"],
+    },
+    Case {
+        name: "unknown environment",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "environment: staging"),
+        schema: Schema::Accepts,
+        findings: &["12:16-23 the agent file has no environment `staging`; `environments`: `prod`"],
+    },
+    Case {
+        name: "unknown sync source",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "sync: {source: argo}"),
+        schema: Schema::Accepts,
+        findings: &["12:18-22 the agent file has no sync source `argo`; `sync`: `cluster`"],
+    },
+    Case {
+        name: "unknown dependency",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "dependsOn: [payments]"),
+        schema: Schema::Accepts,
+        findings: &["12:15-23 there is no policy `payments`; policies: `checkout`"],
+    },
+    Case {
+        name: "several mistakes at once",
+        base: POLICY,
+        edit: Edit::Replace("every: 10s, timeout: 2s", "every: 10, timeouts: 2s"),
+        schema: Schema::Refuses,
+        findings: &[
+            "9:77-79 `every` is a duration, and `10` has no unit; write `10s`, `10m` or `10h`",
+            "9:81-89 `timeouts` is no key of `http`; did you mean `timeout`?",
+        ],
+    },
+    Case {
+        name: "unknown metrics server",
+        base: METRICS,
+        edit: Edit::Replace("server: main", "server: mian"),
+        schema: Schema::Accepts,
+        findings: &["11:19-23 the agent file has no metrics server `mian`; did you mean `main`?"],
+    },
+    Case {
+        name: "neither query nor good and total",
+        base: METRICS,
+        edit: Edit::Replace("          good: 'sum(increase(http_ok[$window]))'\n          total: 'sum(increase(http_all[$window]))'\n", ""),
+        schema: Schema::Refuses,
+        findings: &["10:9-19 `prometheus` needs `query` or `good` with `total`"],
+    },
+    Case {
+        name: "good without total",
+        base: METRICS,
+        edit: Edit::Replace("          total: 'sum(increase(http_all[$window]))'\n", ""),
+        schema: Schema::Refuses,
+        findings: &["10:9-19 `prometheus` lacks the key `total`; `prometheus` needs `query` or `good` with `total`"],
+    },
+    Case {
+        name: "query beside good",
+        base: METRICS,
+        edit: Edit::Replace("          good:", "          query: up\n          good:"),
+        schema: Schema::Refuses,
+        findings: &["13:11-15 `prometheus` takes only one of `query` and `good` with `total`; remove the others"],
+    },
+    Case {
+        name: "good without $window",
+        base: METRICS,
+        edit: Edit::Replace("good: 'sum(increase(http_ok[$window]))'", "good: 'sum(increase(http_ok[1m]))'"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:17-45 `good` does not use `$window`, over which its events are counted; write `good: sum(increase(http_requests_total{…}[$window]))`",
+        ],
+    },
+    Case {
+        name: "good is total",
+        base: METRICS,
+        edit: Edit::Replace("http_ok", "http_all"),
+        schema: Schema::Accepts,
+        findings: &["12:17-51 `good` and `total` are the same query: nothing is ever bad"],
+    },
+    Case {
+        name: "brackets that do not match",
+        base: METRICS,
+        edit: Edit::Replace("good: 'sum(increase(http_ok[$window]))'", "good: 'sum(increase(http_ok[$window])'"),
+        schema: Schema::Accepts,
+        findings: &["12:17-49 `good` has a `(` without its counterpart"],
+    },
+    Case {
+        name: "no freshness",
+        base: METRICS,
+        edit: Edit::Replace("          freshness: http_all\n", ""),
+        schema: Schema::Refuses,
+        findings: &[
+            "10:9-19 `prometheus` lacks the key `freshness`; `freshness`: The selector whose newest sample says how old the data is; without it a service that has died reads 100 % for minutes.",
+        ],
+    },
+    Case {
+        name: "freshness is an expression",
+        base: METRICS,
+        edit: Edit::Replace("freshness: http_all", "freshness: 'max(http_all)'"),
+        schema: Schema::Accepts,
+        findings: &[
+            "14:22-37 `freshness` is a plain selector, and this is an expression; write the metric and its labels: `http_requests_total{app=\"checkout\"}`",
+        ],
+    },
+    Case {
+        name: "good and total without target",
+        base: METRICS,
+        edit: Edit::Replace("objective: {target: 99.9%}", "objective: {}"),
+        schema: Schema::Accepts,
+        findings: &["15:7-16 `burnRate` needs a `target`; write `objective: {target: 99.9%}`"],
+    },
+    Case {
+        name: "burn rate over a value",
+        base: METRICS,
+        edit: Edit::Replace(
+            "          good: 'sum(increase(http_ok[$window]))'\n          total: 'sum(increase(http_all[$window]))'\n",
+            "          query: up\n",
+        ),
+        schema: Schema::Accepts,
+        findings: &[
+            "14:7-16 `query` gives a value, and the objective says not which is bad; write `max` or `min`",
+            "15:17-25 `burnRate` needs good and total events, and `query` gives a value; use `failing`",
+        ],
+    },
+    Case {
+        name: "short window not shorter",
+        base: METRICS,
+        edit: Edit::Replace("short: 5m", "short: 1h"),
+        schema: Schema::Accepts,
+        findings: &[
+            "16:59-61 the short window of 1h is not shorter than the long one of 1h; Google's pairs are 1h with 5m and 6h with 30m",
+        ],
+    },
+    Case {
+        name: "window shorter than a round",
+        base: METRICS,
+        edit: Edit::Replace("short: 5m", "short: 30s"),
+        schema: Schema::Accepts,
+        findings: &["16:59-62 the short window of 30s is shorter than one round of 1m"],
+    },
+    Case {
+        name: "window of broken rounds",
+        base: METRICS,
+        edit: Edit::Replace("short: 5m", "short: 90s"),
+        schema: Schema::Accepts,
+        findings: &["16:59-62 the short window of 1m 30s is no multiple of one round of 1m; a window is a whole number of rounds"],
+    },
+    Case {
+        name: "factor of zero",
+        base: METRICS,
+        edit: Edit::Replace("factor: 14.4", "factor: 0"),
+        schema: Schema::Refuses,
+        findings: &["16:36-37 `factor` is over 0, and `0` is not"],
+    },
+    Case {
+        name: "no budget to burn",
+        base: METRICS,
+        edit: Edit::Replace("target: 99.9%", "target: 100%"),
+        schema: Schema::Accepts,
+        findings: &["15:27-31 a `target` of 100% leaves no error budget to burn; write `99.9%`"],
+    },
+    Case {
+        name: "sinceChange as a word",
+        base: METRICS,
+        edit: Edit::Replace("sinceChange: true", "sinceChange: yes"),
+        schema: Schema::Accepts,
+        findings: &["16:76-79 `sinceChange` is `true` or `false`, and `yes` is not"],
+    },
+    Case {
+        name: "repository without branch",
+        base: AGENT,
+        edit: Edit::Replace("      branch: main\n", ""),
+        schema: Schema::Refuses,
+        findings: &["8:7-11 an item of `repositories` lacks the key `branch`; `branch`: The watched branch."],
+    },
+    Case {
+        name: "repository address with a token",
+        base: AGENT,
+        edit: Edit::Replace("url: https://git.acme.example/manifests.git", "url: https://ghp_hunter2@git.acme.example/manifests.git"),
+        schema: Schema::Accepts,
+        findings: &[
+            "9:12-62 `url` holds credentials; take them out of the address and put the password or token into a file: `credentials: {passwordFile: …}`",
+        ],
+    },
+    Case {
+        name: "repository address that is a path",
+        base: AGENT,
+        edit: Edit::Replace("url: https://git.acme.example/manifests.git", "url: /srv/manifests.git"),
+        schema: Schema::Accepts,
+        findings: &["9:12-30 `url` is the address of a repository, and `/srv/manifests.git` is none; write `file:///srv/manifests.git`"],
+    },
+    Case {
+        name: "branch with refs/heads",
+        base: AGENT,
+        edit: Edit::Replace("branch: main", "branch: refs/heads/main"),
+        schema: Schema::Refuses,
+        findings: &["10:15-30 `branch` is a branch without `refs/heads/`, and `refs/heads/main` has it; write `main`"],
+    },
+    Case {
+        name: "branch of revertd",
+        base: AGENT,
+        edit: Edit::Replace("branch: main", "branch: revertd/0123"),
+        schema: Schema::Refuses,
+        findings: &["10:15-27 `branch` begins with `revertd/`, where proposals are written; name the branch that the sync tool follows"],
+    },
+    Case {
+        name: "branch that Git refuses",
+        base: AGENT,
+        edit: Edit::Replace("branch: main", "branch: ma..in"),
+        schema: Schema::Accepts,
+        findings: &["10:15-21 `branch` is a branch, and Git takes no `ma..in` for one"],
+    },
+    Case {
+        name: "poll too often",
+        base: AGENT,
+        edit: Edit::Replace("poll: 15s", "poll: 1ms"),
+        schema: Schema::Accepts,
+        findings: &["11:13-16 `poll` is at least 100ms, and `1ms` is less"],
+    },
+    Case {
+        name: "both kinds of credentials",
+        base: AGENT,
+        edit: Edit::Replace("passwordFile: token", "passwordFile: token, sshKeyFile: id"),
+        schema: Schema::Refuses,
+        findings: &["13:55-65 `credentials` takes only one of `passwordFile` and `sshKeyFile`; remove the others"],
+    },
+    Case {
+        name: "user beside a key",
+        base: AGENT,
+        edit: Edit::Replace("username: x, passwordFile: token", "username: x, sshKeyFile: id"),
+        schema: Schema::Refuses,
+        findings: &["13:21-29 `username` does not go with `sshKeyFile`; remove it"],
+    },
+    Case {
+        name: "password in the file",
+        base: AGENT,
+        edit: Edit::Replace("passwordFile: token", "password: hunter2"),
+        schema: Schema::Refuses,
+        findings: &["13:34-42 `password` is no key of `credentials`; did you mean `passwordFile`?"],
+    },
+    Case {
+        name: "planned forge",
+        base: AGENT,
+        edit: Edit::Replace("forge: {plain: {}}", "forge: {github: {tokenFile: token}}"),
+        schema: Schema::Refuses,
+        findings: &["12:15-21 `github` is not supported yet; remove it"],
+    },
+    Case {
+        name: "planned journal",
+        base: AGENT,
+        edit: Edit::Replace("journal: {sqlite: journal.db}", "journal: {postgres: {urlFile: url}}"),
+        schema: Schema::Refuses,
+        findings: &["4:13-21 `postgres` is not supported yet; remove it"],
+    },
+    Case {
+        name: "listen without an address",
+        base: AGENT,
+        edit: Edit::Replace("listen: 127.0.0.1:9464", "listen: :9464"),
+        schema: Schema::Accepts,
+        findings: &["5:11-16 `listen` is an IP address and a port, and `:9464` is not; write `0.0.0.0:9464` for every interface"],
+    },
+    Case {
+        name: "listen on a name",
+        base: AGENT,
+        edit: Edit::Replace("listen: 127.0.0.1:9464", "listen: localhost:9464"),
+        schema: Schema::Accepts,
+        findings: &["5:11-25 `listen` is an IP address and a port, and `localhost:9464` is not; write `127.0.0.1:9464`"],
+    },
+    Case {
+        name: "range with host bits",
+        base: AGENT,
+        edit: Edit::Replace("10.0.0.0/8", "10.1.2.3/8"),
+        schema: Schema::Accepts,
+        findings: &[
+            "6:21-31 an item of `allow` is a range of addresses, and `10.1.2.3/8` has bits set after its prefix; write `10.0.0.0/8`",
+        ],
+    },
+    Case {
+        name: "range without prefix",
+        base: AGENT,
+        edit: Edit::Replace("10.0.0.0/8", "10.1.2.3"),
+        schema: Schema::Accepts,
+        findings: &["6:21-29 an item of `allow` is a range of addresses, and `10.1.2.3` is none; write `10.1.2.3/32`"],
+    },
+    Case {
+        name: "two repositories of one name",
+        base: AGENT,
+        edit: Edit::Replace("  sync:\n", "    - {name: manifests, url: git@h:b.git, branch: main}\n  sync:\n"),
+        schema: Schema::Accepts,
+        findings: &["15:14-23 two items of `repositories` are named `manifests`; the first is at line 8; give one of them another name"],
+    },
+    Case {
+        name: "one branch watched twice",
+        base: AGENT,
+        edit: Edit::Replace("  sync:\n", "    - {name: again, url: https://git.acme.example/manifests.git, branch: main}\n  sync:\n"),
+        schema: Schema::Accepts,
+        findings: &[
+            "15:74-78 repository `manifests` watches this branch already; watch a branch once: two would revert the same change twice",
+        ],
+    },
+    Case {
+        name: "planned sync",
+        base: AGENT,
+        edit: Edit::Replace("lag: 3m", "argocd: {url: https://argocd.example}"),
+        schema: Schema::Refuses,
+        findings: &["16:23-29 `argocd` is not supported yet; remove it"],
+    },
+    Case {
+        name: "metrics address with the API's path",
+        base: AGENT,
+        edit: Edit::Replace("url: http://prometheus:9090", "url: http://prometheus:9090/api/v1"),
+        schema: Schema::Accepts,
+        findings: &["18:38-67 `url` is the base address of the server, without `/api/v1`; write `http://prometheus:9090`"],
+    },
+    Case {
+        name: "header with a bad name",
+        base: AGENT,
+        edit: Edit::Replace("X-Scope-OrgID: hunter2", "\"X Scope\": hunter2"),
+        schema: Schema::Accepts,
+        findings: &["18:72-81 `X Scope` is not the name of a header"],
+    },
+    Case {
+        name: "header of the client",
+        base: AGENT,
+        edit: Edit::Replace("X-Scope-OrgID: hunter2", "Host: hunter2"),
+        schema: Schema::Accepts,
+        findings: &["18:72-76 the header `Host` is written by the client itself; remove it"],
+    },
+    Case {
+        name: "header that is a number",
+        base: AGENT,
+        edit: Edit::Replace("X-Scope-OrgID: hunter2", "X-Scope-OrgID: 42000042"),
+        schema: Schema::Refuses,
+        findings: &["18:87-95 `X-Scope-OrgID` of `headers` is a text, and this is a number; put it into quotes"],
+    },
+    Case {
+        name: "headers misspelt",
+        base: AGENT,
+        edit: Edit::Replace("headers: {X-Scope-OrgID: hunter2}", "header: {X-Scope-OrgID: hunter2}"),
+        schema: Schema::Refuses,
+        findings: &["18:62-68 `header` is no key of `prometheus`; did you mean `headers`?"],
+    },
+    Case {
+        name: "planned notifiers",
+        base: AGENT,
+        edit: Edit::Replace("  policies: []\n", "  policies: []\n  notifiers: []\n"),
+        schema: Schema::Refuses,
+        findings: &["23:3-12 `notifiers` is not supported yet; remove it"],
+    },
+    Case {
+        name: "policies as a text",
+        base: AGENT,
+        edit: Edit::Replace("policies: []", "policies: policies/"),
+        schema: Schema::Refuses,
+        findings: &["22:13-22 `policies` is a list, and this is a text; write `[\"policies/\"]`"],
+    },
+    Case {
+        name: "no repository",
+        base: AGENT,
+        edit: Edit::Replace(
+            "    - name: manifests\n      url: https://git.acme.example/manifests.git\n      branch: main\n      poll: 15s\n      forge: {plain: {}}\n      credentials: {username: x, passwordFile: token}\n      commit: {name: revertd, email: revertd@acme.example}\n",
+            "    []\n",
+        ),
+        schema: Schema::Refuses,
+        findings: &["8:5-7 `repositories` is empty, and at least one item is needed"],
+    },
+    Case {
+        name: "e-mail without a host",
+        base: AGENT,
+        edit: Edit::Replace("email: revertd@acme.example", "email: revertd"),
+        schema: Schema::Accepts,
+        findings: &["14:38-45 `email` is an e-mail address, and `revertd` is none; write `revertd@acme.example`"],
+    },
+    Case {
+        name: "tab",
+        base: POLICY,
+        edit: Edit::Replace("  repository: manifests", "\trepository: manifests"),
+        schema: Schema::NotReached,
+        findings: &["5:2-3 a tab cannot indent or separate here; use spaces"],
+    },
+    Case {
+        name: "bracket not closed",
+        base: POLICY,
+        edit: Edit::Replace("alerts: [{failing: {count: 3, of: 5}}]", "alerts: [{failing: {count: 3, of: 5}}"),
+        schema: Schema::NotReached,
+        findings: &["12:13-14 the `[` of line 11 is still open here; add the `]` of the `[` at line 11"],
+    },
+    Case {
+        name: "quote not closed",
+        base: POLICY,
+        edit: Edit::Replace("\"apps/checkout/**\"", "\"apps/checkout/**"),
+        schema: Schema::NotReached,
+        findings: &["6:11-12 a quoted text is not closed; add the closing quote; a text inside single quotes doubles its own: `'it''s'`"],
+    },
+    Case {
+        name: "brackets crossed",
+        base: POLICY,
+        edit: Edit::Replace("{count: 3, of: 5}}]", "{count: 3, of: 5]}}"),
+        schema: Schema::NotReached,
+        findings: &["11:26-27 `{` is closed by `]`; close it with `}`"],
+    },
+    Case {
+        name: "colon in a text",
+        base: POLICY,
+        edit: Edit::Replace("name: checkout", "name: checkout: blue"),
+        schema: Schema::NotReached,
+        findings: &[
+            "3:26-27 an object in braces lacks a `,`, a `:` or its `}`; write `{one: 1, two: 2}`, with quotes round a text that holds `: `, `,` or a bracket",
+        ],
+    },
+    Case {
+        name: "wrong indentation",
+        base: POLICY,
+        edit: Edit::Replace("  repository: manifests", "   repository: manifests"),
+        schema: Schema::NotReached,
+        findings: &["6:3-4 a key with `:` is expected here; write `key: value`, indented like its neighbours"],
+    },
+    Case {
+        name: "glob without quotes",
+        base: POLICY,
+        edit: Edit::Replace("[\"apps/checkout/**\"]", "[**/checkout]"),
+        schema: Schema::NotReached,
+        findings: &["6:11-22 an alias (`*name`) is not allowed; write the value out; a text that begins with `*` or `&` needs quotes"],
+    },
+    Case {
+        name: "text that begins with an at sign",
+        base: POLICY,
+        edit: Edit::Replace("name: checkout", "name: @checkout"),
+        schema: Schema::NotReached,
+        findings: &["3:18-19 a text cannot begin with `@`; put it into quotes"],
+    },
+    Case {
+        name: "alias",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository: *manifests"),
+        schema: Schema::NotReached,
+        findings: &["5:15-25 an alias (`*name`) is not allowed; write the value out; a text that begins with `*` or `&` needs quotes"],
+    },
+    Case {
+        name: "anchor",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository: &name manifests"),
+        schema: Schema::Accepts,
+        findings: &["5:21-30 an anchor (`&name`) is not allowed; write the value out; a text that begins with `*` or `&` needs quotes"],
+    },
+    Case {
+        name: "merge key",
+        base: POLICY,
+        edit: Edit::Replace("  repository: manifests", "  <<: {breachWhen: any}\n  repository: manifests"),
+        schema: Schema::Accepts,
+        findings: &["5:3-5 the merge key `<<` is not allowed; write the keys out: a reader sees what holds without looking elsewhere"],
+    },
+    Case {
+        name: "tag",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository: !env MANIFESTS"),
+        schema: Schema::Refuses,
+        findings: &["5:20-29 a tag (`!env`) is not allowed; remove it; put a text that looks like a number into quotes"],
+    },
+    Case {
+        name: "duplicate key",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "breachWhen: any\n  repository: other"),
+        schema: Schema::NotReached,
+        findings: &["13:3-13 the key `repository` is there twice; it is first seen at line 5; remove one of the two"],
+    },
+    Case {
+        name: "directive",
+        base: POLICY,
+        edit: Edit::Replace("apiVersion: revertd.dev/v1alpha1", "%YAML 1.2"),
+        schema: Schema::NotReached,
+        findings: &["1:1-2 a `%` directive is not allowed; remove the line"],
+    },
+    Case {
+        name: "second document without a line",
+        base: POLICY,
+        edit: Edit::Replace("apiVersion: revertd.dev/v1alpha1", "a: 1\n...\napiVersion: revertd.dev/v1alpha1"),
+        schema: Schema::NotReached,
+        findings: &["3:1-2 another document begins here without a `---` line; put a line `---` between two documents"],
+    },
+    Case {
+        name: "list as a key",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "[breachWhen]: any"),
+        schema: Schema::NotReached,
+        findings: &["12:3-15 a key is a word, not a list or an object"],
+    },
+    Case {
+        name: "NUL",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository: mani\0fests"),
+        schema: Schema::NotReached,
+        findings: &[
+            "5:19-20 the character U+0000 is not allowed in a configuration file; save the file as UTF-8 text without control characters",
+        ],
+    },
+    Case {
+        name: "escape sequence",
+        base: POLICY,
+        edit: Edit::Replace("repository: manifests", "repository: \u{1b}[31mmanifests"),
+        schema: Schema::NotReached,
+        findings: &[
+            "5:15-16 the character U+001B is not allowed in a configuration file; save the file as UTF-8 text without control characters",
+        ],
+    },
+    Case {
+        name: "a text for a document",
+        base: POLICY,
+        edit: Edit::Whole("hello\n"),
+        schema: Schema::Refuses,
+        findings: &[
+            "1:1-2 a document is an object, and this is a text; begin it with `apiVersion: revertd.dev/v1alpha1` and `kind: RevertPolicy` or `kind: Agent`",
+        ],
+    },
+    Case {
+        name: "a list for a document",
+        base: POLICY,
+        edit: Edit::Whole("- hello\n"),
+        schema: Schema::Refuses,
+        findings: &[
+            "1:1-2 a document is an object, and this is a list; begin it with `apiVersion: revertd.dev/v1alpha1` and `kind: RevertPolicy` or `kind: Agent`",
+        ],
+    },
+    Case {
+        name: "an empty file",
+        base: POLICY,
+        edit: Edit::Whole("# nothing\n---\n"),
+        schema: Schema::Refuses,
+        findings: &["0:0-0 the file holds no document; begin it with `apiVersion: revertd.dev/v1alpha1` and `kind: RevertPolicy`"],
+    },
+];
