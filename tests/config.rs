@@ -303,7 +303,7 @@ fn what_does_not_do_what_it_seems_to_is_a_warning() {
 fn documents_of_one_file_are_judged_each_on_its_own() {
     let broken = "kind: RevertPolicy\nspec: [\n";
     let text = format!("{AGENT}---\n{broken}---\n{}", POLICY.replace("every: 10s", "every: 10"));
-    let found: Vec<String> = check_texts(&[("all.yaml".to_owned(), text.clone().into_bytes())]).iter().map(line_of).collect();
+    let found: Vec<String> = check_texts(&[("all.yaml".to_owned(), text.into_bytes())]).iter().map(line_of).collect();
     let start = AGENT.lines().count() + 1;
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(found[0].starts_with(&format!("{}:", start + 2)) && found[0].contains("not closed"), "{}", found[0]);

@@ -9,7 +9,7 @@ use crate::engine::policy::{HttpIndicator, Mode, Unreachable};
 use super::agent::{Agent, CommitIdentity, Control, Credentials, Environment, MetricsServer, Repository, SyncSource};
 use super::diagnostic::{Findings, quoted};
 use super::form;
-use super::node::Node;
+use super::node::{Node, key_name};
 use super::view::View;
 
 /// The names that policies may use, as far as they could be read.
@@ -164,7 +164,7 @@ fn headers(prometheus: &View<'_>, findings: &mut Findings<'_>) {
         let name = entry.key.to_ascii_lowercase();
         let token = |char: char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_|~".contains(char);
         if !entry.key.chars().all(token) {
-            findings.error(entry.span, format!("{} is not the name of a header", quoted(&entry.key)), None);
+            findings.error(entry.span, format!("a key {} is not the name of a header", key_name(&entry.key)), None);
         } else if OWN_HEADERS.contains(&name.as_str()) {
             findings.error(
                 entry.span,

@@ -9,7 +9,7 @@ use crate::engine::time::spoken;
 use super::diagnostic::{Findings, Span, quoted};
 use super::form;
 use super::measure;
-use super::node::{Entry, Node, Scalar, Value};
+use super::node::{Entry, Node, Scalar, Value, key_name};
 use super::shape::{Alternative, Field, Form, Kind, Object, Presence, Support, Word};
 
 const DURATION_HINT: &str = "write a number and a unit: `500ms`, `10s`, `5m`, `1h30m`, `7d`";
@@ -307,8 +307,12 @@ fn map(form: Form, node: &Node, subject: &str, findings: &mut Findings<'_>) {
     };
     for entry in entries {
         if entry.key.is_empty() || entry.key.chars().count() > 253 || entry.key.contains('\n') {
-            findings.error(entry.span, format!("{} cannot be a key of {subject}", quoted(&entry.key)), None);
+            findings.error(entry.span, format!("this cannot be a key of {subject}: it is empty, too long or has several lines"), None);
         }
-        value(&Kind::Text(form), &entry.value, &format!("{} of {subject}", quoted(&entry.key)), entry.span, findings);
+        let item = match form {
+            Form::Secret => format!("the key {} of {subject}", key_name(&entry.key)),
+            _ => format!("{} of {subject}", quoted(&entry.key)),
+        };
+        value(&Kind::Text(form), &entry.value, &item, entry.span, findings);
     }
 }

@@ -74,7 +74,7 @@ pub fn read(name: &str, bytes: &[u8], list: &mut Vec<Diagnostic>) -> Parsed {
     for piece in pieces(&text) {
         match parse(piece) {
             Ok(Some(root)) => {
-                secrets::mask_tree(&root, &text, &mut source);
+                secrets::mask_tree(&root, &mut source);
                 roots.push(root);
             }
             Ok(None) => {}

@@ -38,6 +38,8 @@ pub enum Value {
         text: String,
         /// Whether it can be anything but a text.
         style: Style,
+        /// The line on which it ends.
+        last_line: usize,
     },
     /// A list.
     List(Vec<Node>),
@@ -143,8 +145,8 @@ impl Node {
     /// The scalar, if it is one.
     pub fn scalar(&self) -> Option<Scalar<'_>> {
         match &self.value {
-            Value::Scalar { text, style: Style::Quoted } => Some(Scalar::Text(text)),
-            Value::Scalar { text, style: Style::Plain } => Some(plain(text)),
+            Value::Scalar { text, style: Style::Quoted, .. } => Some(Scalar::Text(text)),
+            Value::Scalar { text, style: Style::Plain, .. } => Some(plain(text)),
             _ => None,
         }
     }
@@ -321,7 +323,8 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
         match event {
             Event::Scalar(text, style, ..) => {
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
-                Ok(Node { value: Value::Scalar { text: text.into_owned(), style }, span: self.span(span) })
+                let last_line = self.place(span.end.line(), 0, 1).line;
+                Ok(Node { value: Value::Scalar { text: text.into_owned(), style, last_line }, span: self.span(span) })
             }
             Event::SequenceStart(style, ..) => {
                 self.opened('[', style, span);
@@ -373,7 +376,7 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
             }
             let (key, place) = self.key(event, &span, depth)?;
             if let Some(line) = seen.insert(key.clone(), place.line) {
-                let message = format!("the key {} is there twice; it is first seen at line {line}", quoted(&key));
+                let message = format!("the key {} is there twice; it is first seen at line {line}", key_name(&key));
                 return Err(StructureError { span: place, message, hint: Some("remove one of the two".to_owned()) });
             }
             let Some((event, value_span)) = self.next()? else {
@@ -388,7 +391,7 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
     fn key(&mut self, event: Event<'a>, span: &EventSpan, depth: usize) -> Result<(String, Span), StructureError> {
         let node = self.node(event, span, depth + 1)?;
         match node.value {
-            Value::Scalar { text, style: Style::Plain } if text == "<<" => Err(StructureError {
+            Value::Scalar { text, style: Style::Plain, .. } if text == "<<" => Err(StructureError {
                 span: node.span,
                 message: "the merge key `<<` is not allowed".to_owned(),
                 hint: Some("write the keys out: a reader sees what holds without looking elsewhere".to_owned()),
@@ -405,9 +408,9 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
             Event::Scalar(_, _, anchor, _) | Event::SequenceStart(_, anchor, _) | Event::MappingStart(_, anchor, _) if *anchor != 0 => {
                 Err(self.error(span, "an anchor (`&name`) is not allowed", write_out))
             }
-            Event::Scalar(_, _, _, Some(tag)) | Event::SequenceStart(_, _, Some(tag)) | Event::MappingStart(_, _, Some(tag)) => {
-                let message = format!("a tag ({}) is not allowed", quoted(&tag.original()));
-                Err(self.error(span, message, Some("remove it; put a text that looks like a number into quotes")))
+            Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, _, Some(_)) | Event::MappingStart(_, _, Some(_)) => {
+                // Its name is not repeated: a password may begin with `!`.
+                Err(self.error(span, "a tag (`!name`) is not allowed", Some("remove it; a text that begins with `!` needs quotes")))
             }
             _ => Ok(()),
         }
@@ -442,6 +445,12 @@ impl<'a, I: serde_yaml::granit_parser::BorrowedInput<'a>> Builder<'a, I> {
         let length = length.min(width - column).max(1);
         Span { line: line + self.first_line - 1, column: column + 1, length }
     }
+}
+
+/// A key for a sentence. What is no plain word may be a value that lacks its colon, and so a secret: it is not repeated.
+pub fn key_name(key: &str) -> String {
+    let plain = key.chars().all(|char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '/' | '$'));
+    if plain { quoted(key) } else { "with spaces or signs in it".to_owned() }
 }
 
 /// Control characters, which YAML forbids and a terminal obeys.
@@ -499,7 +508,7 @@ mod tests {
         assert_eq!(message("a: &x 1\n"), (1, 7, "an anchor (`&name`) is not allowed".into()));
         assert_eq!(message("a: *x\n"), (1, 4, "an alias (`*name`) is not allowed".into()));
         assert_eq!(message("a:\n  <<: {b: 1}\n"), (2, 3, "the merge key `<<` is not allowed".into()));
-        assert_eq!(message("a: !secret x\n").2, "a tag (`!secret`) is not allowed");
+        assert_eq!(message("a: !secret x\n").2, "a tag (`!name`) is not allowed");
         assert_eq!(message("a: 1\nb: 2\na: 3\n"), (3, 1, "the key `a` is there twice; it is first seen at line 1".into()));
         assert_eq!(message("[a]: 1\n").2, "a key is a word, not a list or an object");
         assert_eq!(message("a: 1\n...\nb: 2\n").2, "another document begins here without a `---` line");

@@ -4,25 +4,25 @@
 
 use super::check::nearest;
 use super::diagnostic::Source;
-use super::node::{Node, Piece, Value};
+use super::node::{Entry, Node, Piece, Scalar, Value};
 
 const SECRET_WORDS: &[&str] =
     &["password", "passphrase", "token", "secret", "authorization", "cookie", "apikey", "privatekey", "credential"];
 
 /// Masks the secrets of a document that parses.
-pub fn mask_tree(node: &Node, text: &str, source: &mut Source) {
+pub fn mask_tree(node: &Node, source: &mut Source) {
     match &node.value {
         Value::Scalar { .. } => {}
-        Value::List(items) => items.iter().for_each(|item| mask_tree(item, text, source)),
+        Value::List(items) => items.iter().for_each(|item| mask_tree(item, source)),
         Value::Map(entries) => {
             for entry in entries {
                 // A list of keys named `credentials` names files; its own keys are judged below.
                 let holds_secrets =
                     sounds_secret(&entry.key) && !(is_object(&entry.value) && entry.key.eq_ignore_ascii_case("credentials"));
                 if holds_secrets {
-                    mask_all(&entry.value, text, source);
+                    mask_all(&entry.value, source);
                 } else {
-                    mask_tree(&entry.value, text, source);
+                    mask_tree(&entry.value, source);
                 }
             }
         }
@@ -52,23 +52,72 @@ fn sounds_secret(key: &str) -> bool {
     SECRET_WORDS.iter().any(|word| lower.contains(word)) || nearest(key, ["headers", "header"].into_iter()).is_some()
 }
 
-fn mask_all(node: &Node, text: &str, source: &mut Source) {
+fn mask_all(node: &Node, source: &mut Source) {
     match &node.value {
-        Value::Scalar { .. } => mask_scalar(node, text, source),
-        Value::List(items) => items.iter().for_each(|item| mask_all(item, text, source)),
-        Value::Map(entries) => entries.iter().for_each(|entry| mask_all(&entry.value, text, source)),
+        Value::Scalar { .. } => mask_scalar(node, source),
+        Value::List(items) => items.iter().for_each(|item| mask_all(item, source)),
+        Value::Map(entries) => entries.iter().for_each(|entry| mask_entry(entry, source)),
     }
 }
 
-/// Masks a scalar, to the end of its block where it goes over several lines.
-fn mask_scalar(node: &Node, text: &str, source: &mut Source) {
+/// Masks a value, and its key where that may be a value without its colon: `{Authorization Bearer x}`.
+fn mask_entry(entry: &Entry, source: &mut Source) {
+    if entry.value.scalar() == Some(Scalar::Null) || entry.key.contains(char::is_whitespace) {
+        source.mask(entry.span.line, entry.span.column, entry.span.length);
+    }
+    mask_all(&entry.value, source);
+}
+
+/// Masks a scalar; the lines of one that goes over several are not shown at all.
+fn mask_scalar(node: &Node, source: &mut Source) {
     source.mask(node.span.line, node.span.column, node.span.length);
-    let Value::Scalar { text: value, .. } = &node.value else { return };
-    let first = text.split('\n').nth(node.span.line.saturating_sub(1)).unwrap_or_default();
-    let on_one_line = first.chars().skip(node.span.column.saturating_sub(1)).take(node.span.length).collect::<String>();
-    if !on_one_line.contains(value.as_str()) {
-        // Folded, quoted over several lines or escaped: at most as many lines follow as the value has characters.
-        let last = node.span.line.saturating_add(value.chars().count());
-        source.hide(node.span.line, last);
+    if let Value::Scalar { last_line, .. } = &node.value
+        && *last_line > node.span.line
+    {
+        source.hide(node.span.line, *last_line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::check_texts;
+
+    /// Everything that is shown of a metrics server whose headers are these, with a mistake on every line.
+    fn shown(headers: &str) -> String {
+        let text = format!(
+            "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  metrics:\n    - name: main\n      prometheus:\n        url: x\n        {headers}\n"
+        );
+        let found = check_texts(&[("a.yaml".to_owned(), text.into_bytes())]);
+        assert!(!found.is_empty());
+        found.iter().map(|found| format!("{found}{}", serde_json::to_string(found).unwrap())).collect()
+    }
+
+    #[test]
+    fn headers_are_shown_in_no_form() {
+        for headers in [
+            "headers: {Authorization: Bearer hunter2, : }",
+            "headers: {Authorization: hunter2, Authorization: hunter2}",
+            "headers: {Authorization Bearer hunter2}",
+            "headers: {Authorization Bearer hunter2, Authorization Bearer hunter2}",
+            "headers: Bearer hunter2",
+            "headers: [Bearer hunter2]",
+            "headers: {A: [hunter2, {b: hunter2}]}",
+            "headers: {A: \"x\\\n\\\n\\\n hunter2\\u0007\"}",
+            "headers:\n          A: |\n\n\n            x\n            hunter2\n\n            hunter2\n",
+            "headers:\n          A: x\n\n\n            hunter2\n",
+            "headers:\n          A: 'hunter2",
+            "headers:\n          A: 'hunter2'\n          <<: hunter2",
+            "headers:\n          A: *hunter2",
+            "headers:\n          A: !hunter2 hunter2",
+            "headers:\n          A: &hunter2 hunter2",
+            "headers:\n\t A: hunter2",
+            "Headers: {A: hunter2}",
+            "hedaers: {A: hunter2}",
+            "bearerToken: hunter2",
+            "\"headers\" : {\"A\": \"hunter2\"}",
+            "? headers\n        : {A: hunter2, B: 5}",
+        ] {
+            assert!(!shown(headers).contains("hunter2"), "{headers}\n{}", shown(headers));
+        }
     }
 }

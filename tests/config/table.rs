@@ -900,7 +900,7 @@ pub const CASES: &[Case] = &[
         base: AGENT,
         edit: Edit::Replace("X-Scope-OrgID: hunter2", "\"X Scope\": hunter2"),
         schema: Schema::Accepts,
-        findings: &["18:72-81 `X Scope` is not the name of a header"],
+        findings: &["18:72-81 a key with spaces or signs in it is not the name of a header"],
     },
     Case {
         name: "header of the client",
@@ -914,7 +914,7 @@ pub const CASES: &[Case] = &[
         base: AGENT,
         edit: Edit::Replace("X-Scope-OrgID: hunter2", "X-Scope-OrgID: 42000042"),
         schema: Schema::Refuses,
-        findings: &["18:87-95 `X-Scope-OrgID` of `headers` is a text, and this is a number; put it into quotes"],
+        findings: &["18:87-95 the key `X-Scope-OrgID` of `headers` is a text, and this is a number; put it into quotes"],
     },
     Case {
         name: "headers misspelt",
@@ -1038,7 +1038,7 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("repository: manifests", "repository: !env MANIFESTS"),
         schema: Schema::Refuses,
-        findings: &["5:20-29 a tag (`!env`) is not allowed; remove it; put a text that looks like a number into quotes"],
+        findings: &["5:20-29 a tag (`!name`) is not allowed; remove it; a text that begins with `!` needs quotes"],
     },
     Case {
         name: "duplicate key",
