@@ -136,10 +136,12 @@ impl Reconciler {
             return self.record(now, vec![Event::Done { effect }]);
         }
         let outcome = self.act(&intent, grant)?;
-        self.metrics.effect(intent.action, &outcome_label(&outcome));
+        // The push took its time: what follows is recorded with the time that it is then.
+        let now = self.clock.now().max(now);
+        self.metrics.effect(intent.action, outcome_label(&outcome));
         match outcome {
             Ok(PushOutcome::Pushed) => {
-                info!(repository = %intent.repository, proposal = %intent.proposal, action = ?intent.action, new = ?intent.new, "pushed");
+                info!(repository = %intent.repository, proposal = %intent.proposal, action = ?intent.action, new = %intent.new.map_or_else(|| "nothing".to_owned(), |id| id.to_string()), "pushed");
                 self.record(now, vec![Event::Done { effect }])?;
                 self.look_again(&intent.repository, now)?;
                 self.follow_proposals(now)

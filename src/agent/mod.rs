@@ -68,6 +68,7 @@ pub struct Reconciler {
     metrics: Metrics,
     status: AgentStatus,
     fetching: Fetching,
+    clock: Arc<dyn Clock>,
 }
 
 /// Whether a fetch writes references into the mirror.
@@ -84,7 +85,14 @@ impl Reconciler {
     ///
     /// # Errors
     /// A mirror that cannot be opened, a key that cannot be read, a journal that cannot be read.
-    pub fn new(loaded: config::Loaded, journal: Arc<dyn Journal>, metrics: Metrics, status: AgentStatus, now: Timestamp) -> Result<Self> {
+    pub fn new(
+        loaded: config::Loaded,
+        journal: Arc<dyn Journal>,
+        metrics: Metrics,
+        status: AgentStatus,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let now = clock.now();
         let config::Loaded { agent, policies, .. } = loaded;
         let repositories = observe::open_repositories(&agent, now)?;
         let mut reconciler = Self {
@@ -99,6 +107,7 @@ impl Reconciler {
             metrics,
             status,
             fetching: Fetching::References,
+            clock,
         };
         reconciler.read_journal()?;
         let stored = reconciler.journal.rounds_since(now - reconciler.rounds_kept()).context("cannot read the rounds")?;
@@ -128,7 +137,7 @@ impl Reconciler {
     ///
     /// # Errors
     /// A new mirror that cannot be opened; then everything stays as it was.
-    pub fn swap(&mut self, loaded: config::Loaded, now: Timestamp) -> Result<()> {
+    pub(super) fn swap(&mut self, loaded: config::Loaded, now: Timestamp) -> Result<()> {
         let repositories = observe::open_repositories(&loaded.agent, now)?;
         self.config = loaded.agent;
         self.policies = loaded.policies;

@@ -124,7 +124,7 @@ impl Reconciler {
                 return self.stop(index, Stop::Rewritten { from, to }, now);
             }
             Move::Line(changes) => (LandingShape::Line, changes),
-            Move::Foxtrot(change) => (LandingShape::Foxtrot, vec![change]),
+            Move::Foxtrot(change) => (LandingShape::Foxtrot, vec![*change]),
             Move::First(changes) => (LandingShape::First, changes),
         };
         // After a restart no listing of this process showed the old head; the fact that recorded it did.

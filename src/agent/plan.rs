@@ -41,9 +41,9 @@ pub async fn plan(loaded: Loaded, duration: Duration, clock: Arc<dyn Clock>) -> 
         Err(_) => {}
     }
     let mut probing = Probing::new(&loaded.agent, &loaded.policies, clock.now())?;
-    let now = clock.now();
+    let (now, own_clock) = (clock.now(), clock.clone());
     let mut reconciler = tokio::task::spawn_blocking(move || {
-        Reconciler::new(loaded, Arc::new(journal), Metrics::new(), AgentStatus::default(), now)
+        Reconciler::new(loaded, Arc::new(journal), Metrics::new(), AgentStatus::default(), own_clock)
             .map(|reconciler| reconciler.fetching(Fetching::ObjectsOnly))
     })
     .await??;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{Rounds, control_series, series_of};
 use crate::config;
-use crate::engine::policy::{Indicator, Policy, PrometheusIndicator};
+use crate::engine::policy::{Indicator, Policy, PrometheusIndicator, Slo};
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
 use crate::journal::Series;
@@ -25,6 +25,16 @@ use crate::probe::prometheus::{PrometheusProbe, last_end};
 
 /// The limit for one answer of a metrics server.
 const QUERY_LIMIT: Duration = Duration::from_secs(10);
+
+/// Controls are asked as often as the quickest probe, and at least this often: a breach is decided as soon as they have answered.
+const SLOWEST_CONTROL: Duration = Duration::from_secs(10);
+
+/// Time from one control round to the next.
+pub(super) fn control_every(agent: &config::agent::Agent, policies: &[Policy]) -> Duration {
+    let probes = policies.iter().flat_map(|policy| &policy.slos).map(Slo::every);
+    let controls = agent.controls.iter().map(|control| control.http.every);
+    probes.chain(controls).min().unwrap_or(SLOWEST_CONTROL).min(SLOWEST_CONTROL)
+}
 
 /// One series and how its rounds are made.
 struct Scheduled {
@@ -64,7 +74,7 @@ impl Probing {
         let mut scheduled = Vec::new();
         for (control, probe) in agent.controls.iter().zip(controls.iter()) {
             let kind = Kind::Http(Arc::new(probe.clone()));
-            scheduled.push(Scheduled { series: control_series(&control.name), every: control.http.every, kind, due: now });
+            scheduled.push(Scheduled { series: control_series(&control.name), every: control_every(agent, policies), kind, due: now });
         }
         for policy in policies {
             for slo in &policy.slos {

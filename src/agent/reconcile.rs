@@ -143,6 +143,10 @@ impl Reconciler {
         if refusal.code == RefusalCode::AlreadyUndone {
             return self.superseded(incident, now);
         }
+        if refusal.code == RefusalCode::Conflict && self.fixed_forward(incident).is_some() {
+            // Somebody is working on the same files; whether that is the fix shows in the service's health.
+            return Ok(());
+        }
         self.end(incident, Ending::Refused { code: refusal.code.label() }, refusal.sentence.clone(), now)
     }
 

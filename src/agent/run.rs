@@ -7,7 +7,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
@@ -50,9 +50,8 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
     let mut probing = Probing::new(&loaded.agent, &loaded.policies, clock.now())?;
     let mut windows = windows(&loaded);
     info!(policies = loaded.policies.len(), repositories = loaded.agent.repositories.len(), journal = %loaded.agent.journal.display(), "revertd runs");
-    let now = clock.now();
-    let first = loaded;
-    let mut reconciler = tokio::task::spawn_blocking(move || Reconciler::new(first, journal, metrics, status, now)).await??;
+    let (counted, own_clock) = (metrics.clone(), clock.clone());
+    let mut reconciler = tokio::task::spawn_blocking(move || Reconciler::new(loaded, journal, counted, status, own_clock)).await??;
     let mut shutdown = pin!(shutdown);
     let mut fill_due = clock.now();
     loop {
@@ -82,7 +81,9 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
             }
             () = tokio::time::sleep(wait) => {}
         }
+        let started = Instant::now();
         reconciler = pass(reconciler, clock.now()).await?;
+        metrics.pass(started.elapsed());
     }
     if let Some(server) = server {
         server.abort();

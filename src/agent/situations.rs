@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tracing::warn;
 
+use super::probing::control_every;
 use super::{Reconciler, Repository, control_series};
 use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::id::{CommitId, ProposalKey};
@@ -75,7 +76,7 @@ fn controls(reconciler: &Reconciler, from: Timestamp) -> Vec<ControlEvidence> {
         .iter()
         .map(|control| ControlEvidence {
             name: control.name.clone(),
-            every: control.http.every,
+            every: control_every(&reconciler.config, &reconciler.policies),
             rounds: reconciler.rounds.since(&control_series(&control.name), from).to_vec(),
         })
         .collect()

@@ -2,13 +2,13 @@
 //! standard error; every command ends with one of the codes in `exit`.
 
 mod approve;
-mod check;
+pub mod check;
 mod completions;
-mod exit;
+pub mod exit;
 mod explain;
 mod failure;
 mod incidents;
-mod output;
+pub mod output;
 mod pause;
 mod plan;
 pub mod revert;

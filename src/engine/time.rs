@@ -103,6 +103,7 @@ impl Interval {
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.after {
+            Some(after) if after == self.by => write!(f, "at {after}"),
             Some(after) => write!(f, "between {after} and {}", self.by),
             None => write!(f, "at an unknown time before {}", self.by),
         }
@@ -119,7 +120,7 @@ pub fn spoken(duration: Duration) -> String {
     if millis < 1000 {
         return format!("{millis}ms");
     }
-    if millis < 10_000 && millis % 1000 != 0 {
+    if millis < 10_000 && !millis.is_multiple_of(1000) {
         return format!("{:.1}s", duration.as_secs_f64());
     }
     let seconds = duration.as_secs();

@@ -34,7 +34,7 @@ impl Mirror {
         let is_ancestor = repository.find_commit(oid(from)).is_ok()
             && repository.graph_descendant_of(oid(to), oid(from)).map_err(objects("cannot compare two heads"))?;
         if is_ancestor {
-            return Ok(Move::Foxtrot(change(&repository, oid(to), Some(oid(from)))?));
+            return Ok(Move::Foxtrot(Box::new(change(&repository, oid(to), Some(oid(from)))?)));
         }
         Ok(Move::Rewritten)
     }

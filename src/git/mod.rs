@@ -69,7 +69,7 @@ pub enum Move {
     /// Along the first-parent line; the changes between, oldest first.
     Line(Vec<Change>),
     /// The old head is an ancestor, but not on that line.
-    Foxtrot(Change),
+    Foxtrot(Box<Change>),
     /// The old head is no ancestor.
     Rewritten,
     /// There is no old head: the newest changes on the line, oldest first.

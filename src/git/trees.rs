@@ -19,6 +19,9 @@ pub(super) struct Difference {
     pub(super) to: Option<Entry>,
 }
 
+/// Mode and id of one name in two trees.
+type Sides = [Option<(i32, Oid)>; 2];
+
 /// The mode of a directory.
 const DIRECTORY: i32 = 0o040_000;
 
@@ -51,7 +54,7 @@ fn walk(
         return Ok(());
     }
     // Keyed by name and kind: a file that became a directory is a removal and additions.
-    let mut names: BTreeMap<(Vec<u8>, bool), [Option<(i32, Oid)>; 2]> = BTreeMap::new();
+    let mut names: BTreeMap<(PathBytes, bool), Sides> = BTreeMap::new();
     for (side, tree) in [from, to].into_iter().enumerate() {
         for entry in tree.iter().flat_map(|tree| tree.iter()) {
             let mode = entry.filemode_raw();

@@ -1,6 +1,7 @@
 //! Incidents as text, for `explain`, `incidents` and `status`.
 
 use crate::engine::attribution::Standing;
+use crate::engine::fact::LandedBy;
 use crate::engine::incident::{Durations, Incident};
 use crate::engine::time::spoken;
 
@@ -32,7 +33,12 @@ pub fn story(incident: &Incident) -> String {
         lines.push(format!("proposal   revertd/{key}"));
     }
     if let Some(landed) = &incident.landed {
-        lines.push(format!("landed     {} {}, by {:?}", landed.commit, landed.landed, landed.by).to_lowercase());
+        let by = match landed.by {
+            LandedBy::Revertd => "pushed by revertd",
+            LandedBy::Person => "merged by a person",
+            LandedBy::HumanRevert => "a person's own revert",
+        };
+        lines.push(format!("landed     {} {}, {by}", landed.commit, landed.landed));
     }
     if let Some(recovery) = &incident.recovery {
         lines.push(format!("recovery   {}", recovery.sentence));

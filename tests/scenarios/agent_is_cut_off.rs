@@ -1,0 +1,16 @@
+//! The controls do not answer: the agent is the one that is cut off, and it does nothing.
+
+use crate::support::{Health, World, policy};
+
+#[test]
+fn agent_is_cut_off() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.seconds(8);
+    world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    world.set_control(Health::Unknown);
+    world.seconds(8);
+    assert!(world.reverts() == 0 && world.branches().is_empty());
+    assert_eq!(world.refusals()[0], "controlsFailing");
+}

@@ -1,0 +1,41 @@
+//! The agent stops between any two passes, or with an intent written and nothing done: one revert in the end, never two, never none.
+
+use crate::support::{Health, World, policy};
+
+#[test]
+fn restarted_in_every_second_of_the_story() {
+    for crash_at in 0..10 {
+        let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+        world.seconds(8);
+        world.bump("checkout", "1.5.0");
+        world.seconds(1);
+        world.set_health("checkout", Health::Bad);
+        for second in 0..10 {
+            if second == crash_at {
+                world.restart();
+            }
+            world.seconds(1);
+        }
+        assert_eq!(world.reverts(), 1, "restarted in second {crash_at}");
+        assert_eq!(world.incidents().len(), 1);
+    }
+}
+
+#[test]
+fn an_intent_that_was_not_carried_out_is_decided_again() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.seconds(8);
+    world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    // The remote refuses every push, as if it went down after the intent was written.
+    let hook = world.root.join("remote.git/hooks/pre-receive");
+    std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.seconds(6);
+    assert_eq!(world.reverts(), 0);
+    std::fs::remove_file(&hook).unwrap();
+    world.restart();
+    world.seconds(3);
+    assert_eq!(world.reverts(), 1);
+}

@@ -1,0 +1,26 @@
+//! Stories, one file each: what happens, and what revertd does about it.
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agent_is_cut_off;
+mod approval_lands_the_proposal;
+mod bad_deploy_is_merged_away;
+mod bad_deploy_is_proposed;
+mod base_moves_under_a_proposal;
+mod branch_is_rewritten;
+mod breach_before_the_change;
+mod budgets_hold_over_a_restart;
+mod conflict_ends_in_a_refusal;
+mod crash_leaves_one_revert;
+mod human_deletes_the_proposal;
+mod human_fixes_forward;
+mod human_merges_the_proposal;
+mod human_reverts_first;
+mod outage_is_not_a_commit;
+mod pause_holds;
+mod probe_outage_never_reverts;
+mod push_races_with_a_person;
+mod risky_files_are_proposed;
+mod several_suspects_are_proposed;

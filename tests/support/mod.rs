@@ -1,0 +1,267 @@
+//! A world for stories: a real bare repository, a person with a clone, scripted probes and a clock that is moved by hand. The agent in it
+//! is the real one: only the measurements and the time are written down beforehand.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use revertd::agent::{ManualClock, Reconciler, control_series, series_of};
+use revertd::config::{self, Loaded};
+use revertd::engine::approval::Approval;
+use revertd::engine::fact::{Event, Fact};
+use revertd::engine::id::{IncidentId, PolicyName, SloName};
+use revertd::engine::incident::{Incident, Phase, Proposal};
+use revertd::engine::round::{Outcome, Round, Unknown};
+use revertd::engine::time::Timestamp;
+use revertd::journal::{Journal, SqliteJournal};
+use revertd::web::{AgentStatus, Metrics};
+
+/// What a probe finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Good,
+    Bad,
+    Unknown,
+}
+
+pub struct World {
+    _directory: tempfile::TempDir,
+    pub root: PathBuf,
+    pub clock: Arc<ManualClock>,
+    pub journal: Arc<SqliteJournal>,
+    agent: Option<Reconciler>,
+    loaded: Loaded,
+    health: BTreeMap<String, Health>,
+    control: Health,
+    commits: i64,
+}
+
+/// The moment at which every story begins.
+const BEGIN: Timestamp = Timestamp::from_secs(1_795_230_000);
+/// Time from one round to the next, as the policies of [`policy`] say.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A policy for a service in `apps/<name>`, with more lines under `spec` where a story needs them.
+pub fn policy(name: &str, mode: &str, more: &str) -> String {
+    format!(
+        "apiVersion: revertd.dev/v1alpha1\nkind: RevertPolicy\nmetadata: {{name: {name}}}\nspec:\n  repository: manifests\n  \
+         paths: [\"apps/{name}/**\"]\n  sync: {{lag: 2s}}\n  slos:\n    - name: up\n      indicator: {{http: {{url: \"http://127.0.0.1:1/{name}\", \
+         every: 1s, timeout: 500ms, unreachable: unknown}}}}\n      alerts: [{{failing: {{count: 3, of: 5}}}}]\n  \
+         revert: {{mode: {mode}, settle: 1s}}\n  verify: {{recoverWithin: 30s, holdFor: 4s}}\n{more}"
+    )
+}
+
+/// A manifest of a Deployment.
+pub fn deployment(name: &str, tag: &str) -> String {
+    format!("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\nspec:\n  replicas: 2\n  image: shop/{name}:{tag}\n")
+}
+
+impl World {
+    /// A world with these policies, whose repository holds a first manifest for each of `services`.
+    pub fn new(services: &[&str], policies: &[String]) -> Self {
+        Self::with_agent(services, policies, "")
+    }
+
+    /// The same with more lines under the repository of the agent file.
+    pub fn with_agent(services: &[&str], policies: &[String], repository: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().to_owned();
+        git(&root, 0, &["init", "--quiet", "--bare", "-b", "main", "remote.git"]);
+        git(&root, 0, &["clone", "--quiet", "remote.git", "person"]);
+        let agent = format!(
+            "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {{sqlite: \"{}/state/journal.db\"}}\n  maxMode: merge\n  \
+             network: {{allow: [127.0.0.0/8]}}\n  controls: [{{http: {{url: \"http://127.0.0.1:1/control\"}}}}]\n  repositories:\n    - name: manifests\n      \
+             url: \"file://{}/remote.git\"\n      branch: main\n      poll: 1s\n      forge: {{plain: {{}}}}\n{repository}",
+            root.display(),
+            root.display()
+        );
+        let policies: Vec<(String, String)> =
+            policies.iter().enumerate().map(|(number, text)| (format!("policy-{number}.yaml"), text.clone())).collect();
+        let loaded = config::load_texts(("agent.yaml", &agent), &policies).unwrap();
+        let clock = Arc::new(ManualClock::at(BEGIN));
+        let journal = Arc::new(SqliteJournal::open_for_agent(&loaded.agent.journal).unwrap());
+        let health = services.iter().map(|name| ((*name).to_owned(), Health::Good)).collect();
+        let mut world =
+            Self { _directory: directory, root, clock, journal, agent: None, loaded, health, control: Health::Good, commits: 0 };
+        for name in services {
+            world.write(&format!("apps/{name}/deployment.yaml"), &deployment(name, "1.0.0"));
+        }
+        world.commit("Add the services");
+        world.restart();
+        world
+    }
+
+    /// Ends the agent, as a crash would, and starts it on the same journal.
+    pub fn restart(&mut self) {
+        self.agent = None;
+        let journal: Arc<dyn Journal> = self.journal.clone();
+        let agent = Reconciler::new(self.loaded.clone(), journal, Metrics::new(), AgentStatus::default(), self.clock.clone()).unwrap();
+        self.agent = Some(agent);
+    }
+
+    pub fn set_health(&mut self, service: &str, health: Health) {
+        self.health.insert(service.to_owned(), health);
+    }
+
+    pub fn set_control(&mut self, health: Health) {
+        self.control = health;
+    }
+
+    /// Lets seconds pass: in each, every probe gives a round and the agent makes a pass.
+    pub fn seconds(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            let start = self.now();
+            let end = start + EVERY;
+            self.clock.set(end);
+            let agent = self.agent.as_mut().unwrap();
+            agent.rounds.add(control_series("control-1"), round(start, end, self.control));
+            for (service, health) in &self.health {
+                agent.rounds.add(series_of(&PolicyName::new(service.as_str()), &SloName::new("up")), round(start, end, *health));
+            }
+            agent.pass(end).unwrap();
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        revertd::agent::Clock::now(&*self.clock)
+    }
+
+    // === what people do ===
+
+    pub fn write(&self, path: &str, content: &str) {
+        let path = self.root.join("person").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Commits everything in the person's clone on top of the remote's main, and pushes.
+    pub fn commit(&mut self, message: &str) -> String {
+        self.commits += 1;
+        self.person(&["add", "--all"]);
+        self.person(&["commit", "--quiet", "--message", message]);
+        if self.remote_head().is_some() {
+            self.person(&["pull", "--quiet", "--rebase", "origin", "main"]);
+        }
+        self.person(&["push", "--quiet", "origin", "HEAD:main"]);
+        self.person(&["rev-parse", "HEAD"])
+    }
+
+    /// Bumps the image of a service and pushes.
+    pub fn bump(&mut self, service: &str, tag: &str) -> String {
+        self.person(&["fetch", "--quiet", "origin"]);
+        self.person(&["reset", "--quiet", "--hard", "origin/main"]);
+        self.write(&format!("apps/{service}/deployment.yaml"), &deployment(service, tag));
+        self.commit(&format!("{service}: {tag}"))
+    }
+
+    /// Runs git in the person's clone.
+    pub fn person(&self, args: &[&str]) -> String {
+        git(&self.root.join("person"), self.commits, args)
+    }
+
+    /// Runs git on the remote.
+    pub fn remote(&self, args: &[&str]) -> String {
+        git(&self.root.join("remote.git"), self.commits, args)
+    }
+
+    pub fn remote_head(&self) -> Option<String> {
+        let found = self.remote(&["for-each-ref", "--format=%(objectname)", "refs/heads/main"]);
+        (!found.is_empty()).then_some(found)
+    }
+
+    /// The proposals' branches on the remote.
+    pub fn branches(&self) -> Vec<String> {
+        self.remote(&["for-each-ref", "--format=%(refname:short)", "refs/heads/revertd"]).lines().map(str::to_owned).collect()
+    }
+
+    /// Subjects on main, newest first.
+    pub fn subjects(&self) -> Vec<String> {
+        self.remote(&["log", "--format=%s", "main"]).lines().map(str::to_owned).collect()
+    }
+
+    /// How many commits on main are reverts by revertd.
+    pub fn reverts(&self) -> usize {
+        self.remote(&["log", "--format=%H", "--grep=^Revertd-Plan: ", "main"]).lines().count()
+    }
+
+    /// Approves the proposal of the one incident, as `revertd approve` does.
+    pub fn approve(&self) {
+        let proposal = self.proposal();
+        let approval = Approval {
+            incident: self.incident().id,
+            proposal: proposal.key.clone(),
+            plan: proposal.plan_digest().unwrap(),
+            by: "dana".into(),
+            at: self.now(),
+            expires: self.now() + Duration::from_secs(3600),
+        };
+        self.journal.append(self.now(), vec![Event::Approved { approval }]).unwrap();
+    }
+
+    pub fn say(&self, event: Event) {
+        self.journal.append(self.now(), vec![event]).unwrap();
+    }
+
+    // === what is there afterwards ===
+
+    pub fn facts(&self) -> Vec<Fact> {
+        self.journal.verify().unwrap();
+        self.journal.facts_after(0).unwrap()
+    }
+
+    pub fn incidents(&self) -> BTreeMap<IncidentId, Incident> {
+        self.agent.as_ref().unwrap().state().incidents.clone()
+    }
+
+    /// The one incident.
+    pub fn incident(&self) -> Incident {
+        let incidents = self.incidents();
+        assert_eq!(incidents.len(), 1, "{incidents:#?}");
+        incidents.into_values().next().unwrap()
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.incident().phase
+    }
+
+    /// The one proposal.
+    pub fn proposal(&self) -> Proposal {
+        let proposals = &self.agent.as_ref().unwrap().state().proposals;
+        assert_eq!(proposals.len(), 1, "{proposals:#?}");
+        proposals.values().next().cloned().unwrap()
+    }
+
+    /// The codes of the guardrails that the newest decision of the one incident names.
+    pub fn refusals(&self) -> Vec<String> {
+        self.incident().decision.unwrap().refusals.iter().map(|refusal| refusal.code.label()).collect()
+    }
+}
+
+fn round(start: Timestamp, end: Timestamp, health: Health) -> Round {
+    let outcome = match health {
+        Health::Good => Outcome::Good("200".into()),
+        Health::Bad => Outcome::Bad("500".into()),
+        Health::Unknown => Outcome::Unknown(Unknown::Unreachable { detail: "timed out after 500ms".into() }),
+    };
+    // The probe starts a moment after the pass, and is done before the next one.
+    Round { start: start + Duration::from_millis(1), end: end - Duration::from_millis(1), outcome }
+}
+
+fn git(directory: &Path, commits: i64, args: &[&str]) -> String {
+    let date = format!("{} +0000", BEGIN.secs() + commits);
+    let output = Command::new("git")
+        .current_dir(directory)
+        .args(args)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", directory)
+        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1"), ("LC_ALL", "C")])
+        .envs([("GIT_AUTHOR_NAME", "Robin"), ("GIT_AUTHOR_EMAIL", "robin@shop.example"), ("GIT_AUTHOR_DATE", &date)])
+        .envs([("GIT_COMMITTER_NAME", "Robin"), ("GIT_COMMITTER_EMAIL", "robin@shop.example"), ("GIT_COMMITTER_DATE", &date)])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
