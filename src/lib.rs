@@ -30,6 +30,7 @@
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod git;
 pub mod journal;

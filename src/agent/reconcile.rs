@@ -98,6 +98,8 @@ impl Reconciler {
         let Some(situation) = self.situation(&policy, &current, now)? else { return Ok(()) };
         let decision = decide(&situation);
         self.record_decision(&current, &situation, &decision, now)?;
+        // With the attribution that was just written down: the revert's message names the suspect.
+        let current = self.state.incidents.get(incident).cloned().unwrap_or(current);
         match decision.action {
             Action::Propose { plan, inverse } => self.propose(&current, &policy, plan, &inverse, &decision.record, now),
             Action::Merge { plan, inverse, grant, approval } => {

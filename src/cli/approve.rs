@@ -22,6 +22,13 @@ pub struct ApproveArgs {
     incident: String,
 }
 
+impl ApproveArgs {
+    /// To approve an incident from within.
+    pub(super) fn of(incident: &str) -> Self {
+        Self { incident: incident.to_owned() }
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &ApproveArgs, config: &Path, out: &mut dyn Write) -> Result<Exit> {
     let loaded = store::load(config)?;

@@ -4,6 +4,7 @@
 mod approve;
 pub mod check;
 mod completions;
+mod demo;
 pub mod exit;
 mod explain;
 mod failure;
@@ -44,6 +45,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
@@ -70,6 +72,7 @@ impl Cli {
     pub fn run(&self, out: &mut dyn Write) -> Result<Exit> {
         match &self.command {
             Command::Run(args) => run::run(args, &self.config),
+            Command::Demo(args) => demo::run(args, out),
             Command::Check(args) => check::run(args, out),
             Command::Plan(args) => plan::run(args, &self.config, out),
             Command::Status(args) => status::run(args, &self.config, out),

@@ -10,6 +10,7 @@ mod inverse;
 mod local;
 mod mirror;
 mod push;
+pub mod scratch;
 mod trees;
 
 use std::path::PathBuf;
