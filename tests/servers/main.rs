@@ -2,5 +2,7 @@
 //! instead when `REVERTD_REQUIRE_SERVERS=1`, which continuous integration sets.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the helpers of tests fail as tests do")]
 
+mod binary;
+mod crash;
 mod prometheus_health;
 mod support;

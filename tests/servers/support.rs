@@ -1,5 +1,6 @@
 //! What every test against a real server needs: to find it or say that it is not there, to start it, to wait for it, and to end it.
 
+use std::fs::File;
 use std::future::Future;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -56,6 +57,17 @@ impl ChildGuard {
     pub fn start(command: &mut Command) -> Self {
         let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Self(started.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
+    }
+
+    /// Starts a program without input, everything that it says in a file.
+    pub fn logging(command: &mut Command, log: File) -> Self {
+        let started = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        Self(started.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
+    }
+
+    /// Whether the process is gone.
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
     }
 }
 
