@@ -220,7 +220,8 @@ impl World {
 
     /// Waits until the agent has seen the service healthy, and lands the bad version.
     pub async fn break_service(&self) {
-        self.healthy_answers(5).await;
+        // A baseline needs five whole rounds before the change.
+        self.healthy_answers(10).await;
         self.commit(BAD);
     }
 

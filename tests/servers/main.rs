@@ -4,5 +4,7 @@
 
 mod binary;
 mod crash;
+mod git_http;
 mod prometheus_health;
+mod ssh;
 mod support;
