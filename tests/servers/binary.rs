@@ -218,10 +218,14 @@ impl World {
         }
     }
 
-    /// Waits until the agent has seen the service healthy, and lands the bad version.
+    /// Waits until the agent has seen the service healthy, and lands the bad version. A baseline needs five whole rounds before the change.
     pub async fn break_service(&self) {
-        // A baseline needs five whole rounds before the change.
-        self.healthy_answers(10).await;
+        self.break_service_after(10).await;
+    }
+
+    /// Lands the bad version after so many answers.
+    pub async fn break_service_after(&self, answers: u64) {
+        self.healthy_answers(answers).await;
         self.commit(BAD);
     }
 

@@ -6,5 +6,6 @@ mod binary;
 mod crash;
 mod git_http;
 mod prometheus_health;
+mod prometheus_story;
 mod ssh;
 mod support;
