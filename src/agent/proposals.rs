@@ -30,9 +30,11 @@ impl Reconciler {
         let Some(known) = self.repository(&name) else { return Ok(()) };
         let Some((listed_at, listing)) = known.listing.clone() else { return Ok(()) };
         let (Some(head), mirror) = (listing.head, known.mirror.clone()) else { return Ok(()) };
-        for (action, commit) in &proposal.commits {
+        for (_, commit) in &proposal.commits {
             if mirror.is_ancestor(*commit, head).unwrap_or(false) {
-                let by = if *action == EffectAction::Merge { LandedBy::Revertd } else { LandedBy::Person };
+                // A merge may land the very commit that was proposed.
+                let merged = proposal.commits.contains(&(EffectAction::Merge, *commit));
+                let by = if merged { LandedBy::Revertd } else { LandedBy::Person };
                 return self.landed(proposal, *commit, by, now);
             }
         }

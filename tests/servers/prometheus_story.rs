@@ -39,7 +39,7 @@ async fn the_story_with_an_slo_of_prometheus() {
           freshness: http_requests_total
           maxStaleness: 4s
       objective: {target: 99%, timeWindow: 30d}
-      alerts: [{burnRate: {factor: 10, long: 20s, short: 4s, sinceChange: true, minEvents: 10}}]
+      alerts: [{burnRate: {factor: 10, long: 20s, short: 4s, sinceChange: true}, minEvents: 10}]
 "#
         .to_owned(),
     );
