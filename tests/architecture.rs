@@ -366,7 +366,7 @@ fn planted_violations_are_seen() {
 #[test]
 fn the_paths_of_a_module_are_resolved() {
     let resolved = Paths::of("use super::x::Y; use self::z;", &["git".into(), "push".into()]).found;
-    if !resolved.contains(&["crate", "git", "x", "Y"].map(str::to_owned).to_vec()) {
+    if !resolved.contains(["crate", "git", "x", "Y"].map(str::to_owned).as_slice()) {
         panic!("{resolved:?}");
     }
 }

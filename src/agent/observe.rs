@@ -86,6 +86,10 @@ impl Reconciler {
         self.status.poll_succeeded(&name);
         self.metrics.polled(&name, now);
         self.take_up(index, &listing, before, now)?;
+        if let Some(head) = listing.head.filter(|head| self.state.heads.get(&name) == Some(head)) {
+            // After a restart, this is what bounds from below when a change landed.
+            self.journal.note_listing(&name, head, now).context("cannot note the listing")?;
+        }
         self.repositories[index].listing = Some((now, listing));
         Ok(())
     }
@@ -127,9 +131,9 @@ impl Reconciler {
             Move::Foxtrot(change) => (LandingShape::Foxtrot, vec![*change]),
             Move::First(changes) => (LandingShape::First, changes),
         };
-        // After a restart no listing of this process showed the old head; the fact that recorded it did.
-        let after = before
-            .or_else(|| self.state.landings().iter().rev().find(|landing| landing.repository == name).map(|landing| landing.landed.by));
+        // After a restart no listing of this process showed the old head; the journal noted the last one that did.
+        let noted = self.journal.last_listing(&name).context("cannot read the last listing")?.filter(|(head, _)| Some(*head) == from);
+        let after = before.or(noted.map(|(_, at)| at));
         let landed = match (shape, after) {
             (LandingShape::First, _) | (_, None) => Interval::unbounded(now),
             (_, Some(after)) => Interval::new(after, now),

@@ -35,8 +35,11 @@ pub struct Planned {
 /// No journal and no `duration`; a journal or repository that cannot be read.
 pub async fn plan(loaded: Loaded, duration: Duration, clock: Arc<dyn Clock>) -> Result<Vec<Planned>> {
     let journal = MemoryJournal::default();
+    let repositories: Vec<_> = loaded.agent.repositories.iter().map(|repository| repository.name.clone()).collect();
     match SqliteJournal::open_read_only(&loaded.agent.journal) {
-        Ok(recorded) => journal.copy_from(&recorded, clock.now() - Duration::from_secs(24 * 3600)).context("cannot read the journal")?,
+        Ok(recorded) => {
+            journal.copy_from(&recorded, clock.now() - Duration::from_secs(24 * 3600), &repositories).context("cannot read the journal")?;
+        }
         Err(error) if duration.is_zero() => bail!("{error}; without it, `revertd plan --for 2m` measures first"),
         Err(_) => {}
     }

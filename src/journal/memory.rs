@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Journal, JournalError, StoredRound};
 use crate::engine::fact::{Event, Fact};
-use crate::engine::id::{FactHash, SituationDigest};
+use crate::engine::id::{CommitId, FactHash, RepositoryName, SituationDigest};
 use crate::engine::time::Timestamp;
 
 /// A journal in memory.
@@ -17,18 +17,24 @@ struct Contents {
     facts: Vec<Fact>,
     situations: BTreeMap<SituationDigest, String>,
     rounds: Vec<StoredRound>,
+    listings: BTreeMap<RepositoryName, (CommitId, Timestamp)>,
 }
 
 impl MemoryJournal {
-    /// Takes over every fact of another journal, and its rounds that ended after `rounds_since`.
+    /// Takes over every fact of another journal, its rounds that ended after `rounds_since`, and the newest listings of `repositories`.
     ///
     /// # Errors
     /// The other journal cannot be read.
-    pub fn copy_from(&self, other: &dyn Journal, rounds_since: Timestamp) -> Result<(), JournalError> {
+    pub fn copy_from(&self, other: &dyn Journal, rounds_since: Timestamp, repositories: &[RepositoryName]) -> Result<(), JournalError> {
         let (facts, rounds) = (other.facts_after(0)?, other.rounds_since(rounds_since)?);
         let mut contents = self.locked();
         contents.facts = facts;
         contents.rounds = rounds;
+        for repository in repositories {
+            if let Some(listing) = other.last_listing(repository)? {
+                contents.listings.insert(repository.clone(), listing);
+            }
+        }
         Ok(())
     }
 
@@ -65,6 +71,15 @@ impl Journal for MemoryJournal {
 
     fn situation(&self, digest: &SituationDigest) -> Result<Option<String>, JournalError> {
         Ok(self.locked().situations.get(digest).cloned())
+    }
+
+    fn note_listing(&self, repository: &RepositoryName, head: CommitId, at: Timestamp) -> Result<(), JournalError> {
+        self.locked().listings.insert(repository.clone(), (head, at));
+        Ok(())
+    }
+
+    fn last_listing(&self, repository: &RepositoryName) -> Result<Option<(CommitId, Timestamp)>, JournalError> {
+        Ok(self.locked().listings.get(repository).copied())
     }
 
     fn append_rounds(&self, rounds: &[StoredRound]) -> Result<(), JournalError> {

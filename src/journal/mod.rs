@@ -6,7 +6,7 @@ mod memory;
 mod sqlite;
 
 use crate::engine::fact::{Event, Fact};
-use crate::engine::id::{FactHash, InstanceName, PolicyName, SituationDigest, SloName};
+use crate::engine::id::{CommitId, FactHash, InstanceName, PolicyName, RepositoryName, SituationDigest, SloName};
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
 
@@ -114,6 +114,18 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// A journal that cannot be read.
     fn situation(&self, digest: &SituationDigest) -> Result<Option<String>, JournalError>;
+
+    /// Notes that a listing at `at` showed `head` on a repository's branch. No fact: only the newest is kept.
+    ///
+    /// # Errors
+    /// A journal that cannot be written.
+    fn note_listing(&self, repository: &RepositoryName, head: CommitId, at: Timestamp) -> Result<(), JournalError>;
+
+    /// The newest listing that was noted for a repository.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn last_listing(&self, repository: &RepositoryName) -> Result<Option<(CommitId, Timestamp)>, JournalError>;
 
     /// Keeps rounds; one with the same series and end is replaced.
     ///

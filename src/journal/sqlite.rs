@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::{Journal, JournalError, Series, StoredRound};
 use crate::engine::fact::{Event, FACT_VERSION, Fact};
-use crate::engine::id::{FactHash, InstanceName, PolicyName, SituationDigest, SloName, canonical_json};
+use crate::engine::id::{CommitId, FactHash, InstanceName, PolicyName, RepositoryName, SituationDigest, SloName, canonical_json};
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
 
@@ -30,6 +30,7 @@ CREATE TABLE rounds (
     policy TEXT NOT NULL, instance TEXT NOT NULL, slo TEXT NOT NULL, ended INTEGER NOT NULL, started INTEGER NOT NULL, outcome TEXT NOT NULL,
     PRIMARY KEY (policy, instance, slo, ended)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE listings (repository TEXT PRIMARY KEY, head TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX rounds_by_end ON rounds (ended);
 PRAGMA application_id = 1920365172;
 PRAGMA user_version = 1;
@@ -234,6 +235,27 @@ impl Journal for SqliteJournal {
             .query_row("SELECT json FROM situations WHERE digest = ?1", [digest.as_str()], |row| row.get(0))
             .optional()
             .map_err(|error| self.said(&error))
+    }
+
+    fn note_listing(&self, repository: &RepositoryName, head: CommitId, at: Timestamp) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "INSERT OR REPLACE INTO listings (repository, head, at) VALUES (?1, ?2, ?3)",
+                    params![repository.as_str(), head.to_string(), at.millis()],
+                )
+                .map_err(|error| self.said(&error))?;
+            Ok(())
+        })
+    }
+
+    fn last_listing(&self, repository: &RepositoryName) -> Result<Option<(CommitId, Timestamp)>, JournalError> {
+        let noted: Option<(String, i64)> = self
+            .locked()
+            .query_row("SELECT head, at FROM listings WHERE repository = ?1", [repository.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(|error| self.said(&error))?;
+        Ok(noted.and_then(|(head, at)| Some((head.parse().ok()?, Timestamp(at)))))
     }
 
     fn append_rounds(&self, rounds: &[StoredRound]) -> Result<(), JournalError> {

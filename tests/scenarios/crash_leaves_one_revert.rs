@@ -39,3 +39,16 @@ fn an_intent_that_was_not_carried_out_is_decided_again() {
     world.seconds(3);
     assert_eq!(world.reverts(), 1);
 }
+
+#[test]
+fn a_change_that_landed_while_the_agent_was_restarted_is_still_reverted() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.seconds(8);
+    world.bump("checkout", "1.5.0");
+    // The first listing that shows the change is the restarted agent's: when it landed is bounded by the last listing before.
+    world.restart();
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(6);
+    assert_eq!(world.reverts(), 1, "{:?}", world.refusals());
+}
