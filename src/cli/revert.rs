@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Exit, Output};
 use crate::engine::id::{CommitId, TreeId};
-use crate::engine::plan::Inverse;
+use crate::engine::plan::{Inverse, InverseMethod};
 use crate::git::LocalRepository;
 use crate::render;
 
@@ -46,6 +46,8 @@ struct Answer {
     commit: Option<CommitId>,
     tree: Option<TreeId>,
     status: Status,
+    /// How a clean inverse was found.
+    method: Option<InverseMethod>,
     conflicts: Vec<String>,
     message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,13 +114,22 @@ fn answer(repository: &LocalRepository, commit: &str, onto: &str) -> Answer {
 fn invert(repository: &LocalRepository, commit: &str, base: CommitId) -> Result<Answer> {
     let commit = repository.resolve(commit)?;
     let message = render::commit::git_message(&repository.reverted(commit)?);
-    let empty =
-        Answer { base: Some(base), commit: None, tree: None, status: Status::Error, conflicts: Vec::new(), message: None, error: None };
+    let empty = Answer {
+        base: Some(base),
+        commit: None,
+        tree: None,
+        status: Status::Error,
+        method: None,
+        conflicts: Vec::new(),
+        message: None,
+        error: None,
+    };
     Ok(match repository.inverse(commit, base)? {
         Inverse::Clean(clean) => Answer {
             commit: Some(repository.revert_id(base, clean.tree, &message)?),
             tree: Some(clean.tree),
             status: Status::Clean,
+            method: Some(clean.method),
             message: Some(message),
             ..empty
         },
@@ -128,7 +139,7 @@ fn invert(repository: &LocalRepository, commit: &str, base: CommitId) -> Result<
 }
 
 fn failed(base: Option<CommitId>, error: String) -> Answer {
-    Answer { base, commit: None, tree: None, status: Status::Error, conflicts: Vec::new(), message: None, error: Some(error) }
+    Answer { base, commit: None, tree: None, status: Status::Error, method: None, conflicts: Vec::new(), message: None, error: Some(error) }
 }
 
 fn show(answer: &Answer, out: &mut dyn Write) -> Result<()> {

@@ -4,7 +4,7 @@
 //! bytes → node (tree with places) → check (against keys) → defaults → agent_file, policy_file → Agent, Policy
 //! ```
 //!
-//! [`keys`] describes every key once; the checker, the defaults and [`schema()`] are read from it. Every error of every document that
+//! `keys` describes every key once; the checker, the defaults and [`schema()`] are read from it. Every error of every document that
 //! parses is reported, the first one of a document that does not, each with its place.
 
 pub mod agent;
