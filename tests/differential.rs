@@ -1,7 +1,7 @@
 //! The inverse against `git revert` in a worktree, on random histories: trees and commit ids of what is clean, paths of what conflicts.
 //!
 //! 2,000 reverts by default; `REVERTD_DIFFERENTIAL=100000` asks for more. The seed of a history is printed with every mismatch.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a history that cannot be made is a failure, and the counts are the result")]
+#![expect(clippy::unwrap_used, reason = "a history that cannot be made is a failure, and the counts are the result")]
 
 use std::collections::BTreeMap;
 use std::io::Write;
