@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
 use super::id::{CommitId, PolicyName, SloName};
 use super::landing::{Landing, LandingShape};
 use super::policy::{PathMatcher, Policy, Slo, Sync};
@@ -136,7 +136,7 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     let mut candidates: Vec<(usize, Candidate)> = Vec::new();
     for (number, landing) in window.iter().enumerate() {
         for change in &landing.changes {
-            candidates.push((number, judge(&service.policy, landing, change, beginning.onset, &owners)));
+            candidates.push((number, judge(&service.policy, &window, landing, change, beginning.onset, &owners)));
         }
     }
     // The most likely landing is the newest that can have done it: the others had longer to show.
@@ -166,10 +166,19 @@ fn touches(matcher: &PathMatcher, change: &Change) -> bool {
     change.paths.iter().any(|path| matcher.owns(&path.path))
 }
 
-fn judge(policy: &Policy, landing: &Landing, change: &Change, onset: Interval, owners: &[(PolicyName, PathMatcher)]) -> Candidate {
+fn judge(
+    policy: &Policy,
+    window: &[&Landing],
+    landing: &Landing,
+    change: &Change,
+    onset: Interval,
+    owners: &[(PolicyName, PathMatcher)],
+) -> Candidate {
     let applied = applied(policy, landing);
     let touched: Vec<PolicyName> = owners.iter().filter(|(_, matcher)| touches(matcher, change)).map(|(name, _)| name.clone()).collect();
-    let (standing, because) = if change.only_rewrites() {
+    let (standing, because) = if let Some(undone) = undoes_another(change, window) {
+        (Standing::RuledOut, format!("it undoes {}, which is in the window itself", undone.short()))
+    } else if change.only_rewrites() {
         (Standing::RuledOut, "it changes only comments or white space".to_owned())
     } else if touched.is_empty() {
         (Standing::Unmapped, "no policy owns its paths".to_owned())
@@ -181,6 +190,12 @@ fn judge(policy: &Policy, landing: &Landing, change: &Change, onset: Interval, o
         (Standing::Suspect, format!("it touches {} and was applied {applied}; the breach began {onset}", names(&touched)))
     };
     Candidate { commit: change.id, subject: change.subject.clone(), landed: landing.landed, applied, touches: touched, standing, because }
+}
+
+/// The change of the window that a revert undoes. Reverting the revert would bring the suspect back.
+fn undoes_another(change: &Change, window: &[&Landing]) -> Option<CommitId> {
+    let ChangeKind::Revert { of } = &change.kind else { return None };
+    of.iter().copied().find(|id| window.iter().any(|landing| landing.changes.iter().any(|other| other.id == *id)))
 }
 
 fn names(policies: &[PolicyName]) -> String {
@@ -289,7 +304,10 @@ fn trouble(service: &ServiceEvidence, onset: Interval, situation: &Situation) ->
         let rounds = service.rounds(&slo.name);
         let began_near = slo::first_not_good(slo, rounds, early).is_some_and(|end| end <= late);
         let measured_since = rounds.last().is_some_and(|round| round.start >= onset.by);
-        if began_near && slo::breaches_with_unknown_as_bad(slo, rounds, cut, early, situation.now) {
+        // As of any round since: services that share a fate do not recover in the same instant, and the last one to recover is not to blame.
+        let since = rounds.partition_point(|round| round.end <= early);
+        let breached = |length: usize| slo::breaches_with_unknown_as_bad(slo, &rounds[..length], cut, early, rounds[length - 1].end);
+        if began_near && ((since + 1)..=rounds.len()).any(breached) {
             return Trouble::Breaching;
         }
         let still_bad = rounds.last().is_some_and(|round| slo::quality(slo, round) != slo::Quality::Good);

@@ -447,13 +447,13 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
         }
         if let Some((slo, Baseline::Good { last_good_end, .. })) = baseline(situation, attribution) {
             let gap = landing.landed.earliest().since(last_good_end);
-            if gap > slo.every() {
+            if gap > slo.longest_gap() {
                 refusals.push(refuse(
                     RefusalCode::BaselineTooOld,
                     format!(
                         "{} lie between the last good round and the earliest moment at which {id} can have landed (limit {}).",
                         spoken(gap),
-                        spoken(slo.every())
+                        spoken(slo.longest_gap())
                     ),
                 ));
             }

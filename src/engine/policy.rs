@@ -350,6 +350,14 @@ impl Slo {
         }
     }
 
+    /// The longest time that may lie between the ends of two rounds in a row: one `every`, and what an answer may take.
+    pub fn longest_gap(&self) -> Duration {
+        match &self.indicator {
+            Indicator::Http(http) => http.every + http.timeout,
+            Indicator::Prometheus(prometheus) => prometheus.every,
+        }
+    }
+
     /// How many rounds a baseline has: `of` where the alert has one, else 5 (design §7).
     pub fn baseline_rounds(&self) -> usize {
         match self.alert.rule {

@@ -42,3 +42,20 @@ fn a_human_revert_while_a_proposal_is_open_takes_the_proposal_back() {
     assert_eq!(world.phase(), Phase::Superseded, "{:#?}", world.incident());
     assert_eq!(world.reverts(), 0);
 }
+
+/// Regression: the person's revert landed before the first bad round ended, and was itself the newest suspect.
+#[test]
+fn a_revert_of_a_suspect_is_no_suspect() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.seconds(8);
+    world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    world.person(&["revert", "--no-edit", "HEAD"]);
+    world.person(&["push", "--quiet", "origin", "HEAD:main"]);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(6);
+    assert!(world.reverts() == 0 && world.branches().is_empty(), "{:?}", world.subjects());
+    world.set_health("checkout", Health::Good);
+    world.seconds(14);
+    assert_eq!(world.phase(), Phase::Superseded, "{:#?}", world.incident());
+}

@@ -36,3 +36,22 @@ fn unknown_rounds_of_the_others_are_read_as_bad_here() {
     world.seconds(10);
     assert!(world.reverts() == 0 && world.branches().is_empty());
 }
+
+/// Regression: when the zone came back, the service with the newest commit was the last one to be seen healthy, and was reverted.
+#[test]
+fn the_last_service_to_recover_from_an_outage_is_not_to_blame() {
+    let policies: Vec<String> = SERVICES.iter().map(|name| policy(name, "merge", "")).collect();
+    let mut world = World::new(&SERVICES, &policies);
+    world.seconds(8);
+    world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    for service in SERVICES {
+        world.set_health(service, Health::Bad);
+    }
+    world.seconds(6);
+    for service in &SERVICES[1..] {
+        world.set_health(service, Health::Good);
+    }
+    world.seconds(8);
+    assert!(world.reverts() == 0 && world.branches().is_empty(), "{:?}", world.subjects());
+}
