@@ -66,6 +66,9 @@ fn outcome(line: &str) -> PushOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::id::BranchName;
+    use crate::git::scratch::ScratchRepository;
+    use crate::git::{GitExecutable, Remote};
 
     #[test]
     fn the_report_of_a_push_is_read() {
@@ -75,5 +78,31 @@ mod tests {
             outcome("!\tabc:refs/heads/main\t[remote rejected] (pre-receive hook declined)"),
             PushOutcome::Rejected { reason: "[remote rejected] (pre-receive hook declined)".into() }
         );
+    }
+
+    /// A plain push would be a fast-forward here, and would bring back what a person took away.
+    #[test]
+    fn a_branch_that_was_rewound_is_not_brought_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let remote = ScratchRepository::init(&directory.path().join("remote.git"), "main").unwrap();
+        let person = "committer Robin <robin@shop.example> 1700000000 +0000\n";
+        let commit = |branch: &str, number: u32| {
+            format!("commit refs/heads/{branch}\n{person}data 1\n{number}\nM 644 inline file\ndata 1\n{number}\n")
+        };
+        let stream = format!("{}{}{}", commit("main", 1), commit("main", 2), commit("main", 3));
+        remote.fast_import(stream.as_bytes()).unwrap();
+        let id = |revision: &str| remote.text(&["rev-parse", revision]).unwrap().trim().parse::<CommitId>().unwrap();
+        let (older, listed, newer) = (id("main~2"), id("main~1"), id("main"));
+        let key = ProposalKey::new("abc");
+        remote.create_branch("revertd/abc", listed).unwrap();
+        let description = Remote { url: remote.url(), branch: BranchName::new("main"), credentials: None };
+        let mirror = Mirror::open(&directory.path().join("mirror.git"), description, GitExecutable::find().unwrap()).unwrap();
+        let listing = mirror.list().unwrap();
+        mirror.fetch(&listing).unwrap();
+        assert_eq!(listing.proposals[&key], listed);
+        remote.move_branch("revertd/abc", Some(listed), older).unwrap();
+        assert_eq!(mirror.push_proposal(&key, Some(newer), Some(listed)).unwrap(), PushOutcome::StaleLease);
+        assert_eq!(mirror.list().unwrap().proposals[&key], older);
+        assert_eq!(mirror.push_proposal(&key, Some(newer), Some(older)).unwrap(), PushOutcome::Pushed);
     }
 }
