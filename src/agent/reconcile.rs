@@ -228,5 +228,14 @@ fn open(state: &State) -> impl Iterator<Item = &Incident> {
 /// Whether two decisions differ in verdict, guardrails or plan; ages in a sentence change with every pass.
 fn differs(before: &DecisionRecord, after: &DecisionRecord) -> bool {
     let codes = |record: &DecisionRecord| record.refusals.iter().map(|refusal| refusal.code).collect::<Vec<_>>();
-    before.verdict != after.verdict || before.plan != after.plan || codes(before) != codes(after)
+    // How many services share the fate is news, and holds no age.
+    let fates = |record: &DecisionRecord| {
+        record
+            .refusals
+            .iter()
+            .filter(|refusal| refusal.code == RefusalCode::SharedFate)
+            .map(|refusal| refusal.sentence.clone())
+            .collect::<Vec<_>>()
+    };
+    before.verdict != after.verdict || before.plan != after.plan || codes(before) != codes(after) || fates(before) != fates(after)
 }
