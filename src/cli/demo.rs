@@ -16,7 +16,7 @@ use super::{Exit, approve, store};
 use crate::agent::{Options, SystemClock, run as run_agent};
 use crate::config;
 use crate::demo::setting::Setting;
-use crate::demo::story::{AgentView, BASELINE_PROBES, Ending, Place, Stage, StoryName, Teller, play};
+use crate::demo::story::{AgentView, Ending, Place, Stage, StoryName, Teller, play};
 use crate::demo::world::{World, clock};
 use crate::demo::{catalogue, picture, sync_tool};
 
@@ -98,15 +98,11 @@ async fn tell(stories: &[StoryName], directory: &Path) -> Result<(Vec<Ending>, B
             world: scene.world.clone(),
             agent: view(&scene.config),
             teller: Teller::new(*story, writer.clone()),
-            baseline_probes: BASELINE_PROBES,
+            baseline_probes: story.baseline_probes(),
             deadline,
         };
         let story = *story;
-        let head_start = if stories.len() > 1 { story.head_start() } else { Duration::ZERO };
-        playing.push(tokio::spawn(async move {
-            tokio::time::sleep(head_start).await;
-            play(story, &stage).await
-        }));
+        playing.push(tokio::spawn(async move { play(story, &stage).await }));
     }
     let mut endings = Vec::new();
     for story in playing {

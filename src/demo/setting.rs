@@ -1,7 +1,8 @@
 //! What the operator and the teams of the demo write: the agent file and the policies, as the YAML that anybody would write.
 //!
 //! Their figures are quick, so that the whole demo ends in under a minute: rounds every half second where a real policy has ten seconds. The
-//! rules are the real ones.
+//! rules are the real ones. The poll is no multiple or part of a round's time: in step with the probes, a listing would fall on the end of a round
+//! again and again.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ pub const SHOP_POLICIES: [PolicyFigures; 3] = [
     PolicyFigures { service: "checkout", mode: "merge", count: 3, of: 5 },
     PolicyFigures { service: "search", mode: "propose", count: 3, of: 5 },
     // Slower to judge than the person of that story is to revert.
-    PolicyFigures { service: "catalog", mode: "merge", count: 6, of: 10 },
+    PolicyFigures { service: "catalog", mode: "merge", count: 8, of: 10 },
 ];
 
 /// The policies of the zone that fails as a whole.
@@ -94,7 +95,7 @@ spec:
     - name: {REPOSITORY}
       url: "{repository}"
       branch: main
-      poll: 500ms
+      poll: 300ms
       forge: {{plain: {{}}}}
       commit: {{name: revertd, email: revertd@shop.example}}
       limits: {{propose: {{count: 10, per: 24h}}, merge: {{count: 4, per: 1h}}}}

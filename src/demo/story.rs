@@ -84,7 +84,7 @@ pub struct Stage {
     pub agent: AgentView,
     /// Where it is told.
     pub teller: Teller,
-    /// As many good probes in a row make the baseline that a person waits for before breaking something ([`BASELINE_PROBES`]).
+    /// As many good probes in a row make the baseline that a person waits for before breaking something ([`StoryName::baseline_probes`]).
     pub baseline_probes: u32,
     /// When it must be over.
     pub deadline: Instant,
@@ -178,12 +178,13 @@ impl StoryName {
         }
     }
 
-    /// How long to wait before it begins, so that no two stories of a place land in one poll of the branch.
-    pub fn head_start(self) -> Duration {
+    /// As many good probes in a row a person waits for before breaking something. Stories of one place differ by more than a poll of the
+    /// branch, so that no two of them land at once.
+    pub fn baseline_probes(self) -> u32 {
         match self {
-            Self::Merge | Self::Outage => Duration::ZERO,
-            Self::Approve => Duration::from_millis(1500),
-            Self::Human => Duration::from_millis(3000),
+            Self::Merge | Self::Outage => BASELINE_PROBES,
+            Self::Approve => BASELINE_PROBES + 3,
+            Self::Human => BASELINE_PROBES + 6,
         }
     }
 }
@@ -299,11 +300,11 @@ impl Stage {
         .await
     }
 
-    /// Waits until customers have been let down twice since second `from`.
-    async fn errors(&self, service: &str, experience: &Experience, from: u64) -> Result<(), StoryError> {
+    /// Waits until this many customers have been let down since second `from`.
+    async fn errors(&self, service: &str, experience: &Experience, from: u64, enough: u32) -> Result<(), StoryError> {
         self.until(&format!("customers of {service} see errors"), || async {
             let bad = experience.bad_since(from);
-            Ok(if bad >= 2 { Ok(()) } else { Err(format!("{bad} errors")) })
+            Ok(if bad >= enough { Ok(()) } else { Err(format!("{bad} errors")) })
         })
         .await
     }

@@ -17,7 +17,7 @@ pub(super) async fn play(stage: &Stage) -> Result<Ending, StoryError> {
     let before = stage.file(PATH.to_owned()).await?;
     let edit = Edit::replace(PATH, "DB_POOL_SIZE: \"24\"", "DB_POOL_SIZE: \"2\"");
     let bad = stage.push(3, "search: DB_POOL_SIZE 24 -> 2", edit, "slow: over the timeout of every probe").await?;
-    stage.errors(SERVICE, experience, from).await?;
+    stage.errors(SERVICE, experience, from, 2).await?;
     stage.show_errors(SERVICE, experience, from);
     let proposed = stage.incident(SERVICE, "a revert is proposed", |incident| incident.phase == Phase::Proposed).await?;
     let branch = proposed.proposal.as_ref().map(|key| format!("refs/heads/revertd/{key}")).unwrap_or_default();

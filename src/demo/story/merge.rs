@@ -17,7 +17,7 @@ pub(super) async fn play(stage: &Stage) -> Result<Ending, StoryError> {
     let before = stage.file(PATH.to_owned()).await?;
     let edit = Edit::replace(PATH, "checkout:1.4.2", "checkout:1.5.0");
     let bad = stage.push(5, "checkout: bump image to 1.5.0", edit, "answers 500").await?;
-    stage.errors(SERVICE, experience, from).await?;
+    stage.errors(SERVICE, experience, from, 2).await?;
     stage.show_errors(SERVICE, experience, from);
     let incident = stage.incident(SERVICE, "the revert has landed", |incident| incident.landed.is_some()).await?;
     let landed = incident.landed.as_ref().map_or(bad, |landed| landed.commit);

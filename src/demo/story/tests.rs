@@ -239,6 +239,21 @@ async fn human_is_not_told_when_the_agent_proposes_all_the_same() {
     assert_eq!(held(&ending), [false, false, true], "{ending:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn human_is_not_told_when_the_agent_proposes_to_undo_the_persons_revert() {
+    let puppet = Puppet::new().await;
+    let stage = puppet.stage(StoryName::Human, LONG);
+    let agent = async {
+        puppet.breach("catalog").await;
+        puppet.until(|| is_healthy(puppet.world.service("catalog").unwrap()).then_some(())).await;
+        let persons = puppet.world.person(|repository| repository.head()).await.unwrap();
+        puppet.revert(persons, "revertd/0123456789ab").await;
+        puppet.end(Phase::Superseded, IncidentEnding::Superseded { by: None });
+    };
+    let (ending, ()) = tokio::join!(play(StoryName::Human, &stage), agent);
+    assert_eq!(held(&ending), [true, false, true], "{ending:?}");
+}
+
 async fn outage(sentence: &str, time: Duration) -> (Puppet, Ending) {
     let puppet = Puppet::new().await;
     let stage = puppet.stage(StoryName::Outage, time);
