@@ -165,10 +165,6 @@ impl Reconciler {
                 self.record(now, vec![Event::Done { effect }])?;
             } else {
                 self.refuse_effect(effect, "the remote does not show it; it is decided again".to_owned(), now)?;
-                if intent.action == EffectAction::DeleteProposal {
-                    // No later pass would decide it: the proposal has ended already.
-                    self.delete_branch(&intent.proposal, now)?;
-                }
             }
         }
         Ok(())

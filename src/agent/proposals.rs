@@ -14,9 +14,23 @@ use crate::engine::plan::Inverse;
 use crate::engine::time::{Interval, Timestamp};
 use crate::git::Undo;
 
+/// How often taking the branch of a spent proposal away is tried.
+const DELETIONS_TRIED: u32 = 3;
+
 impl Reconciler {
-    /// Compares every open proposal with what the newest listing of its repository shows.
+    /// Compares every open proposal with what the newest listing of its repository shows, and takes the branches of spent ones away.
     pub(super) fn follow_proposals(&mut self, now: Timestamp) -> Result<()> {
+        let spent: Vec<ProposalKey> = self
+            .state
+            .proposals
+            .values()
+            // A remote that refuses is not asked for ever; the branch harms nobody.
+            .filter(|proposal| proposal.is_spent() && proposal.head.is_some() && proposal.deletions_refused < DELETIONS_TRIED)
+            .map(|proposal| proposal.key.clone())
+            .collect();
+        for key in spent {
+            self.delete_branch(&key, now)?;
+        }
         let open: Vec<Proposal> =
             self.state.proposals.values().filter(|proposal| proposal.landed.is_none() && !proposal.commits.is_empty()).cloned().collect();
         for proposal in open {

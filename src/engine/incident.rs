@@ -143,6 +143,8 @@ pub struct Proposal {
     pub closing: Option<ProposalClosing>,
     /// The commit that landed.
     pub landed: Option<CommitId>,
+    /// How often taking its branch away was given up.
+    pub deletions_refused: u32,
 }
 
 /// Everything that the facts add up to.
@@ -193,7 +195,10 @@ impl State {
             Event::Intended { effect, intent } => self.intended(effect, intent, at),
             Event::Done { effect } => self.done(effect, at),
             Event::EffectRefused { effect, .. } => {
-                self.intents.remove(effect);
+                let intent = self.intents.remove(effect).filter(|intent| intent.action == EffectAction::DeleteProposal);
+                if let Some(proposal) = intent.and_then(|intent| self.proposals.get_mut(&intent.proposal)) {
+                    proposal.deletions_refused += 1;
+                }
             }
             Event::Approved { approval } => self.approved(approval),
             Event::ProposalMissing { proposal } => {
@@ -449,7 +454,13 @@ impl Proposal {
             missing_since: None,
             closing: None,
             landed: None,
+            deletions_refused: 0,
         }
+    }
+
+    /// Whether its branch is revertd's to take away: the revert has landed, or revertd itself ended the proposal.
+    pub fn is_spent(&self) -> bool {
+        self.landed.is_some() || matches!(self.closing, Some(ProposalClosing::Withdrawn | ProposalClosing::Superseded))
     }
 
     /// The digest of the newest plan.

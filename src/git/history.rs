@@ -1,5 +1,8 @@
 //! The history of a mirror: what a move of the branch means, what a commit changed, and which reverts of ours are on the branch.
 
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use git2::{Commit, Oid, Repository, Sort};
 
 use super::trees::{self, shown};
@@ -16,6 +19,8 @@ const MOST_CHANGES: usize = 500;
 const FIRST_CHANGES: usize = 10;
 /// Our own reverts are looked for in at most this many commits.
 const MOST_SEARCHED: usize = 5000;
+/// Committer dates of people's machines are not in order.
+const SLACK: Duration = Duration::from_secs(24 * 3600);
 /// A message is read up to this many bytes.
 const MESSAGE_LIMIT: usize = 64 * 1024;
 
@@ -84,34 +89,48 @@ impl Mirror {
 
     /// Every commit reachable from `head` and not older than `since` (by committer date) that carries a `Revertd-Plan` trailer, newest first.
     ///
+    /// The answer is kept until the head moves: an open incident asks in every pass.
+    ///
     /// # Errors
     /// Objects that are missing.
     pub fn landed_plans(&self, head: CommitId, since: Timestamp) -> Result<Vec<LandedPlan>, GitError> {
-        let repository = self.repository();
-        let doing = "cannot walk the history";
-        let mut walk = repository.revwalk().map_err(objects(doing))?;
-        walk.set_sorting(Sort::TIME).map_err(objects(doing))?;
-        walk.push(oid(head)).map_err(objects(doing))?;
-        let mut found = Vec::new();
-        for id in walk.take(MOST_SEARCHED) {
-            let commit = find(&repository, id.map_err(objects(doing))?)?;
-            // A day of slack: committer dates of people's machines are not in order.
-            if commit.time().seconds() < since.secs() - 24 * 3600 {
-                break;
-            }
-            let message = message(&commit);
-            if let Some(plan) = plan_trailer(&message) {
-                let policies = trailers(&message, "Revertd-Policy").map(PolicyName::new).collect();
-                found.push(LandedPlan {
-                    commit: commit_id(commit.id()),
-                    plan,
-                    policies,
-                    committed: Timestamp::from_secs(commit.time().seconds()),
-                });
-            }
-        }
+        let mut kept = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let walked = match kept.take().filter(|walk| walk.head == head && walk.since <= since) {
+            Some(walk) => walk,
+            None => PlanWalk { head, since, found: walk_plans(&self.repository(), head, since)? },
+        };
+        let found = walked.found.iter().filter(|landed| landed.committed >= since - SLACK).cloned().collect();
+        *kept = Some(walked);
         Ok(found)
     }
+}
+
+/// What the last walk for plans found.
+pub(super) struct PlanWalk {
+    head: CommitId,
+    since: Timestamp,
+    found: Vec<LandedPlan>,
+}
+
+fn walk_plans(repository: &Repository, head: CommitId, since: Timestamp) -> Result<Vec<LandedPlan>, GitError> {
+    let doing = "cannot walk the history";
+    let mut walk = repository.revwalk().map_err(objects(doing))?;
+    walk.set_sorting(Sort::TIME).map_err(objects(doing))?;
+    walk.push(oid(head)).map_err(objects(doing))?;
+    let mut found = Vec::new();
+    for id in walk.take(MOST_SEARCHED) {
+        let commit = find(repository, id.map_err(objects(doing))?)?;
+        if commit.time().seconds() < (since - SLACK).secs() {
+            break;
+        }
+        let message = message(&commit);
+        if let Some(plan) = plan_trailer(&message) {
+            let policies = trailers(&message, "Revertd-Policy").map(PolicyName::new).collect();
+            let committed = Timestamp::from_secs(commit.time().seconds());
+            found.push(LandedPlan { commit: commit_id(commit.id()), plan, policies, committed });
+        }
+    }
+    Ok(found)
 }
 
 /// A commit as its revert's message names it.

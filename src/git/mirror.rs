@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use super::executable::GitExecutable;
+use super::history::PlanWalk;
 use super::{GitError, Listing, Remote, io, objects};
 use crate::engine::id::{CommitId, ProposalKey};
 
@@ -20,6 +21,8 @@ pub struct Mirror {
     pub(super) git: GitExecutable,
     /// Kept open: trees and packs stay warm from pass to pass.
     pub(super) repository: Mutex<git2::Repository>,
+    /// The last walk for our own reverts.
+    pub(super) plans: Mutex<Option<PlanWalk>>,
 }
 
 impl Mirror {
@@ -35,7 +38,7 @@ impl Mirror {
             git.run_objects(command, "init")?.success("init")?;
         }
         let repository = open_objects(path, &git)?;
-        Ok(Self { path: path.to_owned(), remote, git, repository: Mutex::new(repository) })
+        Ok(Self { path: path.to_owned(), remote, git, repository: Mutex::new(repository), plans: Mutex::new(None) })
     }
 
     /// One reference listing: the watched branch and the proposals.

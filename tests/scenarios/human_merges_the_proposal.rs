@@ -1,6 +1,6 @@
 //! A person merges the proposal's branch by hand: that lands it.
 
-use revertd::engine::fact::LandedBy;
+use revertd::engine::fact::{Event, LandedBy};
 use revertd::engine::incident::Phase;
 
 use crate::support::{Health, World, policy};
@@ -64,4 +64,30 @@ fn a_squash_that_is_not_the_plan_stops_the_repository() {
     world.seconds(2);
     let stopped = world.facts().into_iter().filter(|fact| format!("{:?}", fact.event).contains("NotThePlan")).count();
     assert_eq!(stopped, 1);
+}
+
+/// A remote that refuses to delete branches is asked again, but not for ever.
+#[test]
+fn a_branch_that_could_not_be_taken_away_is_taken_away_later() {
+    let mut world = proposed();
+    let branch = format!("origin/{}", world.branches()[0]);
+    world.remote(&["config", "receive.denyDeletes", "true"]);
+    world.person(&["merge", "--quiet", "--no-ff", "--message", "Merge the revert", &branch]);
+    world.person(&["push", "--quiet", "origin", "HEAD:main"]);
+    world.seconds(1);
+    assert_eq!(world.branches().len(), 1);
+    world.remote(&["config", "receive.denyDeletes", "false"]);
+    ends_recovered(world);
+}
+
+#[test]
+fn a_remote_that_never_deletes_is_asked_three_times() {
+    let mut world = proposed();
+    let branch = format!("origin/{}", world.branches()[0]);
+    world.remote(&["config", "receive.denyDeletes", "true"]);
+    world.person(&["merge", "--quiet", "--no-ff", "--message", "Merge the revert", &branch]);
+    world.person(&["push", "--quiet", "origin", "HEAD:main"]);
+    world.seconds(10);
+    let asked = world.facts().iter().filter(|fact| matches!(&fact.event, Event::EffectRefused { .. })).count();
+    assert_eq!((asked, world.branches().len()), (3, 1));
 }
