@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, attribute, shared_fate};
+use super::change::ChangeKind;
 use super::guardrail::{Refusal, RefusalCode, may_merge, may_propose, switches};
-use super::id::{BranchName, PlanDigest, ProposalKey};
+use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
 use super::situation::{InverseResult, ProposalBranch, Situation};
 use super::time::{Timestamp, spoken};
@@ -101,7 +102,7 @@ pub fn decide(situation: &Situation) -> Decision {
     if !open && let Some(sentence) = not_yet(situation, &attribution) {
         return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
     }
-    match clean_inverse(situation) {
+    match clean_inverse(situation, &attribution) {
         Ok(inverse) => gate(situation, attribution, inverse),
         Err(refusal) => {
             let sentence = refusal.sentence.clone();
@@ -141,7 +142,7 @@ fn newest_round(situation: &Situation) -> Option<Timestamp> {
     situation.service.series.iter().filter_map(|series| series.rounds.last()).map(|round| round.end).max()
 }
 
-fn clean_inverse(situation: &Situation) -> Result<CleanInverse, Refusal> {
+fn clean_inverse(situation: &Situation, attribution: &Attribution) -> Result<CleanInverse, Refusal> {
     let refusal = |code, sentence: String| Err(Refusal { code, sentence });
     match &situation.inverse {
         Some(InverseResult::Built(Inverse::Clean(inverse))) => Ok(inverse.clone()),
@@ -151,14 +152,24 @@ fn clean_inverse(situation: &Situation) -> Result<CleanInverse, Refusal> {
         Some(InverseResult::Built(Inverse::Conflict { paths })) => refusal(
             RefusalCode::Conflict,
             format!(
-                "Undoing it conflicts in {}. By hand: `git switch -c revert-by-hand {}` and `git revert <commit>`, newest first.",
+                "Undoing it conflicts in {}. By hand: `git switch -c revert-by-hand {}`, then {}.",
                 paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "),
-                situation.branch
+                situation.head,
+                by_hand(situation, attribution)
             ),
         ),
         Some(InverseResult::Failed(why)) => refusal(RefusalCode::InverseFailed, format!("The inverse could not be built: {why}.")),
         None => refusal(RefusalCode::InverseFailed, "The inverse was not built.".to_owned()),
     }
+}
+
+/// The commands that undo the suspects, newest first; a merge is undone against its first parent.
+fn by_hand(situation: &Situation, attribution: &Attribution) -> String {
+    let is_merge = |id: &CommitId| {
+        situation.landings.iter().flat_map(|landing| &landing.changes).any(|change| change.id == *id && change.kind == ChangeKind::Merge)
+    };
+    let command = |id: &CommitId| if is_merge(id) { format!("`git revert -m 1 {id}`") } else { format!("`git revert {id}`") };
+    attribution.suspects.iter().map(command).collect::<Vec<_>>().join(", ")
 }
 
 fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) -> Decision {
