@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::{Reconciler, Repository};
 use crate::engine::approval::{Approval, MergeGrant};
 use crate::engine::decision::DecisionRecord;
-use crate::engine::fact::{CommitText, EffectAction, Event, Intent};
+use crate::engine::fact::{CommitText, EffectAction, Event, Intent, Obstacle};
 use crate::engine::id::{CommitId, EffectId, ProposalKey, canonical_json, sha256_hex};
 use crate::engine::incident::Incident;
 use crate::engine::plan::{CleanInverse, Plan};
@@ -146,8 +146,10 @@ impl Reconciler {
                 self.look_again(&intent.repository, now)?;
                 self.follow_proposals(now)
             }
-            Ok(PushOutcome::StaleLease) => self.refuse_effect(effect, "the reference had moved; it is decided again".to_owned(), now),
-            Ok(PushOutcome::Rejected { reason }) => self.refuse_effect(effect, format!("the remote rejected it: {reason}"), now),
+            Ok(PushOutcome::StaleLease) => {
+                self.refuse_effect(effect, Obstacle::Moved, "the reference had moved; it is decided again".to_owned(), now)
+            }
+            Ok(PushOutcome::Rejected { reason }) => self.refuse_effect(effect, Obstacle::Rejected, reason, now),
             // The answer was lost: the effect stays open, and the next pass looks before anything else.
             Err(error) => {
                 warn!(repository = %intent.repository, "the push has an unknown outcome: {error}");
@@ -164,7 +166,7 @@ impl Reconciler {
             if self.shows(&intent, &listing) {
                 self.record(now, vec![Event::Done { effect }])?;
             } else {
-                self.refuse_effect(effect, "the remote does not show it; it is decided again".to_owned(), now)?;
+                self.refuse_effect(effect, Obstacle::NotShown, "the remote does not show it; it is decided again".to_owned(), now)?;
             }
         }
         Ok(())
@@ -190,9 +192,9 @@ impl Reconciler {
         })
     }
 
-    fn refuse_effect(&mut self, effect: EffectId, why: String, now: Timestamp) -> Result<()> {
-        info!(%effect, "effect not carried out: {why}");
-        self.record(now, vec![Event::EffectRefused { effect, why }])
+    fn refuse_effect(&mut self, effect: EffectId, cause: Obstacle, why: String, now: Timestamp) -> Result<()> {
+        info!(%effect, ?cause, "effect not carried out: {why}");
+        self.record(now, vec![Event::EffectRefused { effect, cause, why }])
     }
 
     /// Everything that makes the commit's id. Dates are whole seconds of `now`, and stand in the intent.

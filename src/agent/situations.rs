@@ -137,5 +137,7 @@ fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey)
         closing: known.closing.clone(),
         branch: if listed { ProposalBranch::Present } else { ProposalBranch::Absent },
         approvals: known.approvals.clone(),
+        failed: known.failed.clone(),
+        merge_rejected: known.merge_rejected.clone(),
     })
 }

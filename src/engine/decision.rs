@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, attribute, shared_fate};
 use super::change::ChangeKind;
-use super::guardrail::{Refusal, RefusalCode, may_merge, may_propose, switches};
+use super::guardrail::{Refusal, RefusalCode, may_merge, may_propose, push_failed, switches};
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
 use super::situation::{InverseResult, ProposalBranch, Situation};
@@ -183,6 +183,9 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     let merge = may_merge(situation, &attribution, &inverse);
     let mut blocking: Vec<Refusal> =
         merge.iter().filter(|refusal| approval.is_none() || !refusal.code.is_lifted_by_approval()).cloned().collect();
+    if approval.is_some() {
+        blocking.extend(push_failed(situation));
+    }
     if approval.is_none() && blocking.is_empty() {
         // A merge without an approval needs the evidence of the propose gate now, also when a proposal is open.
         blocking = may_propose(situation, &attribution);

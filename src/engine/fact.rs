@@ -134,6 +134,8 @@ pub enum Event {
     EffectRefused {
         /// The effect.
         effect: EffectId,
+        /// What stood against it.
+        cause: Obstacle,
         /// One sentence.
         why: String,
     },
@@ -219,6 +221,18 @@ pub enum EffectAction {
     DeleteProposal,
     /// Push the watched branch.
     Merge,
+}
+
+/// What stood against an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Obstacle {
+    /// The reference did not hold what was expected any more.
+    Moved,
+    /// The remote said no.
+    Rejected,
+    /// The answer was lost or never came, and the remote does not show the effect.
+    NotShown,
 }
 
 /// Everything that makes a commit's id, but the signature, which repeats for the same bytes.

@@ -61,6 +61,10 @@ pub enum RefusalCode {
     Disowned,
     /// The inverse could not be built.
     InverseFailed,
+    /// Pushes failed, and it is too early for the next one.
+    PushFailed,
+    /// The remote does not let revertd push the watched branch.
+    MergeRejected,
     /// The mode, or a ceiling, is `propose`.
     ModePropose,
     /// More than one suspect.
@@ -122,6 +126,7 @@ impl RefusalCode {
                 | Self::TouchesHealthyService
                 | Self::LaterChange
                 | Self::Cooldown
+                | Self::MergeRejected
         )
     }
 
@@ -169,6 +174,17 @@ pub fn switches(situation: &Situation) -> Vec<Refusal> {
     refusals
 }
 
+/// Pushes for the proposal failed, and it is too early for the next one.
+pub fn push_failed(situation: &Situation) -> Option<Refusal> {
+    let failed = situation.proposal.as_ref()?.failed.as_ref()?;
+    (situation.now < failed.retry_at()).then(|| {
+        refuse(
+            RefusalCode::PushFailed,
+            format!("{} pushes in a row failed ({}); the next one is tried at {}.", failed.count, failed.why, failed.retry_at()),
+        )
+    })
+}
+
 // === may it propose? ===
 
 /// Why it may not be proposed; empty when it may.
@@ -182,6 +198,7 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         refusals.extend(healthy_before(situation, attribution));
         refusals.extend(suspects_may_be_undone(situation, attribution));
         refusals.extend(propose_budget(situation));
+        refusals.extend(push_failed(situation));
     }
     refusals
 }
@@ -379,6 +396,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     if mode < Mode::Merge {
         refusals.push(refuse(RefusalCode::ModePropose, format!("The mode is `{mode}`, by {whose}.")));
     }
+    refusals.extend(merge_rejected(situation));
     refusals.extend(one_certain_suspect(situation, attribution));
     refusals.extend(timing(situation, attribution));
     refusals.extend(slos_known(situation));
@@ -388,6 +406,11 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(cooldown(situation));
     refusals.extend(merge_budget(situation));
     refusals
+}
+
+fn merge_rejected(situation: &Situation) -> Option<Refusal> {
+    let why = situation.proposal.as_ref()?.merge_rejected.as_ref()?;
+    Some(refuse(RefusalCode::MergeRejected, format!("The remote does not let revertd push `{}`: {why}.", situation.branch)))
 }
 
 fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {

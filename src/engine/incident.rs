@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::approval::Approval;
 use super::attribution::Attribution;
 use super::decision::{DecisionRecord, DecisionVerdict};
-use super::fact::{CommitText, EffectAction, Ending, Event, Fact, Intent, LandedBy, ProposalClosing};
+use super::fact::{CommitText, EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle, ProposalClosing};
 use super::id::{CommitId, EffectId, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName, SituationDigest};
 use super::landing::{Landing, Stop};
 use super::plan::Plan;
-use super::situation::{MergedRevert, OpenedProposal, Pause};
+use super::situation::{FailedPushes, MergedRevert, OpenedProposal, Pause};
 use super::time::{Interval, Timestamp};
 use super::verification::{Recovery, RecoveryStanding};
 
@@ -145,6 +145,10 @@ pub struct Proposal {
     pub landed: Option<CommitId>,
     /// How often taking its branch away was given up.
     pub deletions_refused: u32,
+    /// Pushes for it that failed since the last one that did not.
+    pub failed: Option<FailedPushes>,
+    /// What the remote said when a merge without an approval was pushed.
+    pub merge_rejected: Option<String>,
 }
 
 /// Everything that the facts add up to.
@@ -194,12 +198,7 @@ impl State {
             Event::Unpaused { repository, .. } => self.pauses.retain(|pause| pause.repository != *repository),
             Event::Intended { effect, intent } => self.intended(effect, intent, at),
             Event::Done { effect } => self.done(effect, at),
-            Event::EffectRefused { effect, .. } => {
-                let intent = self.intents.remove(effect).filter(|intent| intent.action == EffectAction::DeleteProposal);
-                if let Some(proposal) = intent.and_then(|intent| self.proposals.get_mut(&intent.proposal)) {
-                    proposal.deletions_refused += 1;
-                }
-            }
+            Event::EffectRefused { effect, cause, why } => self.effect_refused(effect, *cause, why, at),
             Event::Approved { approval } => self.approved(approval),
             Event::ProposalMissing { proposal } => {
                 if let Some(proposal) = self.proposals.get_mut(proposal) {
@@ -293,9 +292,28 @@ impl State {
         }
     }
 
+    fn effect_refused(&mut self, effect: &EffectId, cause: Obstacle, why: &str, at: Timestamp) {
+        let Some(intent) = self.intents.remove(effect) else { return };
+        let Some(proposal) = self.proposals.get_mut(&intent.proposal) else { return };
+        if intent.action == EffectAction::DeleteProposal {
+            proposal.deletions_refused += 1;
+            return;
+        }
+        if cause == Obstacle::Moved {
+            return;
+        }
+        let count = proposal.failed.as_ref().map_or(0, |failed| failed.count) + 1;
+        proposal.failed = Some(FailedPushes { count, last: at, why: why.to_owned() });
+        // Once may be a mishap of the remote; the second time in a row it means it.
+        if intent.action == EffectAction::Merge && cause == Obstacle::Rejected && count > 1 {
+            proposal.merge_rejected = Some(why.to_owned());
+        }
+    }
+
     fn done(&mut self, effect: &EffectId, at: Timestamp) {
         let Some(intent) = self.intents.remove(effect) else { return };
         let Some(proposal) = self.proposals.get_mut(&intent.proposal) else { return };
+        proposal.failed = None;
         match intent.action {
             EffectAction::OpenProposal | EffectAction::UpdateProposal => {
                 proposal.head = intent.new;
@@ -455,6 +473,8 @@ impl Proposal {
             closing: None,
             landed: None,
             deletions_refused: 0,
+            failed: None,
+            merge_rejected: None,
         }
     }
 

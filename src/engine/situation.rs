@@ -1,5 +1,7 @@
 //! Everything that one decision is made from. Stored by digest, so that the decision can be made again.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
@@ -90,7 +92,7 @@ pub struct ControlEvidence {
     pub name: String,
     /// Time from one round to the next, in milliseconds.
     #[serde(with = "super::time::millis")]
-    pub every: std::time::Duration,
+    pub every: Duration,
     /// Its rounds.
     pub rounds: Vec<Round>,
 }
@@ -129,6 +131,22 @@ pub struct ProposalEvidence {
     pub branch: ProposalBranch,
     /// Every approval that was given for it.
     pub approvals: Vec<Approval>,
+    /// Pushes for it that failed since the last one that did not.
+    pub failed: Option<FailedPushes>,
+    /// What the remote said when a merge without an approval was pushed.
+    pub merge_rejected: Option<String>,
+}
+
+/// Pushes that failed in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedPushes {
+    /// How many.
+    pub count: u32,
+    /// When the last one did.
+    pub last: Timestamp,
+    /// What was said of it.
+    pub why: String,
 }
 
 /// Whether a proposal's branch is on the remote.
@@ -176,13 +194,25 @@ pub struct OpenedProposal {
     pub at: Timestamp,
 }
 
-// === impl Situation, ServiceEvidence ===
+// === impl Situation, ServiceEvidence, FailedPushes ===
 
 impl Situation {
     /// SHA-256 over the canonical JSON.
     pub fn digest(&self) -> SituationDigest {
         // A situation holds strings, integers and maps with string keys, which JSON can always express.
         SituationDigest::new(sha256_hex(canonical_json(self).unwrap_or_default().as_bytes()))
+    }
+}
+
+impl FailedPushes {
+    /// When the next push may be tried: at once after the first failure (a crash looks like one), then after 5 s, twice as long each time,
+    /// and at most ten minutes.
+    pub fn retry_at(&self) -> Timestamp {
+        let seconds = match self.count {
+            0 | 1 => 0,
+            count => 5 * 2_u64.pow((count - 2).min(7)),
+        };
+        self.last + Duration::from_secs(seconds.min(600))
     }
 }
 

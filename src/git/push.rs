@@ -45,10 +45,20 @@ impl Mirror {
             self.git.network(&self.path, &self.remote, "push", &["--porcelain", "--no-verify", &lease, &self.remote.url, &refspec])?;
         let report = String::from_utf8_lossy(&output.stdout).into_owned();
         match report.lines().find(|line| line.contains(reference) && line.contains('\t')) {
-            Some(line) => Ok(outcome(line)),
+            Some(line) => Ok(match outcome(line) {
+                PushOutcome::Rejected { reason } => PushOutcome::Rejected { reason: format!("{reason}{}", remote_said(&output.stderr)) },
+                outcome => outcome,
+            }),
             None => Err(output.failure("push")),
         }
     }
+}
+
+/// What the remote's own programs said, at most three lines: a protected branch gives its reason there.
+fn remote_said(stderr: &str) -> String {
+    let lines: Vec<&str> =
+        stderr.lines().filter_map(|line| line.strip_prefix("remote:")).map(str::trim).filter(|line| !line.is_empty()).take(3).collect();
+    if lines.is_empty() { String::new() } else { format!(": {}", lines.join(" ")) }
 }
 
 /// Reads one line of `git push --porcelain`: a flag, the references, and a summary with the reason in parentheses.

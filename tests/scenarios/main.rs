@@ -22,5 +22,6 @@ mod outage_is_not_a_commit;
 mod pause_holds;
 mod probe_outage_never_reverts;
 mod push_races_with_a_person;
+mod remote_refuses_a_push;
 mod risky_files_are_proposed;
 mod several_suspects_are_proposed;

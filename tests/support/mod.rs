@@ -124,6 +124,17 @@ impl World {
         }
     }
 
+    /// Lets time pass, at most so many seconds, until the condition holds.
+    pub fn until(&mut self, seconds: u32, condition: impl Fn(&Self) -> bool) {
+        for _ in 0..seconds {
+            if condition(self) {
+                return;
+            }
+            self.seconds(1);
+        }
+        assert!(condition(self), "it did not come true within {seconds} seconds");
+    }
+
     pub fn now(&self) -> Timestamp {
         revertd::agent::Clock::now(&*self.clock)
     }
