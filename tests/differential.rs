@@ -262,6 +262,9 @@ fn reverted_by_git(worktree: &Path, head: &str, commit: &str, is_merge: bool) ->
             Answer::Conflict(paths)
         } else if String::from_utf8_lossy(&output.stderr).contains("local changes") {
             Answer::WorktreeInTheWay
+        } else if String::from_utf8_lossy(&output.stderr).contains("could not revert") {
+            // Git does not know where a file of a moved directory belongs, and leaves no path unmerged.
+            Answer::Conflict(Vec::new())
         } else {
             Answer::AlreadyUndone
         }
@@ -348,7 +351,8 @@ fn compare(seed: u64, counts: &Mutex<Counts>) {
 fn the_inverse_is_what_git_revert_would_do() {
     let wanted: usize = std::env::var("REVERTD_DIFFERENTIAL").ok().and_then(|text| text.parse().ok()).unwrap_or(2000);
     let counts = Mutex::new(Counts::default());
-    let seed = AtomicU64::new(1);
+    let first = std::env::var("REVERTD_DIFFERENTIAL_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let seed = AtomicU64::new(first);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {

@@ -152,8 +152,8 @@ fn clean_inverse(situation: &Situation, attribution: &Attribution) -> Result<Cle
         Some(InverseResult::Built(Inverse::Conflict { paths })) => refusal(
             RefusalCode::Conflict,
             format!(
-                "Undoing it conflicts in {}. By hand: `git switch -c revert-by-hand {}`, then {}.",
-                paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "),
+                "Undoing it conflicts {}. By hand: `git switch -c revert-by-hand {}`, then {}.",
+                conflicting(paths),
                 situation.head,
                 by_hand(situation, attribution)
             ),
@@ -161,6 +161,14 @@ fn clean_inverse(situation: &Situation, attribution: &Attribution) -> Result<Cle
         Some(InverseResult::Failed(why)) => refusal(RefusalCode::InverseFailed, format!("The inverse could not be built: {why}.")),
         None => refusal(RefusalCode::InverseFailed, "The inverse was not built.".to_owned()),
     }
+}
+
+fn conflicting(paths: &[String]) -> String {
+    if paths.is_empty() {
+        // Git leaves no path unmerged when it does not know where a file of a moved directory belongs.
+        return "with how directories were moved since".to_owned();
+    }
+    format!("in {}", paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "))
 }
 
 /// The commands that undo the suspects, newest first; a merge is undone against its first parent.
