@@ -52,7 +52,7 @@ pub fn read(view: &View<'_>, findings: &mut Findings<'_>) -> Option<Slo> {
     let alert = single_alert(view, findings);
     if let (Some(objective), Some(alert)) = (view.object("objective"), &alert) {
         objective_rules(gives, &objective, alert, findings);
-        if let Some(burn) = alert.object("burnRate") {
+        if let Some(burn) = alert.object("burnRate").filter(|_| gives == Gives::Counts) {
             burn_rules(&burn, every, &objective, findings);
         }
     }
@@ -138,8 +138,15 @@ fn objective_rules(gives: Gives, objective: &View<'_>, alert: &View<'_>, finding
             findings.error(objective.span(key), message, "use `target`".to_owned());
         }
     }
-    let needs_target = gives == Gives::Counts || burn.is_some();
+    let needs_target = gives == Gives::Counts;
     match gives {
+        // A second rule beside `failing` is refused as such.
+        Gives::Answer => {
+            if let Some(burn) = burn.filter(|_| alert.node("failing").is_none()) {
+                let hint = "use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`";
+                findings.error(burn.at, "`burnRate` needs good and total events, and each round of `http` is one answer", hint.to_owned());
+            }
+        }
         Gives::Value => {
             if let Some(burn) = burn {
                 findings.error(burn.at, "`burnRate` needs good and total events, and `query` gives a value", "use `failing`".to_owned());
@@ -157,11 +164,12 @@ fn objective_rules(gives: Gives, objective: &View<'_>, alert: &View<'_>, finding
                 findings.error(objective.span("min"), "`min` is over `max`: every value would be bad", None);
             }
         }
-        _ if needs_target && objective.node("target").is_none() => {
-            let why = if burn.is_some() { "`burnRate`" } else { "an indicator with `good` and `total`" };
-            findings.error(objective.at, format!("{why} needs a `target`"), "write `objective: {target: 99.9%}`".to_owned());
+        Gives::Counts => {
+            if objective.node("target").is_none() {
+                let why = if burn.is_some() { "`burnRate`" } else { "an indicator with `good` and `total`" };
+                findings.error(objective.at, format!("{why} needs a `target`"), "write `objective: {target: 99.9%}`".to_owned());
+            }
         }
-        _ => {}
     }
     if let Some(target) = objective.typed("target").filter(|_| !needs_target && alert.node("failing").is_some()) {
         findings.warning(target.span, "a `target` beside `failing` feeds the error budget only: rounds are counted, not errors", None);

@@ -386,7 +386,6 @@ pub const CASES: &[Case] = &[
         edit: Edit::Replace("failing: {count: 3, of: 5}", "failing: {count: 3, of: 5}, burnRate: {factor: 2, long: 1h, short: 5m}"),
         schema: Schema::Refuses,
         findings: &[
-            "10:7-16 `burnRate` needs a `target`; write `objective: {target: 99.9%}`",
             "11:45-53 an item of `alerts` takes only one of `failing` and `burnRate`; remove the others",
         ],
     },
@@ -703,6 +702,15 @@ pub const CASES: &[Case] = &[
         findings: &[
             "14:7-16 `query` gives a value, and the objective says not which is bad; write `max` or `min`",
             "15:17-25 `burnRate` needs good and total events, and `query` gives a value; use `failing`",
+        ],
+    },
+    Case {
+        name: "burn rate over single answers",
+        base: POLICY,
+        edit: Edit::Replace("failing: {count: 3, of: 5}", "burnRate: {factor: 2, long: 1h, short: 5m}, minEvents: 10"),
+        schema: Schema::Accepts,
+        findings: &[
+            "11:17-25 `burnRate` needs good and total events, and each round of `http` is one answer; use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`",
         ],
     },
     Case {
