@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::config;
-use crate::config::diagnostic::{Cause, Diagnostic};
+use crate::config::diagnostic::Diagnostic;
 
 use super::exit::Exit;
+use super::failure;
 use super::output::Output;
 
 /// Check agent files and policies
 ///
 /// Prints every mistake with its place and what to write instead, and warns about what would not do what it seems to. Policies are
-/// checked against the agent file that names them, or against the only one that is given. Warnings alone are a success.
+/// checked against the agent file that names them, or against the only one that is given. Ends with 0 where there are only warnings, with
+/// 5 where something is wrong, and with 1 where a file cannot be read.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// Agent files, policy files, and directories whose *.yaml and *.yml files are either
@@ -37,14 +39,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
         Output::Json => json(&found, out),
     }
     .context("cannot write the result")?;
-    let errors = || found.iter().filter(|diagnostic| diagnostic.is_error());
-    Ok(if errors().any(|diagnostic| diagnostic.cause == Cause::Unreadable) {
-        Exit::Error
-    } else if errors().next().is_some() {
-        Exit::InvalidConfiguration
-    } else {
-        Exit::Done
-    })
+    Ok(failure::exit_of(&found))
 }
 
 fn text(found: &[Diagnostic], out: &mut dyn Write) -> std::io::Result<()> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 use super::{Cli, Exit};
@@ -18,7 +18,7 @@ pub struct CompletionsArgs {
 /// Runs the command.
 pub(super) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "revertd", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::described(), "revertd", &mut script);
     out.write_all(&script)?;
     Ok(Exit::Done)
 }

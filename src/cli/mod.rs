@@ -22,21 +22,44 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 pub use self::exit::Exit;
 pub use self::failure::print as print_failure;
 pub use self::output::Output;
 
+/// The commands that read no agent file, with what to do instead of naming one.
+const WITHOUT_AGENT_FILE: [(&str, &str); 5] = [
+    ("demo", "the demo writes its own"),
+    ("check", "name the files as arguments: `revertd check FILE…`"),
+    ("revert", "name the clone: `revertd revert SHA --repo PATH --dry-run`"),
+    ("schema", "leave it out"),
+    ("completions", "leave it out"),
+];
+
+const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do, 1 error, 2 wrong usage, 3 it would act (`plan`) or a conflict (`revert`), \
+                          4 a breach and acting is refused (`plan`), 5 invalid configuration.";
+
 /// Watches a Git repository of Kubernetes manifests and the health of the services, and reverts the commit that broke one.
 #[derive(Debug, Parser)]
-#[command(name = "revertd", version, max_term_width = 100)]
+#[command(name = "revertd", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The agent file
-    #[arg(long, short, global = true, env = "REVERTD_CONFIG", default_value = "/etc/revertd/agent.yaml", value_name = "FILE")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "REVERTD_CONFIG",
+        default_value = "/etc/revertd/agent.yaml",
+        value_name = "FILE",
+        display_order = 900
+    )]
     config: PathBuf,
     /// What to log: `error`, `warn`, `info`, `debug`, or a tracing filter
-    #[arg(long, global = true, env = "REVERTD_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, global = true, env = "REVERTD_LOG", default_value = "info", value_name = "FILTER", value_parser = log_filter, display_order = 901)]
     log: String,
     #[command(subcommand)]
     command: Command,
@@ -60,6 +83,27 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line. Prints the help or what is wrong, and ends the process, where there is no command to run.
+    pub fn from_command_line() -> Self {
+        let mut command = Self::described();
+        let matches = command.get_matches_mut();
+        let given = matches.subcommand().filter(|(_, own)| own.value_source("config") == Some(ValueSource::CommandLine));
+        if let Some((name, instead)) = given.and_then(|(name, _)| WITHOUT_AGENT_FILE.iter().find(|(other, _)| *other == name)) {
+            command.error(ErrorKind::ArgumentConflict, format!("`revertd {name}` takes no --config; {instead}")).exit();
+        }
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line as its help and completions show it: an agent file only where one is read.
+    fn described() -> clap::Command {
+        let mut command = Self::command();
+        // Only a built command has the global arguments in its subcommands.
+        command.build();
+        WITHOUT_AGENT_FILE
+            .iter()
+            .fold(command, |command, (name, _)| command.mut_subcommand(*name, |own| own.mut_arg("config", |argument| argument.hide(true))))
+    }
+
     /// The tracing filter that was asked for.
     pub fn log_filter(&self) -> &str {
         &self.log
@@ -85,5 +129,38 @@ impl Cli {
             Command::Schema(args) => schema::run(args, out),
             Command::Completions(args) => completions::run(args, out),
         }
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("write `error`, `warn`, `info` or `debug`, or `info,revertd::agent=debug` for one part".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_agent_file_is_in_the_help_only_where_it_is_read() {
+        let mut command = Cli::described();
+        for own in command.get_subcommands_mut() {
+            let (name, help) = (own.get_name().to_owned(), own.render_long_help().to_string());
+            let without = name == "help" || WITHOUT_AGENT_FILE.iter().any(|(other, _)| *other == name);
+            assert_eq!(help.contains("--config"), !without, "{name}\n{help}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused() {
+        assert!(log_filter("info,revertd::agent=debug").is_ok());
+        assert!(log_filter("revertd=loud").unwrap_err().contains("`warn`"));
     }
 }

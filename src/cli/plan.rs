@@ -10,17 +10,20 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
+use super::failure::Failure;
 use super::{Exit, Output, store};
 use crate::agent::{Clock, Planned, SystemClock, plan};
 use crate::engine::decision::DecisionVerdict;
+use crate::journal::{JournalError, SqliteJournal};
 
 /// Show what the agent would do now, without doing it
 ///
-/// Ends with 0 when nothing is to be done, 3 when it would act, 4 when there is a breach and acting is refused.
+/// Reads the journal, fetches objects and measures once; records nothing and pushes nothing. Ends with 0 when nothing is to be done, 3
+/// when it would act, 4 when there is a breach and acting is refused.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Measure for this long first; needed where there is no journal yet
-    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = store::duration)]
     duration: Option<Duration>,
     /// The form of the output
     #[arg(long, value_enum, default_value_t)]
@@ -30,9 +33,19 @@ pub struct PlanArgs {
 /// Runs the command.
 pub(super) fn run(args: &PlanArgs, config: &Path, out: &mut dyn Write) -> Result<Exit> {
     let loaded = store::load(config)?;
+    let duration = args.duration.unwrap_or_default();
+    match SqliteJournal::open_read_only(&loaded.agent.journal) {
+        Err(JournalError::Missing(path)) if duration.is_zero() => {
+            let hint = "measure first: `revertd plan --for 2m`; a running agent leaves a journal to plan from";
+            return Err(Failure::new(format!("there is no journal at {path}, so nothing is known yet"), hint).into());
+        }
+        // A journal that cannot be read is not the same as none: what it says would be missing from the plan.
+        Err(error) if !matches!(error, JournalError::Missing(_)) => return Err(error).context("cannot read the journal"),
+        _ => {}
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let planned = runtime.block_on(plan(loaded, args.duration.unwrap_or_default(), clock))?;
+    let planned = runtime.block_on(plan(loaded, duration, clock))?;
     match args.output {
         Output::Json => {
             let all: Vec<_> = planned
@@ -66,7 +79,10 @@ fn show(planned: &[Planned], out: &mut dyn Write) -> Result<()> {
                 assessment.arithmetic
             )?;
         }
-        let Some(decision) = &service.decision else { continue };
+        let Some(decision) = &service.decision else {
+            writeln!(out, "  nothing is to be done")?;
+            continue;
+        };
         writeln!(out, "  {}: {}", format!("{:?}", decision.verdict).to_lowercase(), decision.sentence)?;
         for refusal in &decision.refusals {
             writeln!(out, "    {}: {}", refusal.code.label(), refusal.sentence)?;

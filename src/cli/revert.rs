@@ -3,10 +3,11 @@
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::failure::Failure;
 use super::{Exit, Output};
 use crate::engine::id::{CommitId, TreeId};
 use crate::engine::plan::{Inverse, InverseMethod};
@@ -15,14 +16,16 @@ use crate::render;
 
 /// Show the exact inverse of a commit on a local clone
 ///
-/// Nothing is written into the clone. Ends with 0 when the inverse is clean or already there, 3 when it conflicts, 1 on an error; with
-/// --stdin with 0 when every line was answered.
+/// Nothing is written into the clone. With `--output json` it prints `base`, `commit`, `tree`, `status` (`clean`, `conflict`,
+/// `alreadyUndone`, `error`), `conflicts` and `message`; `commit` is the id that the revert would have with Git's own author, committer
+/// and dates. Ends with 0 when the inverse is clean or the commit already undone, 3 when it conflicts, 1 on an error; with --stdin with 0
+/// when every line was answered.
 #[derive(Debug, Args)]
 pub struct RevertArgs {
-    /// The commit to undo
+    /// The commit to undo: an id, a branch, a tag, or what else git understands
     #[arg(required_unless_present = "stdin", conflicts_with = "stdin")]
     commit: Option<String>,
-    /// The clone
+    /// The clone: bare, a worktree or a linked worktree
     #[arg(long, value_name = "PATH")]
     repo: PathBuf,
     /// What to build the revert on
@@ -69,8 +72,7 @@ enum Status {
 /// The clone cannot be opened, or `out` cannot be written to.
 pub fn run(args: &RevertArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Exit> {
     if !args.dry_run {
-        writeln!(out, "error: `revertd revert` only shows what it would do: add --dry-run")?;
-        return Ok(Exit::Usage);
+        return Err(Failure::usage("`revertd revert` shows what a revert would be and makes none", "add --dry-run").into());
     }
     let repository = LocalRepository::open(&args.repo).with_context(|| format!("cannot open the clone {}", args.repo.display()))?;
     if args.stdin {
@@ -153,12 +155,13 @@ fn show(answer: &Answer, out: &mut dyn Write) -> Result<()> {
         }
         (Status::AlreadyUndone, _) => writeln!(out, "already undone: reverting it would change nothing")?,
         (Status::Conflict, _) => {
-            writeln!(out, "conflict in {} paths:", answer.conflicts.len())?;
+            let paths = if answer.conflicts.len() == 1 { "one path" } else { "these paths" };
+            writeln!(out, "conflict in {paths}:")?;
             for path in &answer.conflicts {
                 writeln!(out, "  {path}")?;
             }
         }
-        _ => writeln!(out, "error: {}", answer.error.as_deref().unwrap_or_default())?,
+        _ => bail!("{}", answer.error.as_deref().unwrap_or_default()),
     }
     Ok(())
 }

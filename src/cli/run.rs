@@ -7,19 +7,24 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tracing::warn;
 
 use super::{Exit, store};
 use crate::agent::{Options, SystemClock, run as run_agent};
 
 /// Run the agent
 ///
-/// SIGTERM and SIGINT end it cleanly; SIGHUP reads the configuration again and swaps it in if it is valid.
+/// SIGTERM and SIGINT end it cleanly. SIGHUP reads the agent file and the policies again: valid ones are swapped in, others are refused in
+/// the log and the old ones stay in force; a change of `journal` or `listen` needs a restart.
 #[derive(Debug, Args)]
 pub struct RunArgs {}
 
 /// Runs the command until a signal ends it.
 pub(super) fn run(_args: &RunArgs, config: &Path) -> Result<Exit> {
     let loaded = store::load(config)?;
+    for warning in &loaded.warnings {
+        warn!("{}:{}: {}", warning.file, warning.line, warning.message);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;

@@ -7,20 +7,27 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Output, store};
 use crate::agent::Rounds;
 use crate::config::Loaded;
 use crate::engine::attribution::newest_change;
 use crate::engine::incident::State;
+use crate::engine::policy::Policy;
 use crate::engine::slo::{self, Assessment};
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, SqliteJournal};
 
+/// The pace of `--watch`.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
 /// Show how services, repositories and open incidents stand
+///
+/// Reads the journal beside a running agent; without one, it shows how things stood when the last one ended.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Show it again every two seconds, until interrupted
+    /// Show it again every two seconds, until interrupted; with `--output json` one line each time
     #[arg(long)]
     watch: bool,
     /// The form of the output
@@ -31,26 +38,42 @@ pub struct StatusArgs {
 /// Runs the command.
 pub(super) fn run(args: &StatusArgs, config: &Path, out: &mut dyn Write) -> Result<Exit> {
     let loaded = store::load(config)?;
-    loop {
-        let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
-        let now = store::now();
-        let state = store::fold(&journal.facts_after(0).context("cannot read the journal")?);
-        let mut rounds = Rounds::default();
-        rounds.restore(journal.rounds_since(now - Duration::from_secs(24 * 3600)).context("cannot read the rounds")?);
-        if args.watch && std::io::stdout().is_terminal() {
-            // Clears the screen, as `watch` does.
-            write!(out, "\u{1b}[H\u{1b}[2J")?;
-        }
-        match args.output {
-            Output::Json => writeln!(out, "{}", serde_json::to_string(&as_json(&loaded, &state, &rounds, now))?)?,
-            Output::Text => show(&loaded, &state, &rounds, now, out)?,
-        }
-        out.flush()?;
-        if !args.watch {
-            return Ok(Exit::Done);
-        }
-        std::thread::sleep(Duration::from_secs(2));
+    if !args.watch {
+        once(args, &loaded, out)?;
+        return Ok(Exit::Done);
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        loop {
+            once(args, &loaded, out)?;
+            tokio::select! {
+                _ = interrupt.recv() => return Ok(Exit::Done),
+                _ = terminate.recv() => return Ok(Exit::Done),
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+            }
+        }
+    })
+}
+
+fn once(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
+    let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
+    let now = store::now();
+    let state = store::fold(&journal.facts_after(0).context("cannot read the journal")?);
+    let longest = loaded.policies.iter().map(Policy::longest_window).max().unwrap_or_default();
+    let mut rounds = Rounds::default();
+    rounds.restore(journal.rounds_since(now - longest * 2 - Duration::from_secs(24 * 3600)).context("cannot read the rounds")?);
+    if args.watch && std::io::stdout().is_terminal() {
+        // Clears the screen, as `watch` does.
+        write!(out, "\u{1b}[H\u{1b}[2J")?;
+    }
+    match args.output {
+        Output::Json => writeln!(out, "{}", serde_json::to_string(&as_json(loaded, &state, &rounds, now))?)?,
+        Output::Text => show(loaded, &state, &rounds, now, out)?,
+    }
+    out.flush()?;
+    Ok(())
 }
 
 fn assessments(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) -> Vec<(String, Vec<Assessment>)> {
@@ -120,7 +143,11 @@ fn show(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp, out: &m
         }
     }
     let open: Vec<_> = state.incidents.values().filter(|incident| incident.ending.is_none()).collect();
-    writeln!(out, "\n{} open incidents", open.len())?;
+    match open.len() {
+        0 => writeln!(out, "\nNo incident is open.")?,
+        1 => writeln!(out, "\nOne incident is open:")?,
+        many => writeln!(out, "\n{many} incidents are open:")?,
+    }
     for incident in open {
         writeln!(
             out,

@@ -385,9 +385,7 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("failing: {count: 3, of: 5}", "failing: {count: 3, of: 5}, burnRate: {factor: 2, long: 1h, short: 5m}"),
         schema: Schema::Refuses,
-        findings: &[
-            "11:45-53 an item of `alerts` takes only one of `failing` and `burnRate`; remove the others",
-        ],
+        findings: &["11:45-53 an item of `alerts` takes only one of `failing` and `burnRate`; remove the others"],
     },
     Case {
         name: "no rule in an alert",
