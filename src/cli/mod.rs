@@ -96,12 +96,11 @@ impl Cli {
 
     /// The command line as its help and completions show it: an agent file only where one is read.
     fn described() -> clap::Command {
-        let mut command = Self::command();
-        // Only a built command has the global arguments in its subcommands.
-        command.build();
-        WITHOUT_AGENT_FILE
-            .iter()
-            .fold(command, |command, (name, _)| command.mut_subcommand(*name, |own| own.mut_arg("config", |argument| argument.hide(true))))
+        let command = Self::command();
+        let Some(config) = command.get_arguments().find(|argument| argument.get_id() == "config") else { return command };
+        // A subcommand that has the argument already is not given the global one.
+        let hidden = config.clone().hide(true);
+        WITHOUT_AGENT_FILE.iter().fold(command, |command, (name, _)| command.mut_subcommand(*name, |own| own.arg(hidden.clone())))
     }
 
     /// The tracing filter that was asked for.
@@ -145,12 +144,13 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        Cli::described().debug_assert();
     }
 
     #[test]
     fn an_agent_file_is_in_the_help_only_where_it_is_read() {
         let mut command = Cli::described();
+        command.build();
         for own in command.get_subcommands_mut() {
             let (name, help) = (own.get_name().to_owned(), own.render_long_help().to_string());
             let without = name == "help" || WITHOUT_AGENT_FILE.iter().any(|(other, _)| *other == name);

@@ -7,5 +7,6 @@ mod crash;
 mod git_http;
 mod prometheus_health;
 mod prometheus_story;
+mod revert_command;
 mod ssh;
 mod support;
