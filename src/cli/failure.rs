@@ -95,6 +95,9 @@ fn journal_hint(error: &JournalError) -> Option<&'static str> {
         JournalError::Database { detail, .. } if DAMAGED.iter().any(|word| detail.contains(word)) => Some(BACKUP),
         JournalError::Database { detail, .. } if detail.contains("readonly") || detail.contains("unable to open") => Some(WRITABLE),
         JournalError::Database { detail, .. } if detail.contains("full") => Some("make room on the disk that holds the journal"),
+        JournalError::Database { detail, .. } if detail.contains("I/O error") => {
+            Some("look at the disk that holds the journal: it is full, gone or failing")
+        }
         JournalError::Database { detail, .. } if detail.contains("locked") => Some("another process is writing to the journal: try again"),
         JournalError::Database { .. } | JournalError::File { .. } => None,
     }
@@ -107,6 +110,7 @@ fn file_hint(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::AddrNotAvailable => Some("`listen` in the agent file names an address that this machine does not have"),
         ErrorKind::StorageFull => Some("make room on the disk"),
         ErrorKind::ReadOnlyFilesystem => Some("name a journal on a file system that can be written to"),
+        ErrorKind::IsADirectory => Some("a directory stands where a file is needed"),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Some("a file stands where a directory is needed"),
         _ => None,
     }
@@ -156,6 +160,7 @@ mod tests {
             (database("file is not a database"), "backup"),
             (database("attempt to write a readonly database"), "writable"),
             (database("database or disk is full"), "make room"),
+            (database("disk I/O error"), "look at the disk"),
             (database("database is locked"), "try again"),
         ] {
             let text = printed(&anyhow::Error::new(error).context("cannot open the journal")).0;

@@ -11,6 +11,9 @@ const PLACEHOLDER: &str = "[redacted]";
 /// A secret shorter than this is not searched for: its value would be found inside ordinary words.
 const SHORTEST_SEARCHED: usize = 4;
 
+/// A secret shorter than this is not searched for in base64: the digits that it alone decides would be too few.
+const SHORTEST_ENCODED: usize = 8;
+
 /// Removes known secrets and the user information of addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
@@ -18,9 +21,14 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Removes these secrets. One of fewer than four characters is not searched for: its value stands in ordinary words.
+    /// Removes these secrets, also where they stand in base64: a server may quote the header of basic authentication that it was sent. One
+    /// of fewer than four characters is not searched for: its value stands in ordinary words.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let mut secrets: Vec<Secret> = secrets.into_iter().filter(|secret| secret.expose().len() >= SHORTEST_SEARCHED).collect();
+        let mut secrets: Vec<Secret> = secrets
+            .into_iter()
+            .filter(|secret| secret.expose().len() >= SHORTEST_SEARCHED)
+            .flat_map(|secret| encoded(&secret).into_iter().chain([secret]))
+            .collect();
         // The longest first, so that a secret that holds another is removed whole.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
         Self { secrets }
@@ -36,6 +44,23 @@ impl Redactor {
         }
         without_user_information(&clean)
     }
+}
+
+/// The digits that a secret has inside a longer text in base64, for each of the three places where it may begin. Digits that it shares
+/// with its neighbours are left out.
+fn encoded(secret: &Secret) -> Vec<Secret> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bytes = secret.expose().as_bytes();
+    if bytes.len() < SHORTEST_ENCODED {
+        return Vec::new();
+    }
+    let bit = |position: usize| bytes[position / 8] >> (7 - position % 8) & 1;
+    let digit = |first: usize| {
+        let value = (first..first + 6).fold(0, |value, position| value << 1 | bit(position));
+        char::from(DIGITS[usize::from(value)])
+    };
+    // A secret that begins 0, 1 or 2 bytes into a group of three has its first whole digit at its bit 0, 4 or 2.
+    [0, 4, 2].map(|first| Secret::new((first..=bytes.len() * 8 - 6).step_by(6).map(digit).collect::<String>())).to_vec()
 }
 
 /// The text with `user:password@` of every `scheme://user:password@host` replaced. Text without one comes back as it is.
@@ -86,5 +111,20 @@ mod tests {
         let redactor = Redactor::new(["canary", "canary-long", "", "abc"].map(Secret::new));
         assert_eq!(redactor.redact("Bearer canary-long, canary; abc"), "Bearer [redacted], [redacted]; abc");
         assert!(!format!("{redactor:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_is_quoted_in_base64_is_removed_wherever_it_begins() {
+        let redactor = Redactor::new([Secret::new("canary-password")]);
+        for (header, clean) in [
+            // Of `canary-password` alone and after `:`, `a:` and `ab:`.
+            ("Basic Y2FuYXJ5LXBhc3N3b3Jk", "Basic [redacted]"),
+            ("Basic OmNhbmFyeS1wYXNzd29yZA==", "Basic Om[redacted]A=="),
+            ("Basic YTpjYW5hcnktcGFzc3dvcmQ=", "Basic YTp[redacted]Q="),
+            ("Basic YWI6Y2FuYXJ5LXBhc3N3b3Jk", "Basic YWI6[redacted]"),
+        ] {
+            assert_eq!(redactor.redact(header), clean);
+        }
+        assert_eq!(Redactor::new([Secret::new("short")]).redact("c2hvcnQ="), "c2hvcnQ=");
     }
 }

@@ -19,8 +19,10 @@ use crate::engine::time::{Timestamp, spoken};
 pub use self::metrics::{Metrics, Standing};
 pub use self::status::{AgentStatus, Change};
 
-/// The loop is taken for dead when its last pass is older.
+/// The loop is taken for dead when the last pass that succeeded is older.
 const PASS_LIMIT: Duration = Duration::from_secs(300);
+/// The agent is not ready when it is older than this: passes follow each other within a second or two, and a slow remote delays them.
+const READY_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 struct Shared {
@@ -47,27 +49,82 @@ pub fn serve(
 
 /// 200 as long as the loop turns.
 async fn healthz(State(shared): State<Shared>) -> (StatusCode, String) {
-    match shared.status.last_pass() {
-        None => (StatusCode::SERVICE_UNAVAILABLE, "no pass has ended yet\n".to_owned()),
-        Some(last) => {
-            let age = (shared.now)().since(last);
-            let code = if age <= PASS_LIMIT { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            (code, format!("the last pass ended {} ago (limit {})\n", spoken(age), spoken(PASS_LIMIT)))
-        }
-    }
+    health(&shared.status, (shared.now)())
 }
 
-/// 200 once every repository was read and nothing keeps the last pass from succeeding.
+/// 200 once every repository was read and as long as passes succeed.
 async fn readyz(State(shared): State<Shared>) -> (StatusCode, String) {
-    let problems = shared.status.problems();
-    match (shared.status.last_pass(), problems.as_slice()) {
-        (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "no pass has ended yet\n".to_owned()),
-        (Some(_), []) => (StatusCode::OK, "ready\n".to_owned()),
-        (Some(_), problems) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", problems.join("\n"))),
-    }
+    readiness(&shared.status, (shared.now)())
+}
+
+fn health(status: &AgentStatus, now: Timestamp) -> (StatusCode, String) {
+    let Some(last) = status.last_pass() else { return unavailable("no pass has ended yet") };
+    let age = now.since(last);
+    let sentence = age_sentence(age, PASS_LIMIT);
+    if age <= PASS_LIMIT { (StatusCode::OK, format!("{sentence}\n")) } else { unavailable(&sentence) }
+}
+
+fn readiness(status: &AgentStatus, now: Timestamp) -> (StatusCode, String) {
+    let Some(last) = status.last_pass() else { return unavailable("no pass has ended yet") };
+    let age = now.since(last);
+    let late = (age > READY_LIMIT).then(|| age_sentence(age, READY_LIMIT));
+    let problems: Vec<String> = status.problems().into_iter().chain(late).collect();
+    if problems.is_empty() { (StatusCode::OK, "ready\n".to_owned()) } else { unavailable(&problems.join("\n")) }
+}
+
+fn age_sentence(age: Duration, limit: Duration) -> String {
+    format!("the last pass that succeeded ended {} ago (limit {})", spoken(age), spoken(limit))
+}
+
+fn unavailable(sentence: &str) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{sentence}\n"))
 }
 
 async fn exposition(State(shared): State<Shared>) -> Response {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], shared.metrics.encode()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::id::RepositoryName;
+
+    const AT: Timestamp = Timestamp(1_700_000_000_000);
+
+    #[test]
+    fn nothing_is_well_before_the_first_pass() {
+        let status = AgentStatus::default();
+        assert_eq!(health(&status, AT).0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(readiness(&status, AT).1, "no pass has ended yet\n");
+    }
+
+    #[test]
+    fn a_loop_that_stands_still_is_not_ready_and_then_dead() {
+        let status = AgentStatus::default();
+        status.pass_ended(AT);
+        for (seconds, ready, alive) in [(1, true, true), (60, true, true), (61, false, true), (300, false, true), (301, false, false)] {
+            let now = AT + Duration::from_secs(seconds);
+            assert_eq!(readiness(&status, now).0.is_success(), ready, "{seconds}");
+            assert_eq!(health(&status, now).0.is_success(), alive, "{seconds}");
+        }
+        let late = readiness(&status, AT + Duration::from_secs(90)).1;
+        assert_eq!(late, "the last pass that succeeded ended 1m 30s ago (limit 1m)\n");
+    }
+
+    #[test]
+    fn what_keeps_it_from_being_ready_is_said_until_it_is_over() {
+        let (status, manifests) = (AgentStatus::default(), RepositoryName::new("manifests"));
+        status.pass_ended(AT);
+        assert_eq!(status.poll_failed(&manifests, "no route"), Change::New);
+        assert_eq!(status.poll_failed(&manifests, "no route"), Change::Known);
+        status.pass_failed("disk full");
+        let (code, said) = readiness(&status, AT);
+        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(said, "the last pass failed: disk full\nthe repository `manifests` cannot be read: no route\n");
+        assert_eq!(health(&status, AT).0, StatusCode::OK);
+        status.poll_succeeded(&manifests);
+        status.pass_ended(AT);
+        assert_eq!(readiness(&status, AT), (StatusCode::OK, "ready\n".to_owned()));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::support::{ChildGuard, eventually, find_program};
 /// Where the manifest of the service stands.
 const MANIFEST: &str = "apps/checkout/deployment.yaml";
 /// The version that breaks the service.
-const BAD: &str = "1.5.0";
+pub const BAD: &str = "1.5.0";
 /// What the manifest said is believed for so long.
 const REMEMBERED: Duration = Duration::from_millis(100);
 /// How every revert's message can be found.
@@ -169,7 +169,8 @@ impl World {
         self.port
     }
 
-    fn agent_file(&self) -> PathBuf {
+    /// The agent file.
+    pub fn agent_file(&self) -> PathBuf {
         self.file("agent.yaml")
     }
 
@@ -184,7 +185,7 @@ impl World {
     }
 
     /// The program with the agent file.
-    fn program(&self) -> Command {
+    pub fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_revertd"));
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = self.path.iter().cloned().chain(std::env::split_paths(&path));
@@ -196,8 +197,13 @@ impl World {
 
     /// Starts the agent; its log is appended to a file.
     pub fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Running {
         let log = File::options().create(true).append(true).open(self.file("agent.log")).unwrap();
-        Running { child: ChildGuard::logging(self.program().arg("run"), log) }
+        Running { child: ChildGuard::logging(self.program().arg("run").envs(environment.iter().copied()), log) }
     }
 
     /// Runs a command beside the agent.
@@ -206,7 +212,7 @@ impl World {
     }
 
     /// Lands a version on `main`.
-    fn commit(&self, version: &str) {
+    pub fn commit(&self, version: &str) {
         let work = self.file("work");
         let manifest = work.join(MANIFEST);
         std::fs::create_dir_all(manifest.parent().unwrap()).unwrap();
@@ -230,7 +236,7 @@ impl World {
     }
 
     /// Waits for so many more answers of the service.
-    async fn healthy_answers(&self, count: u64) {
+    pub async fn healthy_answers(&self, count: u64) {
         let before = self.service.answers.load(Ordering::Relaxed);
         self.until("the service is probed", || self.service.answers.load(Ordering::Relaxed) >= before + count).await;
     }
@@ -290,6 +296,27 @@ impl World {
 }
 
 impl Running {
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        self.child.signal(name);
+    }
+
+    /// Ends the agent as a supervisor does, and says how it ended.
+    pub async fn terminate(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.end().await
+    }
+
+    /// Waits for the end.
+    pub async fn end(&mut self) -> ExitStatus {
+        self.child.end().await
+    }
+
     /// Whether the process is gone.
     pub fn has_ended(&mut self) -> bool {
         self.child.has_ended()
@@ -310,7 +337,8 @@ pub fn git(bare: &Path, args: &[&str]) -> String {
     text(&output.stdout)
 }
 
-fn text(bytes: &[u8]) -> String {
+/// What a program printed.
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -19,8 +19,6 @@ enum Moment {
 async fn doomed(mode: &'static str, verb: &str, nth: u32, moment: Moment) -> World {
     let mut world = World::new().await;
     world.configure(&Setting::of(mode));
-    let folder = world.file("wrapper");
-    std::fs::create_dir(&folder).unwrap();
     let count = world.file("count");
     std::fs::write(&count, "0").unwrap();
     let git = find_program("git").unwrap();
@@ -30,8 +28,7 @@ async fn doomed(mode: &'static str, verb: &str, nth: u32, moment: Moment) -> Wor
     };
     // The verb is the first word that is neither an option nor the value of one.
     let script = format!(
-        r#"#!/bin/sh
-verb= skip=
+        r#"verb= skip=
 for word in "$@"; do
   if [ -n "$skip" ]; then skip=; continue; fi
   case "$word" in --git-dir|-c|-C) skip=1;; -*) ;; *) verb=$word; break;; esac
@@ -42,16 +39,23 @@ echo $count > "{count}"
 [ $count -eq {nth} ] || exec "{git}" "$@"
 {before}
 "{git}" "$@"
-{after}
-"#,
+{after}"#,
         git = git.display(),
         count = count.display(),
     );
+    wrap_git(&mut world, &script);
+    world
+}
+
+/// Puts a wrapper first on the agent's PATH that runs `script` and then the real git. `{folder}` is the world's folder.
+pub fn wrap_git(world: &mut World, script: &str) {
+    let folder = world.file("wrapper");
+    std::fs::create_dir(&folder).unwrap();
+    let script = script.replace("{folder}", &world.file("").display().to_string());
     let wrapper = folder.join("git");
-    std::fs::write(&wrapper, script).unwrap();
+    std::fs::write(&wrapper, format!("#!/bin/sh\n{script}\nexec \"{}\" \"$@\"\n", find_program("git").unwrap().display())).unwrap();
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
     world.prefer(folder);
-    world
 }
 
 /// Waits for the death, and starts the agent again.

@@ -3,10 +3,16 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the helpers of tests fail as tests do")]
 
 mod binary;
+mod canary;
+mod commands;
 mod crash;
 mod git_http;
+mod journals;
+mod plan_command;
 mod prometheus_health;
 mod prometheus_story;
 mod revert_command;
+mod signals;
 mod ssh;
 mod support;
+mod web;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::future::Future;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The longest that a server may take for anything. Only a failing test waits so long.
@@ -65,9 +65,39 @@ impl ChildGuard {
         Self(started.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
     }
 
+    /// Starts a program whose standard output is read.
+    pub fn printing(command: &mut Command) -> (Self, ChildStdout) {
+        let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = started.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let output = child.stdout.take().unwrap();
+        (Self(child), output)
+    }
+
+    /// Waits for the end.
+    pub async fn end(&mut self) -> ExitStatus {
+        let child = std::sync::Mutex::new(self);
+        eventually("the program ends", async || child.lock().unwrap().ended()).await
+    }
+
     /// Whether the process is gone.
     pub fn has_ended(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_some()
+        self.ended().is_some()
+    }
+
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
+        assert!(sent.success());
     }
 }
 
