@@ -36,6 +36,7 @@ pub struct World {
     health: BTreeMap<String, Health>,
     control: Health,
     commits: i64,
+    status: AgentStatus,
 }
 
 /// The moment at which every story begins.
@@ -66,9 +67,16 @@ impl World {
 
     /// The same with more lines under the repository of the agent file.
     pub fn with_agent(services: &[&str], policies: &[String], repository: &str) -> Self {
+        let mut world = Self::without_agent(services, policies, repository, &[]);
+        world.restart();
+        world
+    }
+
+    /// The same with an agent that has not been started yet, on a remote made by `git init` with more arguments.
+    pub fn without_agent(services: &[&str], policies: &[String], repository: &str, init: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().to_owned();
-        git(&root, 0, &["init", "--quiet", "--bare", "-b", "main", "remote.git"]);
+        git(&root, 0, &[&["init", "--quiet", "--bare", "-b", "main"], init, &["remote.git"]].concat());
         git(&root, 0, &["clone", "--quiet", "remote.git", "person"]);
         let agent = format!(
             "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {{sqlite: \"{}/state/journal.db\"}}\n  maxMode: merge\n  \
@@ -83,22 +91,43 @@ impl World {
         let clock = Arc::new(ManualClock::at(BEGIN));
         let journal = Arc::new(SqliteJournal::open_for_agent(&loaded.agent.journal).unwrap());
         let health = services.iter().map(|name| ((*name).to_owned(), Health::Good)).collect();
-        let mut world =
-            Self { _directory: directory, root, clock, journal, agent: None, loaded, health, control: Health::Good, commits: 0 };
+        let mut world = Self {
+            _directory: directory,
+            root,
+            clock,
+            journal,
+            agent: None,
+            loaded,
+            health,
+            control: Health::Good,
+            commits: 0,
+            status: AgentStatus::default(),
+        };
         for name in services {
             world.write(&format!("apps/{name}/deployment.yaml"), &deployment(name, "1.0.0"));
         }
         world.commit("Add the services");
-        world.restart();
         world
     }
 
     /// Ends the agent, as a crash would, and starts it on the same journal.
     pub fn restart(&mut self) {
+        self.try_restart().unwrap();
+    }
+
+    /// The same, or the sentence that says why it does not start.
+    pub fn try_restart(&mut self) -> Result<(), String> {
         self.agent = None;
         let journal: Arc<dyn Journal> = self.journal.clone();
-        let agent = Reconciler::new(self.loaded.clone(), journal, Metrics::new(), AgentStatus::default(), self.clock.clone()).unwrap();
-        self.agent = Some(agent);
+        self.status = AgentStatus::default();
+        let agent = Reconciler::new(self.loaded.clone(), journal, Metrics::new(), self.status.clone(), self.clock.clone());
+        self.agent = Some(agent.map_err(|error| format!("{error:#}"))?);
+        Ok(())
+    }
+
+    /// What keeps the agent from being ready.
+    pub fn problems(&self) -> Vec<String> {
+        self.status.problems()
     }
 
     pub fn set_health(&mut self, service: &str, health: Health) {

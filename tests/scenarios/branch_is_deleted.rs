@@ -1,0 +1,101 @@
+//! The watched branch is deleted: nothing is done until it is there again and a person accepts its head.
+
+use revertd::engine::fact::Event;
+use revertd::engine::id::RepositoryName;
+
+use crate::support::{Health, World, policy};
+
+fn resume(world: &World, accept: Option<&str>) {
+    let accept = accept.map(|id| id.parse().unwrap());
+    world.say(Event::RepositoryResumed { repository: RepositoryName::new("manifests"), accept, by: "dana".into() });
+}
+
+fn stops(world: &World) -> usize {
+    world.facts().iter().filter(|fact| matches!(fact.event, Event::RepositoryStopped { .. })).count()
+}
+
+/// The branch is gone, and then there again with one more commit.
+fn deleted_and_back() -> (World, String) {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.seconds(8);
+    let head = world.bump("checkout", "1.4.0");
+    world.seconds(6);
+    world.remote(&["update-ref", "-d", "refs/heads/main"]);
+    world.seconds(3);
+    assert_eq!(stops(&world), 1, "it is said once");
+    (world, head)
+}
+
+#[test]
+fn a_deleted_branch_stops_the_repository_until_its_head_is_accepted() {
+    let (mut world, head) = deleted_and_back();
+    world.person(&["push", "--quiet", "origin", &format!("{head}:refs/heads/main")]);
+    let bad = world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(8);
+    assert_eq!(world.reverts(), 0);
+    assert_eq!(world.refusals()[0], "repositoryStopped");
+    let sentence = world.incident().decision.unwrap().sentence;
+    assert!(sentence.contains("The branch `main` is gone") && sentence.contains("revertd resume manifests --accept <oid>"), "{sentence}");
+    world.set_health("checkout", Health::Good);
+    world.seconds(8);
+    resume(&world, Some(&bad));
+    world.seconds(2);
+    world.bump("checkout", "1.6.0");
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(6);
+    assert_eq!((world.reverts(), stops(&world)), (1, 1), "{:?}", world.incidents());
+    assert_eq!(world.subjects()[0], "Revert \"checkout: 1.6.0\"");
+}
+
+#[test]
+fn a_head_that_is_not_there_is_not_accepted() {
+    let (mut world, head) = deleted_and_back();
+    let bad = world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    for (number, wrong) in [Some("1111111111111111111111111111111111111111"), Some(head.as_str()), None].into_iter().enumerate() {
+        resume(&world, wrong);
+        world.seconds(2);
+        assert_eq!(stops(&world), number + 2, "{wrong:?} is refused, and it stops again");
+    }
+    world.set_health("checkout", Health::Bad);
+    world.seconds(8);
+    assert_eq!((world.reverts(), world.refusals()[0].as_str()), (0, "repositoryStopped"));
+    resume(&world, Some(&bad));
+    world.seconds(2);
+    assert_eq!(stops(&world), 4, "the head that is there is accepted");
+    assert!(!world.refusals().contains(&"repositoryStopped".to_owned()), "{:?}", world.refusals());
+}
+
+/// What landed while nobody looked landed at a time that nobody knows.
+#[test]
+fn what_landed_during_the_stop_is_not_merged_away() {
+    let (mut world, head) = deleted_and_back();
+    world.person(&["push", "--quiet", "origin", &format!("{head}:refs/heads/main")]);
+    world.bump("checkout", "1.5.0");
+    world.seconds(60);
+    let now = world.remote_head().unwrap();
+    resume(&world, Some(&now));
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(8);
+    assert_eq!(world.reverts(), 0, "{:?}", world.subjects());
+}
+
+#[test]
+fn a_repository_without_the_branch_waits_for_it() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    let head = world.remote_head().unwrap();
+    world.remote(&["update-ref", "-d", "refs/heads/main"]);
+    world.seconds(3);
+    assert_eq!(stops(&world), 0, "what was never seen was not deleted");
+    world.remote(&["update-ref", "refs/heads/main", &head]);
+    world.seconds(8);
+    world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(6);
+    assert_eq!(world.reverts(), 1, "{:?}", world.refusals());
+}
