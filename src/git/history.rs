@@ -54,12 +54,13 @@ impl Mirror {
         change(&repository, oid(id), parent)
     }
 
-    /// A commit as its revert's message names it.
+    /// A commit as its revert's message names it. `before` is what the revert goes back to: for a foxtrot merge not the first parent.
     ///
     /// # Errors
     /// Objects that are missing.
-    pub fn reverted(&self, id: CommitId) -> Result<Reverted, GitError> {
-        reverted(&self.repository(), id)
+    pub fn reverted(&self, id: CommitId, before: Option<CommitId>) -> Result<Reverted, GitError> {
+        let found = reverted(&self.repository(), id)?;
+        Ok(Reverted { merge_parent: found.merge_parent.and(before), ..found })
     }
 
     /// Whether `ancestor` is `commit` or one of its ancestors.
@@ -234,9 +235,9 @@ fn opt_out(message: &str) -> Option<String> {
         .map(|line| line.trim().chars().filter(|character| !character.is_control()).take(100).collect())
 }
 
-/// The values of a trailer in the last paragraph of a message.
+/// The values of a trailer in the last paragraph of a message. The first paragraph is the title, and holds none.
 fn trailers<'a>(message: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
-    let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    let last = message.trim().rsplit_once("\n\n").map_or("", |(_, last)| last);
     last.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(": ").map(str::trim))
 }
 
@@ -255,6 +256,8 @@ mod tests {
         assert_eq!(plan_trailer(&format!("Revert\n\nwhy\n\nReverts: x\nRevertd-Plan: {plan}\n")), Some(PlanDigest::new(&plan)));
         assert_eq!(plan_trailer(&format!("Revert\n\nRevertd-Plan: {plan}\n\nmore text\n")), None);
         assert_eq!(plan_trailer("Revert\n\nRevertd-Plan: abc\n"), None);
+        assert_eq!(plan_trailer(&format!("Revertd-Plan: {plan}\n")), None);
+        assert_eq!(plan_trailer(&format!("\n\nRevert\nRevertd-Plan: {plan}\n")), None);
     }
 
     #[test]

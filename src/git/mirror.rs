@@ -77,12 +77,7 @@ impl Mirror {
             args.push(&watched);
         }
         args.push(&proposals);
-        let output = self.git.network(&self.path, &self.remote, "fetch", &args)?;
-        if output.code != Some(0) && output.stderr.contains("shallow") {
-            return Err(GitError::Unsupported("the remote is a shallow clone, and reverts need the whole history".to_owned()));
-        }
-        output.success("fetch")?;
-        Ok(())
+        self.run_fetch(&args)
     }
 
     /// Fetches the objects of a listing without writing a reference.
@@ -93,7 +88,16 @@ impl Mirror {
         let wanted: Vec<String> = listing.head.iter().chain(listing.proposals.values()).map(ToString::to_string).collect();
         let mut args = vec!["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--refmap=", &self.remote.url];
         args.extend(wanted.iter().map(String::as_str));
-        self.git.network(&self.path, &self.remote, "fetch", &args)?.success("fetch")?;
+        self.run_fetch(&args)
+    }
+
+    fn run_fetch(&self, args: &[&str]) -> Result<(), GitError> {
+        let output = self.git.network(&self.path, &self.remote, "fetch", args)?;
+        // Git 2.47 only warns, ends with 0, and has not written the reference.
+        if output.stderr.contains("shallow") {
+            return Err(GitError::Unsupported("the remote is a shallow clone, and reverts need the whole history".to_owned()));
+        }
+        output.success("fetch")?;
         Ok(())
     }
 
