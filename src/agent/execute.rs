@@ -213,7 +213,9 @@ impl Reconciler {
         let attribution = incident.attribution.as_ref();
         let mut reverted = Vec::new();
         for suspect in attribution.map(|attribution| attribution.suspects.as_slice()).unwrap_or(&plan.suspects) {
-            reverted.push(repository.mirror.reverted(*suspect).with_context(|| format!("cannot read the suspect {suspect}"))?);
+            let before = self.state.landings().iter().flat_map(|landing| &landing.changes).find(|change| change.id == *suspect);
+            let before = before.and_then(|change| change.before);
+            reverted.push(repository.mirror.reverted(*suspect, before).with_context(|| format!("cannot read the suspect {suspect}"))?);
         }
         let head = self.journal.head()?.map(|(_, hash)| hash);
         let message = render::commit::revert_message(&render::commit::RevertMessage {

@@ -71,7 +71,9 @@ impl Reconciler {
                 return Ok(());
             }
         };
-        let before = self.repositories[index].listing.as_ref().map(|(at, _)| *at);
+        // Only a listing that showed the head which is known bounds when the next one landed; others were taken during a stop or a failure.
+        let known = self.state.heads.get(&name);
+        let before = self.repositories[index].listing.as_ref().filter(|(_, old)| old.head.as_ref() == known).map(|(at, _)| *at);
         let changed = self.repositories[index].listing.as_ref().is_none_or(|(_, old)| *old != listing);
         let mirror = self.repositories[index].mirror.clone();
         let fetched = match (changed, self.fetching) {

@@ -110,6 +110,6 @@ pub struct Reverted {
     pub id: CommitId,
     /// The first line of its message.
     pub subject: String,
-    /// For a merge, the first parent, which the revert goes back to.
+    /// For a merge, the commit that the revert goes back to: its first parent, or for a foxtrot merge the branch's old head.
     pub merge_parent: Option<CommitId>,
 }

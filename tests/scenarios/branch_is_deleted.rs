@@ -51,11 +51,15 @@ fn a_deleted_branch_stops_the_repository_until_its_head_is_accepted() {
 }
 
 #[test]
-fn a_head_that_is_not_there_is_not_accepted() {
+fn a_head_that_the_branch_does_not_hold_is_not_accepted() {
     let (mut world, head) = deleted_and_back();
+    world.person(&["push", "--quiet", "origin", &format!("{head}:refs/heads/main")]);
     let bad = world.bump("checkout", "1.5.0");
+    let elsewhere = world.remote(&["commit-tree", "-p", "main", "-m", "elsewhere", "main^{tree}"]);
+    world.remote(&["update-ref", "refs/heads/revertd/elsewhere", &elsewhere]);
     world.seconds(1);
-    for (number, wrong) in [Some("1111111111111111111111111111111111111111"), Some(head.as_str()), None].into_iter().enumerate() {
+    let nothing = "1".repeat(40);
+    for (number, wrong) in [Some(nothing.as_str()), Some(elsewhere.as_str()), None].into_iter().enumerate() {
         resume(&world, wrong);
         world.seconds(2);
         assert_eq!(stops(&world), number + 2, "{wrong:?} is refused, and it stops again");
@@ -69,19 +73,23 @@ fn a_head_that_is_not_there_is_not_accepted() {
     assert!(!world.refusals().contains(&"repositoryStopped".to_owned()), "{:?}", world.refusals());
 }
 
-/// What landed while nobody looked landed at a time that nobody knows.
+/// Regression: the last listing bounded when a change landed, also when it had shown that change already.
 #[test]
-fn what_landed_during_the_stop_is_not_merged_away() {
+fn what_came_during_the_stop_did_not_land_at_its_end() {
     let (mut world, head) = deleted_and_back();
     world.person(&["push", "--quiet", "origin", &format!("{head}:refs/heads/main")]);
+    let deleted_by = world.now();
     world.bump("checkout", "1.5.0");
     world.seconds(60);
-    let now = world.remote_head().unwrap();
-    resume(&world, Some(&now));
+    // Only the head before is accepted, so the commit is taken up now.
+    resume(&world, Some(&head));
     world.seconds(1);
     world.set_health("checkout", Health::Bad);
     world.seconds(8);
-    assert_eq!(world.reverts(), 0, "{:?}", world.subjects());
+    let attribution = world.incident().attribution.unwrap();
+    let candidate = &attribution.candidates[0];
+    assert_eq!(candidate.subject, "checkout: 1.5.0");
+    assert!(candidate.landed.after.is_none_or(|after| after <= deleted_by), "{}", candidate.landed);
 }
 
 #[test]
