@@ -32,6 +32,16 @@ pub struct World {
     service: Arc<Service>,
     port: u16,
     path: Option<PathBuf>,
+    user: UserConfiguration,
+}
+
+/// Which Git configuration of its user the program finds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum UserConfiguration {
+    /// None.
+    None,
+    /// `.gitconfig` in its home, which is the folder of the world.
+    Home,
 }
 
 /// What differs between stories.
@@ -120,7 +130,7 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        let world = Self { folder, service, port, path: None };
+        let world = Self { folder, service, port, path: None, user: UserConfiguration::None };
         world.commit("1.4.2");
         world
     }
@@ -184,6 +194,11 @@ impl World {
         self.path = Some(folder);
     }
 
+    /// Lets the agent read `.gitconfig` in its home.
+    pub fn with_user_configuration(&mut self) {
+        self.user = UserConfiguration::Home;
+    }
+
     /// The program with the agent file.
     pub fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_revertd"));
@@ -191,6 +206,9 @@ impl World {
         let folders = self.path.iter().cloned().chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(folders).unwrap());
         command.env("HOME", self.folder.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+        if self.user == UserConfiguration::Home {
+            command.env_remove("GIT_CONFIG_GLOBAL").env_remove("XDG_CONFIG_HOME");
+        }
         command.env("NO_COLOR", "1").env_remove("REVERTD_LOG").arg("-c").arg(self.agent_file());
         command
     }

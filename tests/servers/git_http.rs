@@ -90,3 +90,43 @@ async fn a_wrong_token_is_said_and_nothing_is_reverted() {
     assert!(!world.log().contains(wrong));
     assert_nowhere(&world.file("state"), wrong);
 }
+
+/// Every hook that Git knows on the side that fetches and pushes, and some of the other side.
+const HOOKS: [&str; 8] =
+    ["pre-push", "reference-transaction", "post-index-change", "pre-auto-gc", "post-rewrite", "pre-receive", "update", "post-update"];
+
+/// The user's hooks are run for the user's own pushes, and their credential store is theirs: it gives us nothing and gets nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_hooks_and_credential_store_are_left_alone() {
+    let Some((mut world, _server)) = served(TOKEN).await else { return };
+    let hooks = world.file("hooks");
+    std::fs::create_dir(&hooks).unwrap();
+    let ran = world.file("a-hook-ran");
+    for hook in HOOKS {
+        let file = hooks.join(hook);
+        std::fs::write(&file, format!("#!/bin/sh\necho {hook} >>'{}'\nexit 1\n", ran.display())).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let agent = std::fs::read_to_string(world.file("agent.yaml")).unwrap();
+    let url = agent.lines().find_map(|line| line.trim().strip_prefix("url: ")).unwrap().trim_matches('"').to_owned();
+    let origin = url.strip_suffix("/git/m.git").unwrap().to_owned();
+    // A stored password that is wrong: were it used, Git would fail, and would have the store forget it.
+    let stored = format!("{}\n", origin.replacen("://", "://somebody:wrong@", 1));
+    std::fs::write(world.file(".git-credentials"), &stored).unwrap();
+    // Once for all hosts and once for this very host, which is the more specific one.
+    let configuration = format!(
+        "[core]\n\thooksPath = {hooks}\n[credential]\n\thelper = store\n[credential \"{origin}\"]\n\thelper = store --file={other}\n",
+        hooks = hooks.display(),
+        other = world.file("more-credentials").display()
+    );
+    std::fs::write(world.file(".gitconfig"), configuration).unwrap();
+    world.with_user_configuration();
+    let running = world.start();
+    world.break_service().await;
+    world.assert_recovered().await;
+    drop(running);
+    assert!(!ran.exists(), "hooks ran: {}", std::fs::read_to_string(&ran).unwrap_or_default());
+    assert_eq!(std::fs::read_to_string(world.file(".git-credentials")).unwrap(), stored);
+    assert!(!world.file("more-credentials").exists());
+    assert_nowhere(&world.file("state"), TOKEN);
+}
