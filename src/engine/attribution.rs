@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, ChangeKind};
+use super::change::{Change, ChangeKind, Meaning};
 use super::id::{CommitId, PolicyName, SloName};
 use super::landing::{Landing, LandingShape};
 use super::policy::{PathMatcher, Policy, Slo, Sync};
@@ -134,9 +134,12 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
         .collect();
     let owners = owners(situation);
     let mut candidates: Vec<(usize, Candidate)> = Vec::new();
+    let mut earlier: Vec<&Change> = Vec::new();
     for (number, landing) in window.iter().enumerate() {
         for change in &landing.changes {
-            candidates.push((number, judge(&service.policy, &window, landing, change, beginning.onset, &owners)));
+            let undone = undoes_another(change, &window).or_else(|| puts_back(change, &earlier));
+            candidates.push((number, judge(&service.policy, undone, landing, change, beginning.onset, &owners)));
+            earlier.push(change);
         }
     }
     // The most likely landing is the newest that can have done it: the others had longer to show.
@@ -168,7 +171,7 @@ fn touches(matcher: &PathMatcher, change: &Change) -> bool {
 
 fn judge(
     policy: &Policy,
-    window: &[&Landing],
+    undone: Option<CommitId>,
     landing: &Landing,
     change: &Change,
     onset: Interval,
@@ -176,7 +179,7 @@ fn judge(
 ) -> Candidate {
     let applied = applied(policy, landing);
     let touched: Vec<PolicyName> = owners.iter().filter(|(_, matcher)| touches(matcher, change)).map(|(name, _)| name.clone()).collect();
-    let (standing, because) = if let Some(undone) = undoes_another(change, window) {
+    let (standing, because) = if let Some(undone) = undone {
         (Standing::RuledOut, format!("it undoes {}, which is in the window itself", undone.short()))
     } else if change.only_rewrites() {
         (Standing::RuledOut, "it changes only comments or white space".to_owned())
@@ -196,6 +199,18 @@ fn judge(
 fn undoes_another(change: &Change, window: &[&Landing]) -> Option<CommitId> {
     let ChangeKind::Revert { of } = &change.kind else { return None };
     of.iter().copied().find(|id| window.iter().any(|landing| landing.changes.iter().any(|other| other.id == *id)))
+}
+
+/// The newest earlier change of the window that a change undoes by hand: everything that it changes is put back, mode and id, to what stood
+/// before some earlier change. It brings nothing that was not there already, so undoing it could only bring those changes back.
+fn puts_back(change: &Change, earlier: &[&Change]) -> Option<CommitId> {
+    let mut newest = None;
+    for path in change.paths.iter().filter(|path| path.meaning == Meaning::Changed) {
+        let undone =
+            earlier.iter().rposition(|other| other.paths.iter().any(|before| before.path == path.path && before.from == path.to))?;
+        newest = newest.max(Some(undone));
+    }
+    newest.map(|position| earlier[position].id)
 }
 
 fn names(policies: &[PolicyName]) -> String {
@@ -339,4 +354,66 @@ fn has_own_change(service: &ServiceEvidence, onset: Interval, situation: &Situat
         change <= onset.by + SHARED_FATE_WINDOW
             && change + service.policy.revert.attribute_within + lag(&service.policy) >= onset.earliest()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::change::{Entry, PathChange, Person};
+    use crate::engine::id::EntryId;
+
+    /// A path that goes from one content to another; 0 stands for nothing.
+    fn path(name: &str, from: u8, to: u8) -> PathChange {
+        let entry = |content: u8| (content > 0).then_some(Entry { mode: 0o100_644, id: EntryId([content; 20]) });
+        PathChange { path: name.into(), from: entry(from), to: entry(to), meaning: Meaning::Changed }
+    }
+
+    fn change(number: u8, paths: Vec<PathChange>) -> Change {
+        Change {
+            id: CommitId([number; 20]),
+            parents: Vec::new(),
+            before: None,
+            author: Person { name: "Robin".into(), email: "robin@shop.example".into() },
+            subject: String::new(),
+            kind: ChangeKind::Ordinary,
+            paths,
+            opt_out: None,
+            plan: None,
+        }
+    }
+
+    fn undone(changes: &[Change]) -> Option<CommitId> {
+        let (last, earlier) = changes.split_last().unwrap();
+        puts_back(last, &earlier.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_change_that_puts_everything_back_undoes_what_changed_it() {
+        let bump = change(1, vec![path("a", 1, 2), path("new", 0, 3)]);
+        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1), path("new", 3, 0)])]), Some(bump.id));
+        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1)])]), Some(bump.id), "a part of it");
+        let again = change(2, vec![path("a", 2, 4)]);
+        assert_eq!(undone(&[bump.clone(), again.clone(), change(3, vec![path("a", 4, 1)])]), Some(bump.id), "over what came between");
+        assert_eq!(undone(&[bump, again.clone(), change(3, vec![path("a", 4, 2)])]), Some(again.id), "only the last of them");
+    }
+
+    #[test]
+    fn what_a_change_brings_that_was_not_there_can_have_done_it() {
+        let bump = change(1, vec![path("a", 1, 2)]);
+        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 3)])]), None, "a fix forward");
+        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1), path("b", 1, 2)])]), None, "and something else");
+        assert_eq!(undone(&[bump.clone(), change(2, vec![path("b", 2, 1)])]), None, "another path");
+        assert_eq!(undone(&[change(2, vec![path("a", 2, 1)])]), None, "of a change that is not in the window");
+        let mut executable = path("a", 2, 1);
+        executable.to = executable.to.map(|entry| Entry { mode: 0o100_755, ..entry });
+        assert_eq!(undone(&[bump, change(2, vec![executable])]), None, "another mode");
+    }
+
+    #[test]
+    fn a_rewritten_comment_beside_it_brings_nothing() {
+        let bump = change(1, vec![path("a", 1, 2)]);
+        let comment = PathChange { meaning: Meaning::Same, ..path("b", 1, 2) };
+        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1), comment.clone()])]), Some(bump.id));
+        assert_eq!(undone(&[bump, change(2, vec![comment])]), None);
+    }
 }
