@@ -11,9 +11,9 @@ use super::{Reconciler, Repository};
 use crate::engine::approval::{Approval, MergeGrant};
 use crate::engine::decision::DecisionRecord;
 use crate::engine::fact::{CommitText, EffectAction, Event, Intent, Obstacle};
-use crate::engine::id::{CommitId, EffectId, ProposalKey, canonical_json, sha256_hex};
+use crate::engine::id::{CommitId, EffectId, IncidentId, ProposalKey, canonical_json, sha256_hex};
 use crate::engine::incident::Incident;
-use crate::engine::plan::{CleanInverse, Plan};
+use crate::engine::plan::{CleanInverse, Plan, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::time::Timestamp;
 use crate::git::{CommitDraft, GitError, Identity, Listing, PushOutcome};
@@ -31,13 +31,14 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<()> {
         let key = plan.key();
+        let incidents = self.incidents_of(&plan, incident);
         let known = self.state.proposals.get(&key);
         let listed = self.listing(&incident.repository).and_then(|listing| listing.proposals.get(&key).copied());
         let ours = known.and_then(|proposal| proposal.head);
         if let (Some(head), Some(latest)) = (ours, known.and_then(|proposal| proposal.latest_commit.as_ref()))
             && listed == Some(head)
             && latest.base == inverse.base
-            && known.is_some_and(|proposal| proposal.incidents.contains(&incident.id))
+            && known.is_some_and(|proposal| incidents.iter().all(|incident| proposal.incidents.contains(incident)))
         {
             return Ok(());
         }
@@ -45,13 +46,13 @@ impl Reconciler {
             // Its branch is missing; whether that is a veto is decided by `follow_proposals`, never by pushing it again.
             return Ok(());
         }
-        let commit = self.commit_text(incident, policy, &plan, inverse, &record.sentence, None, now)?;
+        let commit = self.commit_text((incident, &incidents), policy, &plan, inverse, &record.sentence, None, now)?;
         let Some(id) = self.build(incident, &commit)? else { return Ok(()) };
         let action = if ours.is_some() { EffectAction::UpdateProposal } else { EffectAction::OpenProposal };
         let intent = Intent {
             repository: incident.repository.clone(),
             proposal: key,
-            incidents: self.incidents_of(&plan.key(), incident),
+            incidents,
             action,
             expected: ours,
             new: Some(id),
@@ -74,12 +75,18 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<()> {
         let key = plan.key();
+        let incidents = self.incidents_of(&plan, incident);
         // The commit of the proposal itself is what people read; where it stands on this head, that very commit lands.
-        let proposed =
-            self.state.proposals.get(&key).and_then(|proposal| proposal.latest_commit.clone()).filter(|commit| commit.base == grant.onto());
+        let proposed = self
+            .state
+            .proposals
+            .get(&key)
+            .filter(|proposal| incidents.iter().all(|incident| proposal.incidents.contains(incident)))
+            .and_then(|proposal| proposal.latest_commit.clone())
+            .filter(|commit| commit.base == grant.onto());
         let commit = match proposed {
             Some(commit) if commit.tree == inverse.tree => commit,
-            _ => self.commit_text(incident, policy, &plan, inverse, "", approval, now)?,
+            _ => self.commit_text((incident, &incidents), policy, &plan, inverse, "", approval, now)?,
         };
         let Some(id) = self.build(incident, &commit)? else { return Ok(()) };
         let repository = self.repository(&incident.repository).context("the repository is not configured any more")?;
@@ -94,7 +101,7 @@ impl Reconciler {
         let intent = Intent {
             repository: incident.repository.clone(),
             proposal: key,
-            incidents: self.incidents_of(&plan.key(), incident),
+            incidents,
             action: EffectAction::Merge,
             expected: Some(grant.onto()),
             new: Some(id),
@@ -201,7 +208,7 @@ impl Reconciler {
     #[expect(clippy::too_many_arguments, reason = "each is a different thing, and a struct would only repeat the names")]
     fn commit_text(
         &self,
-        incident: &Incident,
+        (incident, incidents): (&Incident, &[IncidentId]),
         policy: &Policy,
         plan: &Plan,
         inverse: &CleanInverse,
@@ -218,10 +225,13 @@ impl Reconciler {
             reverted.push(repository.mirror.reverted(*suspect, before).with_context(|| format!("cannot read the suspect {suspect}"))?);
         }
         let head = self.journal.head()?.map(|(_, hash)| hash);
+        let also: Vec<&Incident> =
+            incidents.iter().filter(|id| **id != incident.id).filter_map(|id| self.state.incidents.get(id)).collect();
         let message = render::commit::revert_message(&render::commit::RevertMessage {
             reverted: &reverted,
             policy,
             incident,
+            also: &also,
             plan: &plan.digest(),
             why_proposed,
             approval,
@@ -252,10 +262,18 @@ impl Reconciler {
         repository.mirror.build(&draft, repository.signer.as_ref()).map(Some).context("cannot write the revert's commit")
     }
 
-    fn incidents_of(&self, key: &ProposalKey, incident: &Incident) -> Vec<crate::engine::id::IncidentId> {
-        let mut incidents = self.state.proposals.get(key).map(|proposal| proposal.incidents.clone()).unwrap_or_default();
-        if !incidents.contains(&incident.id) {
-            incidents.push(incident.id.clone());
+    /// The incidents that a plan is for: this one, those that its proposal was for before, and every open one with the same suspects.
+    fn incidents_of(&self, plan: &Plan, incident: &Incident) -> Vec<IncidentId> {
+        let mut incidents = self.state.proposals.get(&plan.key()).map(|proposal| proposal.incidents.clone()).unwrap_or_default();
+        let same_suspects = |other: &Incident| {
+            let suspects = other.attribution.as_ref().map(|attribution| attribution.suspects.as_slice()).unwrap_or_default();
+            other.repository == incident.repository && proposal_key(&plan.branch, plan.kind, suspects) == plan.key()
+        };
+        let open = self.state.incidents.values().filter(|other| other.ending.is_none() && other.landed.is_none());
+        for id in std::iter::once(&incident.id).chain(open.filter(|other| same_suspects(other)).map(|other| &other.id)) {
+            if !incidents.contains(id) {
+                incidents.push(id.clone());
+            }
         }
         incidents
     }

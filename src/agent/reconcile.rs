@@ -11,11 +11,11 @@ use tracing::info;
 use super::{Reconciler, situations};
 use crate::engine::attribution;
 use crate::engine::decision::DecisionRecord;
-use crate::engine::decision::{Action, Decision, DecisionVerdict, decide};
+use crate::engine::decision::{Action, Decision, DecisionVerdict, decide, joint_situations};
 use crate::engine::fact::{Ending, Event, LandedBy, ProposalClosing};
 use crate::engine::guardrail::RefusalCode;
-use crate::engine::id::{IncidentId, InstanceName, PlanDigest, sha256_hex};
-use crate::engine::incident::{Incident, State};
+use crate::engine::id::{CommitId, IncidentId, InstanceName, PlanDigest, ProposalKey, sha256_hex};
+use crate::engine::incident::{Incident, Proposal, State};
 use crate::engine::plan::{self, PlanKind};
 use crate::engine::policy::Policy;
 use crate::engine::slo::{self, Verdict};
@@ -91,7 +91,12 @@ impl Reconciler {
     /// Decides one incident that has not landed, and carries the decision out.
     fn decide_and_act(&mut self, incident: &IncidentId, now: Timestamp) -> Result<()> {
         let Some(policy) = self.policy_of(incident) else { return Ok(()) };
-        let Some(current) = self.state.incidents.get(incident).cloned() else { return Ok(()) };
+        // The revert for an incident that was decided before it in this pass may have been for this one as well.
+        let Some(current) = self.state.incidents.get(incident).filter(|current| current.ending.is_none() && current.landed.is_none())
+        else {
+            return Ok(());
+        };
+        let current = current.clone();
         if let Some(sentence) = self.recovered_by_itself(&policy, &current, now) {
             return self.withdraw(&current, sentence, now);
         }
@@ -125,6 +130,12 @@ impl Reconciler {
                 .is_none_or(|before| before.suspects != attribution.suspects || before.candidates.len() != attribution.candidates.len())
         {
             events.push(Event::Attributed { incident: incident.id.clone(), attribution: attribution.clone() });
+        }
+        for (theirs, attribution) in joint_situations(situation) {
+            // Before anything is done: the effect is for these incidents as well.
+            if self.state.incidents.get(&theirs.incident).is_some_and(|known| known.attribution.is_none()) {
+                events.push(Event::Attributed { incident: theirs.incident, attribution });
+            }
         }
         if incident.decision.as_ref().is_none_or(|before| differs(before, &decision.record)) {
             let digest = situation.digest();
@@ -194,9 +205,25 @@ impl Reconciler {
         let Some((commit, landed)) = self.who_undid(incident, attribution)? else { return Ok(()) };
         let repository = self.repository(&incident.repository).context("the repository of the incident is not configured any more")?;
         let key = plan::proposal_key(&repository.config.branch, PlanKind::Revert, &attribution.suspects);
+        if let Some(by) = self.landed_by(&key, commit) {
+            // The revert for another incident with the same suspects, which landed before this one was detected.
+            let plan = self.state.proposals.get(&key).and_then(Proposal::plan_digest).unwrap_or_else(|| PlanDigest::new(""));
+            return self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by }]);
+        }
         info!(incident = %incident.id, %commit, "somebody undid it first; revertd leaves it alone and watches the recovery");
         self.close_proposal(&key, ProposalClosing::Superseded, now)?;
         self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan: PlanDigest::new(""), landed, by: LandedBy::HumanRevert }])
+    }
+
+    /// Who brought a commit that landed for a proposal.
+    fn landed_by(&self, key: &ProposalKey, commit: CommitId) -> Option<LandedBy> {
+        self.state
+            .incidents
+            .values()
+            .filter(|other| other.proposal.as_ref() == Some(key))
+            .filter_map(|other| other.landed.as_ref())
+            .find(|landed| landed.commit == commit)
+            .map(|landed| landed.by)
     }
 
     pub(super) fn end(&mut self, incident: &Incident, ending: Ending, sentence: String, now: Timestamp) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::engine::incident::Incident;
 use crate::engine::plan::{PlanKind, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::situation::{
-    Ceiling, ControlEvidence, History, InverseResult, MergedRevert, ProposalBranch, ProposalEvidence, Situation,
+    Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, Situation,
 };
 use crate::engine::time::Timestamp;
 use crate::git::Undo;
@@ -52,6 +52,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         inverse: None,
         proposal: None,
         history: history(reconciler, repository, head, now)?,
+        joint: Vec::new(),
     };
     situation.attribution = proposed_attribution(reconciler, incident);
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
@@ -59,6 +60,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
     {
         situation.inverse = Some(inverse(repository, &situation, &attribution));
         situation.proposal = proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects));
+        situation.joint = joint(reconciler, repository, &situation, &attribution);
     }
     Ok(Some(situation))
 }
@@ -67,6 +69,25 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
 fn proposed_attribution(reconciler: &Reconciler, incident: &Incident) -> Option<Attribution> {
     let proposal = reconciler.state.proposals.get(incident.proposal.as_ref()?)?;
     proposal.head.and(incident.attribution.clone())
+}
+
+/// Other open incidents of the repository that share a suspect.
+fn joint(reconciler: &Reconciler, repository: &Repository, situation: &Situation, attribution: &Attribution) -> Vec<Joint> {
+    let open = reconciler.state.incidents.values().filter(|other| {
+        other.id != situation.incident && other.repository == repository.config.name && other.ending.is_none() && other.landed.is_none()
+    });
+    open.filter_map(|other| {
+        let policy = reconciler.policy_of(&other.id)?;
+        let joint = Joint {
+            incident: other.id.clone(),
+            service: reconciler.evidence(&policy),
+            ceilings: ceilings(reconciler, &policy, repository),
+            attribution: proposed_attribution(reconciler, other),
+        };
+        let theirs = joint.attribution.clone().or_else(|| attribute(&situation.of_joint(&joint)))?;
+        theirs.suspects.iter().any(|suspect| attribution.suspects.contains(suspect)).then_some(joint)
+    })
+    .collect()
 }
 
 fn controls(reconciler: &Reconciler, from: Timestamp) -> Vec<ControlEvidence> {
@@ -106,8 +127,13 @@ fn history(reconciler: &Reconciler, repository: &Repository, head: CommitId, now
         .map(|landed| MergedRevert { repository: name.clone(), commit: landed.commit, policies: landed.policies, at: landed.committed })
         .collect();
     for known in reconciler.state.merged_reverts() {
-        if !merged.iter().any(|counted| counted.commit == known.commit) {
-            merged.push(known.clone());
+        match merged.iter_mut().find(|counted| counted.commit == known.commit) {
+            Some(counted) => {
+                counted.policies.extend(known.policies.iter().cloned());
+                counted.policies.sort_unstable();
+                counted.policies.dedup();
+            }
+            None => merged.push(known.clone()),
         }
     }
     merged.sort_by_key(|revert| (revert.at, revert.commit));

@@ -180,6 +180,16 @@ fn by_hand(situation: &Situation, attribution: &Attribution) -> String {
     attribution.suspects.iter().map(command).collect::<Vec<_>>().join(", ")
 }
 
+/// What each joint incident is judged from, with its attribution; those that do not breach any more have none.
+pub fn joint_situations(situation: &Situation) -> Vec<(Situation, Attribution)> {
+    situation
+        .joint
+        .iter()
+        .map(|joint| situation.of_joint(joint))
+        .filter_map(|theirs| theirs.attribution.clone().or_else(|| attribute(&theirs)).map(|attribution| (theirs, attribution)))
+        .collect()
+}
+
 fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) -> Decision {
     let plan = Plan::new(situation.branch.clone(), PlanKind::Revert, &attribution.suspects, &inverse.paths);
     let digest = plan.digest();
@@ -188,15 +198,29 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
         .as_ref()
         .and_then(|proposal| proposal.approvals.iter().rev().find(|approval| approval.counts_for(&digest, situation.now)))
         .cloned();
-    let merge = may_merge(situation, &attribution, &inverse);
-    let mut blocking: Vec<Refusal> =
-        merge.iter().filter(|refusal| approval.is_none() || !refusal.code.is_lifted_by_approval()).cloned().collect();
+    let joint = joint_situations(situation);
+    let all = || std::iter::once((situation, &attribution)).chain(joint.iter().map(|(theirs, attribution)| (theirs, attribution)));
+    let mut blocking: Vec<Refusal> = Vec::new();
+    for refusal in all().flat_map(|(situation, attribution)| may_merge(situation, attribution, &inverse)) {
+        if (approval.is_none() || !refusal.code.is_lifted_by_approval()) && !blocking.contains(&refusal) {
+            blocking.push(refusal);
+        }
+    }
     if approval.is_some() {
         blocking.extend(push_failed(situation));
     }
     if approval.is_none() && blocking.is_empty() {
         // A merge without an approval needs the evidence of the propose gate now, also when a proposal is open.
-        blocking = may_propose(situation, &attribution);
+        for refusal in all().flat_map(|(situation, attribution)| may_propose(situation, attribution)) {
+            if !blocking.contains(&refusal) {
+                blocking.push(refusal);
+            }
+        }
+        if blocking.is_empty()
+            && let Some(sentence) = joint.iter().find_map(|(theirs, attribution)| not_yet(theirs, attribution))
+        {
+            return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
+        }
     }
     let record = |verdict, refusals: Vec<Refusal>, sentence| DecisionRecord {
         verdict,

@@ -569,13 +569,19 @@ fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         .others
         .iter()
         .filter(|other| other.policy.repository == situation.service.policy.repository && touched.contains(&other.policy.name))
-        .filter(|other| {
+        .filter_map(|other| {
             let cut = newest_change(&other.policy, &situation.landings);
             let verdicts: Vec<_> =
                 other.policy.slos.iter().map(|slo| slo::assess(slo, other.rounds(&slo.name), cut, situation.now)).collect();
-            slo::assess_policy(&other.policy, &verdicts) != Verdict::Breaching
+            let breaches = slo::assess_policy(&other.policy, &verdicts) == Verdict::Breaching;
+            let because_of_it = situation.joint.iter().any(|joint| joint.service.policy.name == other.policy.name);
+            match (breaches, because_of_it) {
+                (true, true) => None,
+                (true, false) => Some((other, "breaches for another reason")),
+                (false, _) => Some((other, "does not breach")),
+            }
         })
-        .map(|other| refuse(RefusalCode::TouchesHealthyService, format!("It also touches `{}`, which does not breach.", other.policy.name)))
+        .map(|(other, why)| refuse(RefusalCode::TouchesHealthyService, format!("It also touches `{}`, which {why}.", other.policy.name)))
         .collect()
 }
 

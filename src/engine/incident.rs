@@ -355,7 +355,8 @@ impl State {
         }
         for incident in &incidents {
             self.with(incident, |incident| {
-                incident.landed = Some(revert.clone());
+                // The first stays: the same revert may be recorded again for an incident that was detected later.
+                incident.landed.get_or_insert_with(|| revert.clone());
                 incident.advance(Phase::Merged);
             });
         }

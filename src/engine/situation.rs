@@ -53,6 +53,23 @@ pub struct Situation {
     pub proposal: Option<ProposalEvidence>,
     /// What was proposed and merged before.
     pub history: History,
+    /// Other open incidents that share a suspect with this one: what their policies forbid is not merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joint: Vec<Joint>,
+}
+
+/// Another open incident of the same repository that shares a suspect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Joint {
+    /// The incident.
+    pub incident: IncidentId,
+    /// Its service, with the policy that it opened with.
+    pub service: ServiceEvidence,
+    /// The ceilings on its mode.
+    pub ceilings: Vec<Ceiling>,
+    /// The attribution that its open proposal was made from; found anew as long as there is no proposal.
+    pub attribution: Option<Attribution>,
 }
 
 /// What undoing the suspects comes to.
@@ -197,6 +214,32 @@ pub struct OpenedProposal {
 // === impl Situation, ServiceEvidence, FailedPushes ===
 
 impl Situation {
+    /// What a joint incident is judged from: the same world with its own service, ceilings and attribution, and the proposal of this one.
+    #[must_use]
+    pub fn of_joint(&self, joint: &Joint) -> Self {
+        let mut others = self.others.clone();
+        others.retain(|other| other.policy.name != joint.service.policy.name);
+        others.push(self.service.clone());
+        let mut joined = self.joint.clone();
+        joined.retain(|other| other.incident != joint.incident);
+        joined.push(Joint {
+            incident: self.incident.clone(),
+            service: self.service.clone(),
+            ceilings: self.ceilings.clone(),
+            attribution: self.attribution.clone(),
+        });
+        Self {
+            incident: joint.incident.clone(),
+            service: joint.service.clone(),
+            others,
+            ceilings: joint.ceilings.clone(),
+            attribution: joint.attribution.clone(),
+            inverse: None,
+            joint: joined,
+            ..self.clone()
+        }
+    }
+
     /// SHA-256 over the canonical JSON.
     pub fn digest(&self) -> SituationDigest {
         // A situation holds strings, integers and maps with string keys, which JSON can always express.

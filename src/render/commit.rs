@@ -24,6 +24,8 @@ pub struct RevertMessage<'a> {
     pub policy: &'a Policy,
     /// The incident that it is for.
     pub incident: &'a Incident,
+    /// Other incidents that it is for.
+    pub also: &'a [&'a Incident],
     /// The plan that it carries out.
     pub plan: &'a PlanDigest,
     /// Why it is proposed and not merged; empty for a merge.
@@ -86,6 +88,9 @@ fn reason(message: &RevertMessage<'_>) -> String {
     let RevertMessage { policy, incident, .. } = message;
     let mut paragraphs =
         vec![format!("{} breaches its objectives: {}. The breach began {}.", policy.name, incident.arithmetic.join("; "), incident.onset)];
+    for other in message.also {
+        paragraphs.push(format!("{} breaches as well: {}. The breach began {}.", other.policy, other.arithmetic.join("; "), other.onset));
+    }
     if let Some(attribution) = &incident.attribution {
         for suspect in attribution.candidates.iter().filter(|candidate| attribution.suspects.contains(&candidate.commit)) {
             paragraphs.push(format!("{} is suspected: {}.", suspect.commit.short(), suspect.because));
@@ -101,8 +106,10 @@ fn reason(message: &RevertMessage<'_>) -> String {
 
 fn trailers(message: &RevertMessage<'_>) -> String {
     let mut lines: Vec<String> = message.reverted.iter().map(|reverted| format!("Reverts: {}", reverted.id)).collect();
-    lines.push(format!("Revertd-Policy: {}", message.policy.name));
-    lines.push(format!("Revertd-Incident: {}", message.incident.id));
+    for incident in std::iter::once(&message.incident).chain(message.also) {
+        lines.push(format!("Revertd-Policy: {}", incident.policy));
+        lines.push(format!("Revertd-Incident: {}", incident.id));
+    }
     lines.push(format!("Revertd-Plan: {}", message.plan));
     lines.extend(message.audit.map(|hash| format!("Revertd-Audit: {hash}")));
     lines.join("\n")

@@ -22,6 +22,7 @@ mod human_merges_the_proposal;
 mod human_reverts_first;
 mod landings_are_told_apart;
 mod messages_hold_our_trailers;
+mod one_commit_breaks_two_services;
 mod outage_is_not_a_commit;
 mod pause_holds;
 mod probe_outage_never_reverts;

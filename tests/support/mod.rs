@@ -228,9 +228,15 @@ impl World {
 
     /// Approves the proposal of the one incident, as `revertd approve` does.
     pub fn approve(&self) {
+        self.incident();
+        self.approve_proposal();
+    }
+
+    /// Approves the one proposal, for the first of its incidents.
+    pub fn approve_proposal(&self) {
         let proposal = self.proposal();
         let approval = Approval {
-            incident: self.incident().id,
+            incident: proposal.incidents[0].clone(),
             proposal: proposal.key.clone(),
             plan: proposal.plan_digest().unwrap(),
             by: "dana".into(),

@@ -1,0 +1,205 @@
+//! One commit breaks two services with a policy each: one proposal for both incidents, and what either policy forbids is not done.
+
+use revertd::engine::fact::{Event, LandedBy};
+use revertd::engine::incident::{Incident, Phase};
+
+use crate::support::{Health, World, deployment, policy};
+
+/// Both services break because of one commit.
+fn broken(policies: &[String], repository: &str) -> World {
+    let mut world = World::with_agent(&["checkout", "payments"], policies, repository);
+    world.seconds(8);
+    let both = breaks(&mut world);
+    world.seconds(6);
+    assert!(world.remote(&["log", "--format=%H", "main"]).contains(&both));
+    world
+}
+
+fn breaks(world: &mut World) -> String {
+    world.person(&["fetch", "--quiet", "origin"]);
+    world.person(&["reset", "--quiet", "--hard", "origin/main"]);
+    for service in ["checkout", "payments"] {
+        world.write(&format!("apps/{service}/deployment.yaml"), &deployment(service, "1.5.0"));
+    }
+    let both = world.commit("All services: 1.5.0");
+    world.seconds(1);
+    world.set_health("checkout", Health::Bad);
+    world.set_health("payments", Health::Bad);
+    both
+}
+
+fn of(world: &World, policy: &str) -> Incident {
+    world.incidents().into_values().find(|incident| incident.policy.as_str() == policy).unwrap()
+}
+
+fn codes(incident: &Incident) -> Vec<String> {
+    incident.decision.as_ref().unwrap().refusals.iter().map(|refusal| refusal.code.label()).collect()
+}
+
+fn recover(world: &mut World) {
+    world.set_health("checkout", Health::Good);
+    world.set_health("payments", Health::Good);
+    world.seconds(14);
+}
+
+fn both_recovered(world: &World) {
+    assert_eq!(world.reverts(), 1, "{:?}", world.subjects());
+    assert!(world.branches().is_empty());
+    for policy in ["checkout", "payments"] {
+        let incident = of(world, policy);
+        assert_eq!(incident.phase, Phase::Recovered, "{incident:#?}");
+        assert_ne!(incident.landed.unwrap().by, LandedBy::HumanRevert);
+    }
+    let landings = world.facts().iter().filter(|fact| matches!(fact.event, Event::RevertLanded { .. })).count();
+    assert_eq!(landings, 1);
+}
+
+/// The message names both, so that the budgets of both are counted from Git alone.
+fn names_both(world: &World, revision: &str) {
+    let mut expected: Vec<String> = ["checkout", "payments"]
+        .iter()
+        .flat_map(|policy| [format!("Revertd-Policy: {policy}"), format!("Revertd-Incident: {}", of(world, policy).id)])
+        .collect();
+    expected.sort();
+    let trailers = world.remote(&["log", "-1", "--format=%(trailers:only)", revision]);
+    let mut found: Vec<&str> =
+        trailers.lines().filter(|line| line.starts_with("Revertd-Policy: ") || line.starts_with("Revertd-Incident: ")).collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn both_may_merge() {
+    let mut world = broken(&[policy("checkout", "merge", ""), policy("payments", "merge", "")], "");
+    names_both(&world, "main");
+    recover(&mut world);
+    both_recovered(&world);
+}
+
+#[test]
+fn the_lower_mode_holds_for_both() {
+    for modes in [["merge", "propose"], ["propose", "merge"]] {
+        let mut world = broken(&[policy("checkout", modes[0], ""), policy("payments", modes[1], "")], "");
+        assert_eq!((world.reverts(), world.branches().len()), (0, 1), "{:?}", world.subjects());
+        let proposal = world.proposal();
+        assert_eq!(proposal.incidents.len(), 2, "one proposal for both incidents");
+        names_both(&world, &world.branches()[0]);
+        for policy in ["checkout", "payments"] {
+            assert!(codes(&of(&world, policy)).contains(&"modePropose".to_owned()), "{:#?}", of(&world, policy).decision);
+            assert_eq!(of(&world, policy).proposal, Some(proposal.key.clone()));
+        }
+        world.seconds(5);
+        let pushed = world.facts().iter().filter(|fact| matches!(fact.event, Event::Done { .. })).count();
+        assert!(pushed <= 2, "the branch is not pushed again and again");
+        // One approval of the one plan.
+        world.approve_proposal();
+        world.seconds(1);
+        recover(&mut world);
+        both_recovered(&world);
+    }
+}
+
+#[test]
+fn a_policy_that_only_observes_keeps_the_other_from_merging() {
+    let world = broken(&[policy("checkout", "merge", ""), policy("payments", "observe", "")], "");
+    assert_eq!((world.reverts(), world.branches().len()), (0, 1), "{:?}", world.subjects());
+    let sentence = of(&world, "checkout").decision.unwrap().sentence;
+    assert!(sentence.contains("The mode is `observe`, by the policy `payments`."), "{sentence}");
+}
+
+/// `payments` had a revert a moment ago: its cooldown and its budget hold for the commit that broke both.
+#[test]
+fn the_budget_of_either_holds() {
+    let limited = |more: &str| policy("payments", "merge", &format!("  guardrails: {{{more}}}\n"));
+    for (more, code) in [("limits: {merge: {count: 1, per: 24h}}, cooldown: 0s", "mergeBudget"), ("cooldown: 1h", "cooldown")] {
+        let unlimited = "      limits: {merge: {count: 9, per: 1h}}\n";
+        let mut world = World::with_agent(&["checkout", "payments"], &[policy("checkout", "merge", ""), limited(more)], unlimited);
+        world.seconds(8);
+        world.bump("payments", "1.4.0");
+        world.seconds(1);
+        world.set_health("payments", Health::Bad);
+        world.seconds(6);
+        world.set_health("payments", Health::Good);
+        world.seconds(20);
+        assert_eq!(world.reverts(), 1);
+        breaks(&mut world);
+        world.seconds(6);
+        assert_eq!((world.reverts(), world.branches().len()), (1, 1), "{:?}", world.subjects());
+        let checkout = of(&world, "checkout");
+        assert!(codes(&checkout).contains(&code.to_owned()), "{:#?}", checkout.decision);
+    }
+}
+
+/// The other service breaches a second later: until then the commit touches a healthy service, and then its policy is asked as well.
+#[test]
+fn the_second_breach_joins_the_first() {
+    for (mode, reverts) in [("propose", 0), ("merge", 1)] {
+        let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "merge", ""), policy("payments", mode, "")]);
+        world.seconds(8);
+        breaks(&mut world);
+        world.set_health("payments", Health::Good);
+        world.seconds(1);
+        world.set_health("payments", Health::Bad);
+        world.seconds(2);
+        assert_eq!((world.reverts(), world.branches().len()), (0, 1), "{:?}", world.subjects());
+        assert_eq!(codes(&of(&world, "checkout")), ["touchesHealthyService"]);
+        world.seconds(3);
+        assert_eq!(world.reverts(), reverts, "{mode}: {:?} {:#?}", world.subjects(), of(&world, "checkout").decision);
+        let revision = if reverts == 1 { "main".to_owned() } else { world.branches()[0].clone() };
+        names_both(&world, &revision);
+    }
+}
+
+/// The other service ran well with the commit, and breaches later for a reason of its own: the commit is not undone in it without a person.
+#[test]
+fn a_breach_for_another_reason_does_not_join() {
+    let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "merge", ""), policy("payments", "merge", "")]);
+    world.seconds(8);
+    breaks(&mut world);
+    world.set_health("payments", Health::Good);
+    world.seconds(6);
+    world.set_health("payments", Health::Bad);
+    world.seconds(8);
+    assert_eq!((world.reverts(), world.branches().len()), (0, 1), "{:?}", world.subjects());
+    assert_eq!(codes(&of(&world, "checkout")), ["touchesHealthyService"]);
+    assert_eq!(world.proposal().incidents, [of(&world, "checkout").id]);
+}
+
+/// A service whose rounds take longer breaches when the revert has landed already: its recovery is watched, and nobody is said to have been first.
+#[test]
+fn a_breach_that_shows_after_the_revert_is_part_of_the_story() {
+    let slow = policy("payments", "merge", "").replace("failing: {count: 3, of: 5}", "failing: {count: 5, of: 8}");
+    let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "propose", ""), slow]);
+    world.seconds(10);
+    breaks(&mut world);
+    world.seconds(3);
+    world.approve_proposal();
+    world.seconds(1);
+    assert_eq!((world.reverts(), world.incidents().len()), (1, 1));
+    world.seconds(3);
+    assert_eq!(world.incidents().len(), 2);
+    recover(&mut world);
+    for policy in ["checkout", "payments"] {
+        let incident = of(&world, policy);
+        assert_eq!(incident.phase, Phase::Recovered, "{incident:#?}");
+        assert_eq!(incident.landed.unwrap().by, LandedBy::Revertd);
+    }
+    assert_eq!(world.reverts(), 1);
+}
+
+#[test]
+fn a_restart_between_changes_nothing() {
+    for crash_at in 0..8 {
+        let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "merge", ""), policy("payments", "merge", "")]);
+        world.seconds(8);
+        breaks(&mut world);
+        for second in 0..8 {
+            if second == crash_at {
+                world.restart();
+            }
+            world.seconds(1);
+        }
+        recover(&mut world);
+        both_recovered(&world);
+    }
+}
