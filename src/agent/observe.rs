@@ -164,7 +164,7 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<()> {
         let Some(index) = self.repositories.iter().position(|known| known.config.name == *repository) else { return Ok(()) };
-        self.stop(index, Stop::NotThePlan { commit, paths: paths.into_iter().take(20).collect() }, now)
+        self.stop(index, Stop::NotThePlan { commit, paths }, now)
     }
 
     fn note_poll_failure(&mut self, name: &RepositoryName, error: &anyhow::Error) {

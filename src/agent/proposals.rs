@@ -2,11 +2,14 @@
 //!
 //! What people did first wins (promise P8).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 use tracing::info;
 
 use super::Reconciler;
 use crate::engine::attribution::Attribution;
+use crate::engine::change::Change;
 use crate::engine::fact::{EffectAction, Ending, Event, LandedBy, ProposalClosing};
 use crate::engine::id::{CommitId, PlanDigest, ProposalKey};
 use crate::engine::incident::{Incident, Proposal};
@@ -16,6 +19,8 @@ use crate::git::Undo;
 
 /// How often taking the branch of a spent proposal away is tried.
 const DELETIONS_TRIED: u32 = 3;
+/// How many paths that differ from the plan are recorded; one is enough to stop.
+const PATHS_NAMED: usize = 20;
 
 impl Reconciler {
     /// Compares every open proposal with what the newest listing of its repository shows, and takes the branches of spent ones away.
@@ -49,13 +54,17 @@ impl Reconciler {
                 // A merge may land the very commit that was proposed.
                 let merged = proposal.commits.contains(&(EffectAction::Merge, *commit));
                 let by = if merged { LandedBy::Revertd } else { LandedBy::Person };
-                return self.landed(proposal, *commit, by, now);
+                return match self.brought_by(proposal, *commit) {
+                    Some(change) if change.id != *commit => self.landed_otherwise(proposal, &change, by, now),
+                    _ => self.landed(proposal, *commit, by, Vec::new(), now),
+                };
             }
         }
         if let Some(landed) =
             mirror.landed_plans(head, proposal.opened_at)?.into_iter().find(|landed| Some(&landed.plan) == proposal.plan_digest().as_ref())
         {
-            return self.landed_otherwise(proposal, landed.commit, now);
+            let change = mirror.change(landed.commit)?;
+            return self.landed_otherwise(proposal, &change, LandedBy::Person, now);
         }
         if proposal.closing.is_some() {
             return Ok(());
@@ -79,33 +88,35 @@ impl Reconciler {
         }
     }
 
-    /// Our own commit is on the watched branch.
-    fn landed(&mut self, proposal: &Proposal, commit: CommitId, by: LandedBy, now: Timestamp) -> Result<()> {
+    /// The plan is on the watched branch.
+    fn landed(&mut self, proposal: &Proposal, commit: CommitId, by: LandedBy, not_the_plan: Vec<String>, now: Timestamp) -> Result<()> {
         let plan = proposal.plan_digest().unwrap_or_else(|| PlanDigest::new(""));
         let landed = self.landed_when(proposal, commit, now);
         info!(proposal = %proposal.key, %commit, ?by, "the revert landed");
-        self.record(now, vec![Event::RevertLanded { proposal: proposal.key.clone(), commit, plan, landed, by }])?;
+        self.record(now, vec![Event::RevertLanded { proposal: proposal.key.clone(), commit, plan, landed, by, not_the_plan }])?;
         self.delete_branch(&proposal.key, now)
     }
 
-    /// Another commit carries our plan, as after a squash: it must be the plan to the letter (P5).
-    fn landed_otherwise(&mut self, proposal: &Proposal, commit: CommitId, now: Timestamp) -> Result<()> {
+    /// The change of the watched line that brought our commit: the commit itself, or the merge that a person made of it.
+    fn brought_by(&self, proposal: &Proposal, commit: CommitId) -> Option<Change> {
+        let name = proposal.repository.as_ref()?;
+        let mirror = self.repository(name)?.mirror.clone();
+        let since = self.state.landings().iter().filter(|landing| landing.repository == *name && landing.landed.by >= proposal.opened_at);
+        since.flat_map(|landing| &landing.changes).find(|change| mirror.is_ancestor(commit, change.id).unwrap_or(false)).cloned()
+    }
+
+    /// Another commit brought our plan, as after a squash or a merge: it must be the plan to the letter (P5).
+    fn landed_otherwise(&mut self, proposal: &Proposal, change: &Change, by: LandedBy, now: Timestamp) -> Result<()> {
         let (Some(name), Some(plan)) = (&proposal.repository, &proposal.plan) else { return Ok(()) };
-        let Some(known) = self.repository(name) else { return Ok(()) };
-        let change = known.mirror.change(commit)?;
-        let planned: std::collections::BTreeMap<_, _> = plan.paths.iter().map(|path| (path.path.as_str(), path.to)).collect();
-        let landed: std::collections::BTreeMap<_, _> = change.paths.iter().map(|path| (path.path.as_str(), path.to)).collect();
-        let mut different: Vec<String> = Vec::new();
-        for path in planned.keys().chain(landed.keys()) {
-            if planned.get(path) != landed.get(path) && !different.iter().any(|seen| seen == path) {
-                different.push((*path).to_owned());
-            }
-        }
+        let planned: BTreeMap<_, _> = plan.paths.iter().map(|path| (path.path.as_str(), path.to)).collect();
+        let landed: BTreeMap<_, _> = change.paths.iter().map(|path| (path.path.as_str(), path.to)).collect();
+        let all: BTreeSet<&str> = planned.keys().chain(landed.keys()).copied().collect();
+        let mut different: Vec<String> = all.into_iter().filter(|path| planned.get(path) != landed.get(path)).map(str::to_owned).collect();
+        different.truncate(PATHS_NAMED);
         if !different.is_empty() {
-            let name = name.clone();
-            self.stop_not_the_plan(&name, commit, different, now)?;
+            self.stop_not_the_plan(&name.clone(), change.id, different.clone(), now)?;
         }
-        self.landed(proposal, commit, LandedBy::Person, now)
+        self.landed(proposal, change.id, by, different, now)
     }
 
     /// When a commit came onto the watched branch, by the landing that brought it.

@@ -169,7 +169,10 @@ impl Reconciler {
         let Some(landed) = &current.landed else { return Ok(()) };
         let effective = landed.landed.stretched(attribution::lag(&policy));
         let service = self.evidence(&policy);
-        let recovery = verification::judge(&service, current.onset, effective, now);
+        let mut recovery = verification::judge(&service, current.onset, effective, now);
+        if let Some(remark) = current.proposal.as_ref().and_then(|key| self.state.proposals.get(key)?.remark()) {
+            recovery.sentence = format!("{}; {remark}", recovery.sentence);
+        }
         if current.recovery.as_ref().is_none_or(|before| before.standing != recovery.standing) {
             info!(%incident, standing = ?recovery.standing, "{}", recovery.sentence);
             self.record(now, vec![Event::Verified { incident: incident.clone(), recovery: recovery.clone() }])?;
@@ -208,11 +211,13 @@ impl Reconciler {
         if let Some(by) = self.landed_by(&key, commit) {
             // The revert for another incident with the same suspects, which landed before this one was detected.
             let plan = self.state.proposals.get(&key).and_then(Proposal::plan_digest).unwrap_or_else(|| PlanDigest::new(""));
-            return self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by }]);
+            let not_the_plan = Vec::new();
+            return self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by, not_the_plan }]);
         }
         info!(incident = %incident.id, %commit, "somebody undid it first; revertd leaves it alone and watches the recovery");
         self.close_proposal(&key, ProposalClosing::Superseded, now)?;
-        self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan: PlanDigest::new(""), landed, by: LandedBy::HumanRevert }])
+        let (plan, not_the_plan) = (PlanDigest::new(""), Vec::new());
+        self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by: LandedBy::HumanRevert, not_the_plan }])
     }
 
     /// Who brought a commit that landed for a proposal.

@@ -168,6 +168,9 @@ pub enum Event {
         landed: Interval,
         /// By whom.
         by: LandedBy,
+        /// The paths in which what landed differs from the plan, at most twenty; the repository was stopped for them (P5).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_the_plan: Vec<String>,
     },
     /// What is known of the recovery after a revert changed.
     Verified {

@@ -149,6 +149,9 @@ pub struct Proposal {
     pub failed: Option<FailedPushes>,
     /// What the remote said when a merge without an approval was pushed.
     pub merge_rejected: Option<String>,
+    /// The paths in which what landed differs from the plan (P5).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_the_plan: Vec<String>,
 }
 
 /// Everything that the facts add up to.
@@ -210,8 +213,8 @@ impl State {
                     proposal.closing = Some(how.clone());
                 }
             }
-            Event::RevertLanded { proposal, commit, landed, by, .. } => {
-                self.landed(proposal, &LandedRevert { commit: *commit, landed: *landed, by: *by, at });
+            Event::RevertLanded { proposal, commit, landed, by, not_the_plan, .. } => {
+                self.landed(proposal, &LandedRevert { commit: *commit, landed: *landed, by: *by, at }, not_the_plan);
             }
             Event::Detected { .. } | Event::Attributed { .. } | Event::Decided { .. } | Event::Verified { .. } | Event::Ended { .. } => {
                 self.apply_to_incident(at, &fact.event);
@@ -338,7 +341,7 @@ impl State {
         self.with(&approval.incident, |incident| incident.advance(Phase::Approved));
     }
 
-    fn landed(&mut self, key: &ProposalKey, revert: &LandedRevert) {
+    fn landed(&mut self, key: &ProposalKey, revert: &LandedRevert, not_the_plan: &[String]) {
         let known = self.proposals.get(key).map(|proposal| (proposal.repository.clone(), proposal.incidents.clone()));
         let mut incidents = known.as_ref().map(|(_, incidents)| incidents.clone()).unwrap_or_default();
         for incident in self.incidents.values().filter(|incident| incident.proposal.as_ref() == Some(key) && incident.ending.is_none()) {
@@ -348,6 +351,7 @@ impl State {
         }
         if let Some(proposal) = self.proposals.get_mut(key) {
             proposal.landed = Some(revert.commit);
+            proposal.not_the_plan = not_the_plan.to_vec();
         }
         if let (Some((Some(repository), _)), true) = (known, revert.by != LandedBy::HumanRevert) {
             let policies = policies(&self.incidents, &incidents);
@@ -476,12 +480,19 @@ impl Proposal {
             deletions_refused: 0,
             failed: None,
             merge_rejected: None,
+            not_the_plan: Vec::new(),
         }
     }
 
     /// Whether its branch is revertd's to take away: the revert has landed, or revertd itself ended the proposal.
     pub fn is_spent(&self) -> bool {
         self.landed.is_some() || matches!(self.closing, Some(ProposalClosing::Withdrawn | ProposalClosing::Superseded))
+    }
+
+    /// What must be said with every verdict on the recovery: that what landed is not the plan. Words that follow a semicolon.
+    pub fn remark(&self) -> Option<String> {
+        let paths: Vec<String> = self.not_the_plan.iter().map(|path| format!("`{path}`")).collect();
+        (!paths.is_empty()).then(|| format!("what landed is not what was planned: {} differ", paths.join(", ")))
     }
 
     /// The digest of the newest plan.

@@ -1,6 +1,5 @@
 //! With a signing key, what revertd pushes is verified by `git verify-commit`; a key that it cannot use is refused with a sentence.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +12,7 @@ fn key(directory: &Path, kind: &[&str], passphrase: &str) -> Option<PathBuf> {
     let Ok(made) = made else {
         let required = std::env::var_os("REVERTD_REQUIRE_SERVERS").is_some_and(|value| value == "1");
         assert!(!required, "`ssh-keygen` is not installed, and REVERTD_REQUIRE_SERVERS=1 requires it");
-        writeln!(std::io::stdout(), "skipped: `ssh-keygen` is not installed").unwrap();
+        println!("skipped: `ssh-keygen` is not installed");
         return None;
     };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

@@ -1,5 +1,5 @@
 //! Stories, one file each: what happens, and what revertd does about it.
-#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a story that cannot go on has failed")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -31,3 +31,4 @@ mod remote_refuses_a_push;
 mod repositories_that_are_not_worked_with;
 mod risky_files_are_proposed;
 mod several_suspects_are_proposed;
+mod what_landed_is_not_the_plan;

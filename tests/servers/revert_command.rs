@@ -279,7 +279,7 @@ fn each_line_of_standard_input_is_answered_in_its_place() {
     let lines: Vec<(Vec<u8>, &str)> = vec![
         (format!("{newest} main").into(), "clean"),
         (Vec::new(), "error"),
-        (format!("{newest}").into(), "error"),
+        (newest.to_string().into(), "error"),
         (format!("{newest} main main").into(), "error"),
         (b"0123456789012345678901234567890123456789 main".to_vec(), "error"),
         (format!("{prefix} main").into(), "error"),
