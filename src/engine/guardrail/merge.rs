@@ -1,0 +1,277 @@
+//! May a clean inverse be force-merged, beyond the first gate (design §8, second gate). An approval stands in for many of these.
+
+use super::propose::effective_mode;
+use super::{Refusal, RefusalCode, over, refuse, suspects};
+use crate::engine::attribution::{Attribution, Standing, applied, baseline, newest_change};
+use crate::engine::landing::LandingShape;
+use crate::engine::plan::{CleanInverse, ManifestContent};
+use crate::engine::policy::{Indicator, Mode};
+use crate::engine::situation::Situation;
+use crate::engine::slo::{self, Baseline, Verdict};
+use crate::engine::time::spoken;
+
+/// Why a clean inverse may not be force-merged, beyond the propose gate; empty when it may.
+pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let (mode, whose) = effective_mode(situation);
+    if mode < Mode::Merge {
+        refusals.push(refuse(RefusalCode::ModePropose, format!("The mode is `{mode}`, by {whose}.")));
+    }
+    refusals.extend(merge_rejected(situation));
+    refusals.extend(one_certain_suspect(situation, attribution));
+    refusals.extend(timing(situation, attribution));
+    refusals.extend(slos_known(situation));
+    refusals.extend(files(inverse));
+    refusals.extend(touches_healthy(situation, attribution));
+    refusals.extend(later_change(situation, attribution, inverse));
+    refusals.extend(cooldown(situation));
+    refusals.extend(merge_budget(situation));
+    refusals
+}
+
+fn merge_rejected(situation: &Situation) -> Option<Refusal> {
+    let why = situation.proposal.as_ref()?.merge_rejected.as_ref()?;
+    Some(refuse(RefusalCode::MergeRejected, format!("The remote does not let revertd push `{}`: {why}.", situation.branch)))
+}
+
+fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let possible =
+        attribution.candidates.iter().filter(|candidate| matches!(candidate.standing, Standing::Suspect | Standing::AlsoPossible)).count();
+    if possible != 1 {
+        refusals.push(refuse(RefusalCode::SeveralSuspects, format!("{possible} changes can have done it (limit 1).")));
+    }
+    for candidate in attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Unmapped) {
+        refusals.push(refuse(
+            RefusalCode::UnmappedChange,
+            format!("{} landed in the window and no policy owns its paths.", candidate.commit.short()),
+        ));
+    }
+    for (landing, change) in suspects(situation, attribution) {
+        match landing.shape {
+            LandingShape::Line => {}
+            LandingShape::Foxtrot => refusals.push(refuse(
+                RefusalCode::UncertainLanding,
+                format!("{} merged the branch into another line of history (a foxtrot merge).", change.id.short()),
+            )),
+            LandingShape::First => {
+                refusals.push(refuse(
+                    RefusalCode::UncertainLanding,
+                    format!("{} was there at the first start: it landed at an unknown time.", change.id.short()),
+                ));
+            }
+        }
+    }
+    refusals
+}
+
+fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
+    let policy = &situation.service.policy;
+    let mut refusals = Vec::new();
+    for (landing, change) in suspects(situation, attribution) {
+        let id = change.id.short();
+        let applied = applied(policy, landing);
+        let before = attribution.onset.by.since(applied.earliest());
+        if before > policy.revert.attribute_within {
+            refusals.push(refuse(
+                RefusalCode::AppliedTooLongBefore,
+                format!(
+                    "{id} can have been applied {} before the breach began (limit {}).",
+                    spoken(before),
+                    spoken(policy.revert.attribute_within)
+                ),
+            ));
+        }
+        let age = situation.now.since(landing.landed.earliest());
+        if age > policy.revert.max_age_merge {
+            refusals.push(refuse(
+                RefusalCode::TooOldToMerge,
+                format!("{id} landed up to {} ago (limit {} to force-merge).", spoken(age), spoken(policy.revert.max_age_merge)),
+            ));
+        }
+        if let Some((slo, Baseline::Good { last_good_end, .. })) = baseline(situation, attribution) {
+            let gap = landing.landed.earliest().since(last_good_end);
+            if gap > slo.longest_gap() {
+                refusals.push(refuse(
+                    RefusalCode::BaselineTooOld,
+                    format!(
+                        "{} lie between the last good round and the earliest moment at which {id} can have landed (limit {}).",
+                        spoken(gap),
+                        spoken(slo.longest_gap())
+                    ),
+                ));
+            }
+        }
+    }
+    refusals
+}
+
+fn slos_known(situation: &Situation) -> Vec<Refusal> {
+    let service = &situation.service;
+    let cut = newest_change(&service.policy, &situation.landings);
+    let verdicts: Vec<_> =
+        service.policy.slos.iter().map(|slo| (slo, slo::assess(slo, service.rounds(&slo.name), cut, situation.now))).collect();
+    let mut refusals: Vec<Refusal> = verdicts
+        .iter()
+        .filter(|(_, assessment)| matches!(assessment.verdict, Verdict::Unknown | Verdict::Pending))
+        .map(|(slo, assessment)| refuse(RefusalCode::SloUnknown, format!("`{}` is not known: {}.", slo.name, assessment.arithmetic)))
+        .collect();
+    let breaching = |probe: bool| {
+        let mut of_kind = verdicts.iter().filter(|(slo, _)| matches!(slo.indicator, Indicator::Http(_)) == probe).peekable();
+        of_kind.peek().is_none() || of_kind.any(|(_, assessment)| assessment.verdict == Verdict::Breaching)
+    };
+    if !(breaching(true) && breaching(false)) {
+        refusals.push(refuse(RefusalCode::KindsDisagree, "The policy has probes and metrics, and only one of both kinds breaches."));
+    }
+    refusals
+}
+
+/// Kinds that are never force-merged as long as objects are not graded.
+pub const DANGEROUS_KINDS: [&str; 14] = [
+    "Namespace",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "StatefulSet",
+    "Job",
+    "Secret",
+    "SealedSecret",
+    "ExternalSecret",
+    "NetworkPolicy",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+];
+
+fn files(inverse: &CleanInverse) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for path in &inverse.paths {
+        if is_policy_file(&path.path) {
+            refusals.push(refuse(RefusalCode::PolicyFile, format!("It changes the policy file `{}`.", path.path)));
+        }
+        if path.to.is_none() {
+            refusals.push(refuse(
+                RefusalCode::DeletesFile,
+                format!("It deletes `{}`, and a sync tool may delete what that file holds.", path.path),
+            ));
+        }
+    }
+    for file in &inverse.manifests {
+        for (side, content) in [("before", &file.before), ("after", &file.after)] {
+            let found = match content {
+                ManifestContent::Absent => None,
+                ManifestContent::Unreadable(why) => Some(format!("cannot be read: {why}")),
+                ManifestContent::Kinds(kinds) => {
+                    kinds.iter().find(|kind| DANGEROUS_KINDS.contains(&kind.as_str())).map(|kind| format!("holds a `{kind}`"))
+                }
+            };
+            if let Some(found) = found {
+                refusals.push(refuse(RefusalCode::DangerousKind, format!("`{}` {side} the revert {found}.", file.path)));
+            }
+        }
+    }
+    // Every touched path must have been looked at.
+    for path in inverse.paths.iter().filter(|path| !inverse.manifests.iter().any(|file| file.path == path.path)) {
+        refusals.push(refuse(RefusalCode::DangerousKind, format!("`{}` was not looked at.", path.path)));
+    }
+    refusals
+}
+
+fn is_policy_file(path: &str) -> bool {
+    path.split('/').any(|part| part == ".revertd")
+        || path.rsplit('/').next().is_some_and(|name| name == "revertd.yaml" || name == "revertd.yml")
+}
+
+fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
+    let suspected = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+    let touched: std::collections::BTreeSet<_> = suspected.flat_map(|candidate| &candidate.touches).collect();
+    situation
+        .others
+        .iter()
+        .filter(|other| other.policy.repository == situation.service.policy.repository && touched.contains(&other.policy.name))
+        .filter_map(|other| {
+            let cut = newest_change(&other.policy, &situation.landings);
+            let verdicts: Vec<_> =
+                other.policy.slos.iter().map(|slo| slo::assess(slo, other.rounds(&slo.name), cut, situation.now)).collect();
+            let breaches = slo::assess_policy(&other.policy, &verdicts) == Verdict::Breaching;
+            let because_of_it = situation.joint.iter().any(|joint| joint.service.policy.name == other.policy.name);
+            match (breaches, because_of_it) {
+                (true, true) => None,
+                (true, false) => Some((other, "breaches for another reason")),
+                (false, _) => Some((other, "does not breach")),
+            }
+        })
+        .map(|(other, why)| refuse(RefusalCode::TouchesHealthyService, format!("It also touches `{}`, which {why}.", other.policy.name)))
+        .collect()
+}
+
+fn later_change(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
+    let Some(position) =
+        situation.landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))
+    else {
+        return Vec::new();
+    };
+    situation.landings[position..]
+        .iter()
+        .filter(|landing| landing.repository == situation.service.policy.repository)
+        .flat_map(|landing| &landing.changes)
+        .filter(|change| !attribution.suspects.contains(&change.id))
+        .filter_map(|change| {
+            // Changes of the suspects' own landing that came before them are no later change, but cannot be told apart here: refuse.
+            let path = change.paths.iter().find(|path| inverse.paths.iter().any(|planned| planned.path == path.path))?;
+            Some(refuse(RefusalCode::LaterChange, format!("{} changed `{}` as well.", change.id.short(), path.path)))
+        })
+        .collect()
+}
+
+fn cooldown(situation: &Situation) -> Option<Refusal> {
+    let policy = &situation.service.policy;
+    let last = situation
+        .history
+        .merged
+        .iter()
+        .filter(|merged| merged.repository == policy.repository && merged.policies.contains(&policy.name))
+        .map(|merged| merged.at)
+        .max()?;
+    let since = situation.now.since(last);
+    (since < policy.guardrails.cooldown).then(|| {
+        refuse(
+            RefusalCode::Cooldown,
+            format!(
+                "The last revert for `{}` was merged {} ago (cooldown {}).",
+                policy.name,
+                spoken(since),
+                spoken(policy.guardrails.cooldown)
+            ),
+        )
+    })
+}
+
+fn merge_budget(situation: &Situation) -> Vec<Refusal> {
+    let policy = &situation.service.policy;
+    let merged = |of_policy: bool| {
+        situation
+            .history
+            .merged
+            .iter()
+            .filter(move |merged| merged.repository == policy.repository && (!of_policy || merged.policies.contains(&policy.name)))
+            .map(|merged| merged.at)
+            .collect::<Vec<_>>()
+    };
+    let mut refusals = over(
+        RefusalCode::MergeBudget,
+        "reverts were merged in the repository",
+        &situation.repository_limits.merge,
+        &merged(false),
+        situation.now,
+    );
+    refusals.extend(over(
+        RefusalCode::MergeBudget,
+        "reverts were merged for the policy",
+        &policy.guardrails.limits.merge,
+        &merged(true),
+        situation.now,
+    ));
+    refusals
+}

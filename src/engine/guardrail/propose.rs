@@ -1,0 +1,182 @@
+//! May it be proposed: the mode, the controls, shared fate, the suspects and the propose budget (design §8, first gate).
+
+use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
+use crate::engine::attribution::{Attribution, SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, Standing, baseline, shared_fate};
+use crate::engine::policy::Mode;
+use crate::engine::round::Outcome;
+use crate::engine::situation::{ProposalBranch, Situation};
+use crate::engine::slo::Baseline;
+use crate::engine::time::spoken;
+
+/// Why it may not be proposed; empty when it may.
+pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
+    let mut refusals = switches(situation);
+    refusals.extend(mode_observe(situation));
+    refusals.extend(controls(situation, attribution));
+    refusals.extend(outage(situation, attribution));
+    refusals.extend(no_suspect(situation, attribution));
+    if !attribution.suspects.is_empty() {
+        refusals.extend(healthy_before(situation, attribution));
+        refusals.extend(suspects_may_be_undone(situation, attribution));
+        refusals.extend(propose_budget(situation));
+        refusals.extend(push_failed(situation));
+    }
+    refusals
+}
+
+/// The lowest of the policy's mode and every ceiling, with whose it is.
+pub fn effective_mode(situation: &Situation) -> (Mode, String) {
+    let own = (situation.service.policy.revert.mode, format!("the policy `{}`", situation.service.policy.name));
+    situation
+        .ceilings
+        .iter()
+        .map(|ceiling| (ceiling.max_mode, ceiling.of.clone()))
+        .fold(own, |lowest, ceiling| if ceiling.0 < lowest.0 { ceiling } else { lowest })
+}
+
+fn mode_observe(situation: &Situation) -> Option<Refusal> {
+    let (mode, whose) = effective_mode(situation);
+    (mode == Mode::Observe)
+        .then(|| refuse(RefusalCode::ModeObserve, format!("The mode is `observe`, by {whose}: incidents are only recorded.")))
+}
+
+/// Every control must have answered in every round since shortly before the onset, and lately (E3).
+fn controls(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let from = attribution.onset.earliest();
+    let failing: Vec<String> = situation
+        .controls
+        .iter()
+        .filter_map(|control| {
+            let recent: Vec<_> = control.rounds.iter().filter(|round| round.end > from).collect();
+            let bad = recent.iter().rev().find(|round| !matches!(round.outcome, Outcome::Good(_)));
+            let stale = recent.last().is_none_or(|round| situation.now.since(round.end) > control.every * 3);
+            match (bad, stale) {
+                (Some(round), _) => Some(format!("{} ({})", control.name, round.outcome.words())),
+                (None, true) => Some(format!("{} (no recent answer)", control.name)),
+                (None, false) => None,
+            }
+        })
+        .collect();
+    (!failing.is_empty()).then(|| {
+        refuse(
+            RefusalCode::ControlsFailing,
+            format!(
+                "{} of {} controls did not answer as they should since the breach began: {}. The agent itself may be cut off.",
+                failing.len(),
+                situation.controls.len(),
+                failing.join(", ")
+            ),
+        )
+    })
+}
+
+fn outage(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let fate = shared_fate(situation, attribution);
+    fate.is_outage().then(|| {
+        refuse(
+            RefusalCode::SharedFate,
+            format!(
+                "{} of {} services breach within {} of each other, {} of them untouched by any change in the window (limit {SHARED_FATE_SERVICES}, and a \
+                 quarter of the {} untouched): this looks like an outage of something that they share, not like a commit.",
+                fate.breaching,
+                fate.services,
+                spoken(SHARED_FATE_WINDOW),
+                fate.untouched_breaching.len(),
+                fate.untouched
+            ),
+        )
+    })
+}
+
+fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    if !attribution.suspects.is_empty() {
+        return None;
+    }
+    let name = &situation.service.policy.name;
+    let early = attribution.candidates.iter().find(|candidate| {
+        candidate.standing == Standing::RuledOut && candidate.touches.contains(name) && attribution.onset.by < candidate.applied.earliest()
+    });
+    Some(match early {
+        Some(candidate) => refuse(
+            RefusalCode::BreachBeforeChange,
+            format!(
+                "The breach began {}, before {} can have been applied ({}).",
+                attribution.onset,
+                candidate.commit.short(),
+                candidate.applied
+            ),
+        ),
+        None => refuse(
+            RefusalCode::NoSuspect,
+            format!(
+                "None of the {} changes since `{name}` was last healthy touches it and can have done it.",
+                attribution.candidates.len()
+            ),
+        ),
+    })
+}
+
+/// A healthy baseline stood before the earliest landing in the window (E5).
+fn healthy_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    match baseline(situation, attribution) {
+        Some((_, Baseline::Good { .. })) => None,
+        Some((slo, Baseline::NotGood { sentence })) => {
+            Some(refuse(RefusalCode::NoBaseline, format!("No healthy baseline of `{}` stands before the change: {sentence}.", slo.name)))
+        }
+        None => Some(refuse(RefusalCode::NoBaseline, "No healthy baseline stands before the change.")),
+    }
+}
+
+fn suspects_may_be_undone(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
+    let policy = &situation.service.policy;
+    let mut refusals = Vec::new();
+    for (landing, change) in suspects(situation, attribution) {
+        let id = change.id.short();
+        if change.is_by_revertd() {
+            refusals.push(refuse(RefusalCode::OwnRevert, format!("{id} is a revert by revertd; it is never reverted by revertd.")));
+        }
+        if let Some(line) = &change.opt_out {
+            refusals.push(refuse(RefusalCode::OptedOut, format!("{id} asks for no automatic revert: `{line}`.")));
+        }
+        let age = situation.now.since(landing.landed.by);
+        if age > policy.revert.max_age_propose {
+            refusals.push(refuse(
+                RefusalCode::TooOldToPropose,
+                format!("{id} landed {} ago (limit {} to propose).", spoken(age), spoken(policy.revert.max_age_propose)),
+            ));
+        }
+    }
+    refusals
+}
+
+fn propose_budget(situation: &Situation) -> Vec<Refusal> {
+    // A proposal that is open has been counted when it was opened.
+    if situation.proposal.as_ref().is_some_and(|proposal| proposal.branch == ProposalBranch::Present) {
+        return Vec::new();
+    }
+    let policy = &situation.service.policy;
+    let opened = |of_policy: bool| {
+        situation
+            .history
+            .proposed
+            .iter()
+            .filter(move |proposal| proposal.repository == policy.repository && (!of_policy || proposal.policies.contains(&policy.name)))
+            .map(|proposal| proposal.at)
+            .collect::<Vec<_>>()
+    };
+    let mut refusals = over(
+        RefusalCode::ProposeBudget,
+        "proposals in the repository",
+        &situation.repository_limits.propose,
+        &opened(false),
+        situation.now,
+    );
+    refusals.extend(over(
+        RefusalCode::ProposeBudget,
+        "proposals for the policy",
+        &policy.guardrails.limits.propose,
+        &opened(true),
+        situation.now,
+    ));
+    refusals
+}
