@@ -61,6 +61,25 @@ fn a_revert_of_a_suspect_is_no_suspect() {
     assert_eq!(world.phase(), Phase::Superseded, "{:#?}", world.incident());
 }
 
+/// The person's revert was resolved by hand: it says what it undoes, and its content stood nowhere before.
+#[test]
+fn a_revert_that_was_resolved_by_hand_is_no_suspect() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.seconds(8);
+    world.bump("checkout", "1.5.0");
+    world.seconds(1);
+    world.person(&["revert", "--no-edit", "HEAD"]);
+    world.write("apps/checkout/deployment.yaml", &deployment("checkout", "1.0.0").replace("replicas: 2", "replicas: 4"));
+    world.person(&["add", "--all"]);
+    world.person(&["commit", "--quiet", "--amend", "--no-edit"]);
+    let human = world.person(&["rev-parse", "HEAD"]);
+    world.person(&["push", "--quiet", "origin", "HEAD:main"]);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(6);
+    assert_eq!(world.remote_head().unwrap(), human, "{:?}", world.subjects());
+    assert!(world.branches().is_empty(), "{:#?}", world.incident());
+}
+
 /// A hand edit that restores what stood before, without a word about it.
 fn restores_by_hand(world: &mut World) -> String {
     world.write("apps/checkout/deployment.yaml", &deployment("checkout", "1.0.0"));
