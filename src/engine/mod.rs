@@ -6,13 +6,17 @@
 pub mod approval;
 pub mod attribution;
 pub mod change;
+pub mod command;
+pub mod consent;
 pub mod decision;
 pub mod fact;
 pub mod guardrail;
 pub mod id;
 pub mod incident;
 pub mod landing;
+pub mod lookalike;
 pub mod manifest;
+pub mod object;
 pub mod plan;
 pub mod policy;
 pub mod round;
