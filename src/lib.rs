@@ -32,6 +32,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod forge;
 pub mod git;
 pub mod journal;
 pub mod net;

@@ -43,21 +43,53 @@ pub struct Client {
 #[error("cannot set up the HTTP client: {0}")]
 pub struct ClientError(String);
 
-/// One request. Its `Debug` shows the address without user information, and neither header values nor the form.
+/// One request. Its `Debug` shows the address without user information, and neither header values nor the body.
 #[derive(Clone)]
 pub struct Request {
-    url: String,
+    method: Method,
+    address: Address,
     headers: Vec<(String, Secret)>,
-    form: Option<Vec<(&'static str, String)>>,
+    body: Body,
     timeout: Duration,
     body_limit: usize,
 }
 
-/// A complete answer: a status, and a body that ended or went over the limit.
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// To read.
+    Get,
+    /// To make.
+    Post,
+    /// To replace.
+    Put,
+    /// To change in part.
+    Patch,
+    /// To take away.
+    Delete,
+}
+
+/// Where a request goes. A chat's webhook is addressed by a secret: who knows it may post.
+#[derive(Clone)]
+enum Address {
+    Open(String),
+    Secret(Secret),
+}
+
+#[derive(Clone)]
+enum Body {
+    Nothing,
+    Form(Vec<(&'static str, String)>),
+    Json(Vec<u8>),
+}
+
+/// A complete answer: a status, its headers, and a body that ended or went over the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
+    /// The headers in the order of the answer, names in lower case. One whose value is no visible ASCII text is left out.
+    pub headers: Vec<(String, String)>,
     /// The body as sent (never decompressed), up to the limit.
     pub body: Vec<u8>,
     /// Whether there was more.
@@ -78,12 +110,26 @@ pub enum BodyLength {
 impl Request {
     /// A GET request. `timeout` is for the whole answer, from the look-up of the name to the last byte.
     pub fn get(url: impl Into<String>, timeout: Duration) -> Self {
-        Self { url: url.into(), headers: Vec::new(), form: None, timeout, body_limit: BODY_LIMIT }
+        Self::to(Address::Open(url.into()), Method::Get, Body::Nothing, timeout)
     }
 
     /// A POST request with a form as its body.
     pub fn post_form(url: impl Into<String>, form: Vec<(&'static str, String)>, timeout: Duration) -> Self {
-        Self { form: Some(form), ..Self::get(url, timeout) }
+        Self::to(Address::Open(url.into()), Method::Post, Body::Form(form), timeout)
+    }
+
+    /// A request whose body is `json`: bytes, so that what is signed is what is sent.
+    pub fn with_json(method: Method, url: impl Into<String>, json: Vec<u8>, timeout: Duration) -> Self {
+        Self::to(Address::Open(url.into()), method, Body::Json(json), timeout)
+    }
+
+    /// The same to an address that is a secret: no `Debug` and no error shows it.
+    pub fn with_json_to_secret(method: Method, url: Secret, json: Vec<u8>, timeout: Duration) -> Self {
+        Self::to(Address::Secret(url), method, Body::Json(json), timeout)
+    }
+
+    fn to(address: Address, method: Method, body: Body, timeout: Duration) -> Self {
+        Self { method, address, headers: Vec::new(), body, timeout, body_limit: BODY_LIMIT }
     }
 
     /// Adds a header. The value is a secret, since it may authenticate.
@@ -103,7 +149,40 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("url", &without_user_information(&self.url)).field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &self.address)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Address ===
+
+impl Address {
+    fn text(&self) -> &str {
+        match self {
+            Self::Open(url) => url,
+            Self::Secret(url) => url.expose(),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(url) => fmt::Debug::fmt(&without_user_information(url), f),
+            Self::Secret(url) => fmt::Debug::fmt(url, f),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The first header of that name, written in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -150,7 +229,7 @@ impl Client {
     /// # Errors
     /// There is no complete answer: the address is refused, or the exchange failed or took longer than the request's timeout.
     pub async fn send(&self, request: &Request) -> Result<Answer, NoAnswer> {
-        let url = self.permitted(&request.url)?;
+        let url = self.permitted(&request.address)?;
         match tokio::time::timeout(request.timeout, self.exchange(url, request)).await {
             Ok(answer) => answer,
             Err(_) => Err(NoAnswer::TimedOut { after: request.timeout }),
@@ -158,11 +237,15 @@ impl Client {
     }
 
     /// The parsed address, if its scheme and host may be asked. The connector does not resolve IP addresses, so they are judged here.
-    fn permitted(&self, url: &str) -> Result<reqwest::Url, NoAnswer> {
+    fn permitted(&self, address: &Address) -> Result<reqwest::Url, NoAnswer> {
         let refused = |detail: String| NoAnswer::Refused { detail };
-        let url = reqwest::Url::parse(url).map_err(|error| refused(format!("not an address: {error}")))?;
+        let url = reqwest::Url::parse(address.text()).map_err(|error| refused(format!("not an address: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused(format!("the scheme `{}` is neither http nor https", tidy(url.scheme()))));
+            return Err(refused(match address {
+                Address::Open(_) => format!("the scheme `{}` is neither http nor https", tidy(url.scheme())),
+                // The file may hold something else than an address, and then the part before a colon is part of that.
+                Address::Secret(_) => "the address begins with neither http:// nor https://".to_owned(),
+            }));
         }
         self.rules.check_host(url.host_str().unwrap_or_default()).map_err(|error| refused(error.to_string()))?;
         Ok(url)
@@ -171,26 +254,40 @@ impl Client {
     async fn exchange(&self, url: reqwest::Url, request: &Request) -> Result<Answer, NoAnswer> {
         let scheme = if url.scheme() == "https" { Scheme::Encrypted } else { Scheme::Plain };
         let failed = |error: reqwest::Error| NoAnswer::from_library(&error, scheme, CONNECT_LIMIT);
-        let mut sending = match &request.form {
-            Some(form) => self.inner.post(url).form(form),
-            None => self.inner.get(url),
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let sending = self.inner.request(method, url);
+        let mut sending = match &request.body {
+            Body::Nothing => sending,
+            Body::Form(form) => sending.form(form),
+            Body::Json(json) => sending.header("content-type", "application/json; charset=utf-8").body(json.clone()),
         };
         for (name, value) in &request.headers {
             sending = sending.header(name, sensitive(name, value)?);
         }
         let mut response = sending.send().await.map_err(failed)?;
         let status = response.status().as_u16();
+        let headers = readable(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             let room = request.body_limit - body.len();
             if chunk.len() > room {
                 body.extend_from_slice(&chunk[..room]);
-                return Ok(Answer { status, body, length: BodyLength::Cut });
+                return Ok(Answer { status, headers, body, length: BodyLength::Cut });
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, body, length: BodyLength::Whole })
+        Ok(Answer { status, headers, body, length: BodyLength::Whole })
     }
+}
+
+fn readable(headers: &reqwest::header::HeaderMap) -> Vec<(String, String)> {
+    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
 }
 
 /// A header value that the HTTP library shows in no log.

@@ -10,3 +10,4 @@ pub mod prometheus;
 pub mod redact;
 pub mod resolve;
 pub mod secret;
+pub mod transport;

@@ -79,12 +79,7 @@ impl fmt::Display for Secret {
 /// # Errors
 /// A file that is absent, not readable, not UTF-8, longer than 64 KiB, or whose first line is empty.
 pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
-    let unreadable = |source| SecretFileError::Unreadable { path: path.to_owned(), source };
-    let mut bytes = zeroizing();
-    File::open(path).and_then(|file| file.take(LONGEST_SECRET_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > LONGEST_SECRET_FILE {
-        return Err(SecretFileError::TooLong { path: path.to_owned() });
-    }
+    let bytes = read_bounded(path)?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return Err(SecretFileError::NotText { path: path.to_owned() });
     };
@@ -92,6 +87,29 @@ pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
         Some(line) => Ok(Secret::new(line)),
         None => Err(SecretFileError::Empty { path: path.to_owned() }),
     }
+}
+
+/// Reads a secret that goes over several lines, as a key in PEM does.
+///
+/// # Errors
+/// As [`read_secret_file`].
+pub fn read_secret_text(path: &Path) -> Result<Secret, SecretFileError> {
+    let bytes = read_bounded(path)?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if text.trim().is_empty() => Err(SecretFileError::Empty { path: path.to_owned() }),
+        Ok(text) => Ok(Secret::new(text)),
+        Err(_) => Err(SecretFileError::NotText { path: path.to_owned() }),
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<secrecy::zeroize::Zeroizing<Vec<u8>>, SecretFileError> {
+    let unreadable = |source| SecretFileError::Unreadable { path: path.to_owned(), source };
+    let mut bytes = zeroizing();
+    File::open(path).and_then(|file| file.take(LONGEST_SECRET_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > LONGEST_SECRET_FILE {
+        return Err(SecretFileError::TooLong { path: path.to_owned() });
+    }
+    Ok(bytes)
 }
 
 /// A buffer that is cleared when it is dropped. It is as large as it can get, so that growing leaves no copy behind.

@@ -86,12 +86,38 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 
 #[tokio::test]
 async fn a_form_and_its_headers_arrive() {
-    let router = Router::new()
-        .route("/", post(|headers: axum::http::HeaderMap, body: String| async move { format!("{:?} {body}", headers["x-scope"]) }));
+    let router =
+        Router::new().route("/", post(|headers: http::HeaderMap, body: String| async move { format!("{:?} {body}", headers["x-scope"]) }));
     let url = format!("http://{}/", serve(router).await);
     let request = Request::post_form(url, vec![("query", "sum(a{b=\"c\"})".into())], PATIENCE).with_header("X-Scope", Secret::new("acme"));
     assert_eq!(client().send(&request).await.unwrap().body, b"\"acme\" query=sum%28a%7Bb%3D%22c%22%7D%29");
     assert!(!format!("{request:?}").contains("acme"));
+}
+
+#[tokio::test]
+async fn json_arrives_as_the_bytes_that_were_given_with_each_method() {
+    let echo = |method: http::Method, headers: http::HeaderMap, body: String| async move {
+        (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "30")], format!("{method} {:?} {body}", headers["content-type"]))
+    };
+    let address = serve(Router::new().route("/", axum::routing::any(echo))).await;
+    let methods =
+        [(Method::Post, "POST"), (Method::Put, "PUT"), (Method::Patch, "PATCH"), (Method::Delete, "DELETE"), (Method::Get, "GET")];
+    for (method, name) in methods {
+        let request = Request::with_json(method, format!("http://{address}/"), br#"{ "a":1}"#.to_vec(), PATIENCE);
+        let answer = client().send(&request).await.unwrap();
+        assert_eq!(String::from_utf8(answer.body.clone()).unwrap(), format!("{name} \"application/json; charset=utf-8\" {{ \"a\":1}}"));
+        assert_eq!((answer.status, answer.header("retry-after"), answer.header("etag")), (429, Some("30"), None));
+    }
+}
+
+#[tokio::test]
+async fn a_secret_address_is_shown_nowhere() {
+    for url in ["http://127.0.0.1:1/canary-7f3a", "canary-7f3a:x", "canary-7f3a", "http://u:canary-7f3a@10.0.0.1/", "http://[canary-7f3a"] {
+        let request = Request::with_json_to_secret(Method::Post, Secret::new(url), b"{\"canary-7f3a\":1}".to_vec(), PATIENCE);
+        let error = client().send(&request).await.unwrap_err();
+        let said = format!("{request:?} {error} {error:?}");
+        assert!(!said.contains("canary"), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -148,7 +174,7 @@ async fn a_body_of_exactly_the_limit_is_whole() {
 async fn nothing_is_decompressed_or_asked_for_compressed() {
     let router = Router::new().route(
         "/",
-        get(|headers: axum::http::HeaderMap| async move {
+        get(|headers: http::HeaderMap| async move {
             assert!(!headers.contains_key("accept-encoding"));
             ([("content-encoding", "gzip")], b"\x1f\x8b\x08 not really".to_vec())
         }),
