@@ -9,6 +9,7 @@
 //! Nothing here decides anything about a revert. The agent that watches a [`world::World`] is the real one, or in tests a puppet.
 
 pub mod catalogue;
+pub mod forge;
 pub mod history;
 pub mod picture;
 pub mod repository;

@@ -133,13 +133,12 @@ fn authenticate(command: &mut Command, remote: &Remote) -> Result<Option<Secret>
         }
         Some(Credentials::Password { username, password_file }) => {
             let secret = read_secret_file(password_file).map_err(|error| GitError::Credentials(error.to_string()))?;
-            command.args(["-c", "credential.helper="]);
-            // For the remote's own host only: after a redirect elsewhere git asks again, and gets nothing.
-            command.arg("-c").arg(format!(
-                "credential.{}.helper=!f() {{ test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' \"$REVERTD_GIT_USERNAME\" \"$REVERTD_GIT_PASSWORD\"; }}; f",
-                origin(&remote.url)
-            ));
-            command.env("REVERTD_GIT_USERNAME", username).env("REVERTD_GIT_PASSWORD", secret.expose());
+            help_with(command, remote, username, &secret);
+            Ok(Some(secret))
+        }
+        Some(Credentials::Supplied(supplier)) => {
+            let (username, secret) = supplier.supply()?;
+            help_with(command, remote, &username, &secret);
             Ok(Some(secret))
         }
         Some(Credentials::SshKey { key_file, known_hosts_file }) => {
@@ -151,6 +150,16 @@ fn authenticate(command: &mut Command, remote: &Remote) -> Result<Option<Secret>
             Ok(None)
         }
     }
+}
+
+/// Has git ask a helper of ours, and no other, for the remote's own host only: after a redirect elsewhere git asks again, and gets nothing.
+fn help_with(command: &mut Command, remote: &Remote, username: &str, secret: &Secret) {
+    command.args(["-c", "credential.helper="]);
+    command.arg("-c").arg(format!(
+        "credential.{}.helper=!f() {{ test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' \"$REVERTD_GIT_USERNAME\" \"$REVERTD_GIT_PASSWORD\"; }}; f",
+        origin(&remote.url)
+    ));
+    command.env("REVERTD_GIT_USERNAME", username).env("REVERTD_GIT_PASSWORD", secret.expose());
 }
 
 /// Scheme, host and port of a URL.

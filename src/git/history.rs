@@ -7,7 +7,7 @@ use git2::{Commit, Oid, Repository, Sort};
 
 use super::trees::{self, shown};
 use super::{GitError, LandedPlan, Mirror, Move, commit_id, inverse, objects, oid};
-use crate::engine::change::{Change, ChangeKind, Meaning, PathChange, Person, Reverted};
+use crate::engine::change::{Change, ChangeKind, Entry, Meaning, PathChange, Person, Reverted};
 use crate::engine::id::{CommitId, PlanDigest, PolicyName};
 use crate::engine::manifest;
 use crate::engine::plan::PlannedPath;
@@ -52,6 +52,11 @@ impl Mirror {
         let repository = self.repository();
         let parent = find(&repository, oid(id))?.parent_id(0).ok();
         change(&repository, oid(id), parent)
+    }
+
+    /// The text of a file; `None` for what is no regular file, no UTF-8, or over a megabyte.
+    pub fn text(&self, entry: Entry) -> Option<String> {
+        String::from_utf8(inverse::regular_file(&self.repository(), entry)?).ok()
     }
 
     /// A commit as its revert's message names it. `before` is what the revert goes back to: for a foxtrot merge not the first parent.
@@ -119,6 +124,8 @@ fn walk_plans(repository: &Repository, head: CommitId, since: Timestamp) -> Resu
     walk.set_sorting(Sort::TIME).map_err(objects(doing))?;
     walk.push(oid(head)).map_err(objects(doing))?;
     let mut found = Vec::new();
+    // A forge's merge commit tells the plan of the commit that it brings again: that is one revert.
+    let mut brought: Vec<(CommitId, PlanDigest)> = Vec::new();
     for id in walk.take(MOST_SEARCHED) {
         let commit = find(repository, id.map_err(objects(doing))?)?;
         if commit.time().seconds() < (since - SLACK).secs() {
@@ -126,11 +133,14 @@ fn walk_plans(repository: &Repository, head: CommitId, since: Timestamp) -> Resu
         }
         let message = message(&commit);
         if let Some(plan) = plan_trailer(&message) {
+            brought.extend(commit.parent_ids().skip(1).map(|parent| (commit_id(parent), plan.clone())));
             let policies = trailers(&message, "Revertd-Policy").map(PolicyName::new).collect();
             let committed = Timestamp::from_secs(commit.time().seconds());
             found.push(LandedPlan { commit: commit_id(commit.id()), plan, policies, committed });
         }
     }
+    // Afterwards: commits of one second come in any order.
+    found.retain(|landed| !brought.iter().any(|(commit, plan)| *commit == landed.commit && *plan == landed.plan));
     Ok(found)
 }
 
@@ -258,6 +268,31 @@ mod tests {
         assert_eq!(plan_trailer("Revert\n\nRevertd-Plan: abc\n"), None);
         assert_eq!(plan_trailer(&format!("Revertd-Plan: {plan}\n")), None);
         assert_eq!(plan_trailer(&format!("\n\nRevert\nRevertd-Plan: {plan}\n")), None);
+    }
+
+    #[test]
+    fn a_merge_commit_and_what_it_brings_are_one_revert() {
+        let directory = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(directory.path()).unwrap();
+        let tree = repository.find_tree(repository.treebuilder(None).unwrap().write().unwrap()).unwrap();
+        let signature = git2::Signature::new("robin", "robin@shop.example", &git2::Time::new(1_795_230_000, 0)).unwrap();
+        let commit = |message: &str, parents: &[Oid]| {
+            let parents: Vec<Commit<'_>> = parents.iter().map(|parent| repository.find_commit(*parent).unwrap()).collect();
+            repository.commit(None, &signature, &signature, message, &tree, &parents.iter().collect::<Vec<_>>()).unwrap()
+        };
+        let revert = |byte: &str| format!("Revert\n\nRevertd-Plan: {}\n", byte.repeat(64));
+        let base = commit("Add the services", &[]);
+        let first = commit(&revert("a"), &[base]);
+        let merged = commit(&revert("a"), &[base, first]);
+        let again = commit(&revert("a"), &[merged]);
+        let other = commit(&revert("b"), &[again]);
+        let head = commit("Merge the branch", &[again, other]);
+        let found = walk_plans(&repository, commit_id(head), Timestamp(0)).unwrap();
+        let mut commits: Vec<CommitId> = found.iter().map(|landed| landed.commit).collect();
+        let mut expected = [merged, again, other].map(commit_id);
+        commits.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(commits, expected);
     }
 
     #[test]

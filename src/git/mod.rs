@@ -13,11 +13,14 @@ mod push;
 pub mod scratch;
 mod trees;
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::engine::change::Change;
 use crate::engine::id::{BranchName, CommitId, PlanDigest, PolicyName, ProposalKey};
 use crate::engine::time::Timestamp;
+use crate::net::secret::Secret;
 
 pub use self::commit::{CommitDraft, Identity, Signer};
 pub use self::executable::GitExecutable;
@@ -53,7 +56,41 @@ pub enum Credentials {
         /// The trusted host keys; the user's own without it.
         known_hosts_file: Option<PathBuf>,
     },
+    /// HTTP basic authentication with what somebody else renews, as a forge's token.
+    Supplied(Supplier),
 }
+
+/// Gives a user name and a password that are good now; asked at each use.
+#[derive(Clone)]
+pub struct Supplier(Arc<Supply>);
+
+type Supply = dyn Fn() -> Result<(String, Secret), String> + Send + Sync;
+
+impl Supplier {
+    /// `supply` gives a user name and a password, or says in a sentence why there are none.
+    pub fn new(supply: impl Fn() -> Result<(String, Secret), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(supply))
+    }
+
+    /// What is good now.
+    fn supply(&self) -> Result<(String, Secret), GitError> {
+        (self.0)().map_err(GitError::Credentials)
+    }
+}
+
+impl fmt::Debug for Supplier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Supplier")
+    }
+}
+
+impl PartialEq for Supplier {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Supplier {}
 
 /// What one reference listing shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -333,7 +333,11 @@ impl ScratchRepository {
         self.land(branch, Some(head), &[head], tree, signed)
     }
 
-    fn edited_tree(&self, head: Option<CommitId>, edits: &[FileEdit]) -> Result<TreeId, ScratchError> {
+    /// Writes the tree that a commit's tree becomes with these edits (of nothing without a commit). No branch moves.
+    ///
+    /// # Errors
+    /// git fails, as for a path that cannot be.
+    pub fn edited_tree(&self, head: Option<CommitId>, edits: &[FileEdit]) -> Result<TreeId, ScratchError> {
         let number = INDEX_NUMBER.fetch_add(1, Ordering::Relaxed);
         let index = self.directory.join(format!("scratch-index-{}-{number}", std::process::id()));
         let environment = [("GIT_INDEX_FILE", index.clone().into_os_string())];
@@ -365,7 +369,12 @@ impl ScratchRepository {
         tree_id(&arguments, &String::from_utf8_lossy(&self.run(&arguments, environment, b"")?))
     }
 
-    fn merged_tree(&self, sides: &[&str]) -> Result<TreeId, ScratchError> {
+    /// Writes the tree that `git merge-tree` makes of these sides: two revisions, after a `--merge-base=` where they have no common one. No
+    /// branch moves.
+    ///
+    /// # Errors
+    /// They conflict, or git fails.
+    pub fn merged_tree(&self, sides: &[&str]) -> Result<TreeId, ScratchError> {
         let mut arguments = vec!["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z"];
         arguments.extend(sides);
         let output = self.output(&arguments, &[], b"")?;
@@ -386,24 +395,38 @@ impl ScratchRepository {
         tree: TreeId,
         signed: Signed<'_>,
     ) -> Result<CommitId, ScratchError> {
+        let commit = self.commit_object(parents, tree, signed, signed)?;
+        self.move_branch(branch, old, commit)?;
+        Ok(commit)
+    }
+
+    /// Writes a commit that no branch has yet. The message is the author's; the committer's is not read.
+    ///
+    /// # Errors
+    /// There is no such parent or tree, or git fails.
+    pub fn commit_object(
+        &self,
+        parents: &[CommitId],
+        tree: TreeId,
+        author: Signed<'_>,
+        committer: Signed<'_>,
+    ) -> Result<CommitId, ScratchError> {
         let tree = tree.to_string();
         let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
         let mut arguments = vec!["commit-tree", &tree];
         arguments.extend(parents.iter().flat_map(|parent| ["-p", parent]));
-        let date = OsString::from(format!("@{} +0000", signed.at.secs()));
+        let date = |signed: Signed<'_>| OsString::from(format!("@{} +0000", signed.at.secs()));
         let environment = [
-            ("GIT_AUTHOR_NAME", OsString::from(&signed.person.name)),
-            ("GIT_AUTHOR_EMAIL", OsString::from(&signed.person.email)),
-            ("GIT_AUTHOR_DATE", date.clone()),
-            ("GIT_COMMITTER_NAME", OsString::from(&signed.person.name)),
-            ("GIT_COMMITTER_EMAIL", OsString::from(&signed.person.email)),
-            ("GIT_COMMITTER_DATE", date),
+            ("GIT_AUTHOR_NAME", OsString::from(&author.person.name)),
+            ("GIT_AUTHOR_EMAIL", OsString::from(&author.person.email)),
+            ("GIT_AUTHOR_DATE", date(author)),
+            ("GIT_COMMITTER_NAME", OsString::from(&committer.person.name)),
+            ("GIT_COMMITTER_EMAIL", OsString::from(&committer.person.email)),
+            ("GIT_COMMITTER_DATE", date(committer)),
         ];
-        let message = format!("{}\n", signed.message.trim_end());
+        let message = format!("{}\n", author.message.trim_end());
         let answer = self.run(&arguments, &environment, message.as_bytes())?;
-        let commit = commit_id(&arguments, &String::from_utf8_lossy(&answer))?;
-        self.move_branch(branch, old, commit)?;
-        Ok(commit)
+        commit_id(&arguments, &String::from_utf8_lossy(&answer))
     }
 }
 
