@@ -23,7 +23,7 @@
 //! The rules that `tests/architecture.rs` checks:
 //!
 //! 1. `engine` imports nothing of ours, and no async, file, network, clock or log. Every function takes `now`.
-//! 2. `render` and `config` may import `engine`. The ports (`git`, `probe`, `journal`) may import `engine` and `net`, never one another,
+//! 2. `render` and `config` may import `engine`. The ports (`git`, `probe`, `notify`, `journal`) may import `engine` and `net`, never one another,
 //!    and show no foreign type in a public signature.
 //! 3. `agent` may import all of those; `web` imports `engine`, `render`, `journal`; nothing imports `cli` or `demo` but `main` and `cli`.
 //! 4. A `MergeGrant` is made in `engine::approval` only; pushing to a watched branch takes it by value.
@@ -36,6 +36,7 @@ pub mod forge;
 pub mod git;
 pub mod journal;
 pub mod net;
+pub mod notify;
 pub mod probe;
 pub mod render;
 pub mod web;
