@@ -125,7 +125,6 @@ const PLANNED: &[(&str, &str, &str, &str)] = &[
     ("stop", AGENT, "  listen:", "  stop: {file: /etc/stop}\n  listen:"),
     ("postgres", AGENT, "sqlite: journal.db", "sqlite: journal.db, postgres: {}"),
     ("protect", AGENT, "      poll: 15s", "      protect: [x]\n      poll: 15s"),
-    ("github", AGENT, "plain: {}", "github: {}"),
     ("gitlab", AGENT, "plain: {}", "gitlab: {}"),
     ("forgejo", AGENT, "plain: {}", "forgejo: {}"),
     ("branchPrefix", AGENT, "commit: {", "commit: {branchPrefix: x/, "),
@@ -151,8 +150,6 @@ const PLANNED: &[(&str, &str, &str, &str)] = &[
     ("never", POLICY, "  breachWhen: any", "  guardrails: {never: {}}"),
     ("ask", POLICY, "  breachWhen: any", "  guardrails: {ask: {}}"),
     ("render", POLICY, "  breachWhen: any", "  guardrails: {render: {}}"),
-    ("from", POLICY, "  breachWhen: any", "  approval: {from: []}"),
-    ("count", POLICY, "  breachWhen: any", "  approval: {count: 1}"),
     ("ifSilent", POLICY, "  breachWhen: any", "  approval: {ifSilent: {}}"),
     ("notAuthorOfChange", POLICY, "  breachWhen: any", "  approval: {notAuthorOfChange: true}"),
     ("force", POLICY, "  breachWhen: any", "  approval: {force: []}"),
@@ -335,9 +332,10 @@ fn an_agent_file_reads_what_it_names_relative_to_itself() {
     assert_eq!(errors.len(), 1, "{found}");
     assert!(errors[0].message.ends_with("missing.yaml`: cannot read the path: no such file or directory"), "{}", errors[0].message);
 
-    write("agent.yaml", &AGENT.replace("policies: []", "policies: [policies]"));
+    write("agent.yaml", &AGENT.replace("policies: []", "policies: [policies]\n  templates: words"));
     let loaded = load_agent(&directory.path().join("agent.yaml")).unwrap();
     assert_eq!(loaded.agent.journal, directory.path().join("journal.db"));
+    assert_eq!(loaded.agent.templates, Some(directory.path().join("words")));
     assert_eq!(loaded.policies[0].name.as_str(), "checkout");
     // The policies alone know no repository; together with the agent they do.
     write("policies/checkout.yml", &POLICY.replace("repository: manifests", "repository: other"));

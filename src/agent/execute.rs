@@ -74,6 +74,14 @@ impl Reconciler {
         approval: Option<&Approval>,
         now: Timestamp,
     ) -> Result<()> {
+        if let Some(approval) = approval {
+            if !self.still_approved(incident, approval, now)? {
+                return Ok(());
+            }
+            if self.conversation(&incident.repository).is_some() {
+                return self.merge_on_forge(incident, policy, plan, inverse, grant, now);
+            }
+        }
         let key = plan.key();
         let incidents = self.incidents_of(&plan, incident);
         // The commit of the proposal itself is what people read; where it stands on this head, that very commit lands.
@@ -167,7 +175,11 @@ impl Reconciler {
 
     /// Effects that a crash or a lost answer left open: look; what the world does not show was not carried out, and is decided again.
     pub(super) fn close_open_effects(&mut self, now: Timestamp) -> Result<()> {
-        for (effect, intent) in self.state.open_effects() {
+        for (effect, intent, at) in self.state.open_effects() {
+            if matches!(intent.action, EffectAction::Publish | EffectAction::WriteSticky | EffectAction::Enqueue) {
+                self.look_on_forge(&effect, &intent, at, now)?;
+                continue;
+            }
             self.look_again(&intent.repository, now)?;
             let Some(listing) = self.fresh_listing(&intent.repository, now) else { continue };
             if self.shows(&intent, &listing) {
@@ -186,6 +198,7 @@ impl Reconciler {
                 let mirror = self.repository(&intent.repository).map(|repository| &repository.mirror);
                 listing.head.is_some_and(|head| mirror.is_some_and(|mirror| mirror.is_ancestor(new, head).unwrap_or(false)))
             }
+            (EffectAction::MergeOnForge, Some(new)) => self.has_landed(intent, new, listing),
             (_, new) => listing.proposals.get(&intent.proposal).copied() == new,
         }
     }
@@ -194,12 +207,14 @@ impl Reconciler {
         let repository = self.repository(&intent.repository).context("the repository is not configured any more")?;
         Ok(match (intent.action, grant, intent.new) {
             (EffectAction::Merge, Some(grant), Some(new)) => repository.mirror.push_watched(new, grant),
-            (EffectAction::Merge, _, _) => Ok(PushOutcome::Rejected { reason: "there is no grant".to_owned() }),
+            (EffectAction::Merge | EffectAction::MergeOnForge, _, _) => {
+                Ok(PushOutcome::Rejected { reason: "there is no grant".to_owned() })
+            }
             (_, _, new) => repository.mirror.push_proposal(&intent.proposal, new, intent.expected),
         })
     }
 
-    fn refuse_effect(&mut self, effect: EffectId, cause: Obstacle, why: String, now: Timestamp) -> Result<()> {
+    pub(super) fn refuse_effect(&mut self, effect: EffectId, cause: Obstacle, why: String, now: Timestamp) -> Result<()> {
         info!(%effect, ?cause, "effect not carried out: {why}");
         self.record(now, vec![Event::EffectRefused { effect, cause, why }])
     }
@@ -227,16 +242,19 @@ impl Reconciler {
         let head = self.journal.head()?.map(|(_, hash)| hash);
         let also: Vec<&Incident> =
             incidents.iter().filter(|id| **id != incident.id).filter_map(|id| self.state.incidents.get(id)).collect();
-        let message = render::commit::revert_message(&render::commit::RevertMessage {
-            reverted: &reverted,
-            policy,
-            incident,
-            also: &also,
-            plan: &plan.digest(),
-            why_proposed,
-            approval,
-            audit: head.as_ref(),
-        })
+        let message = render::commit::revert_message(
+            &self.templates,
+            &render::commit::RevertMessage {
+                reverted: &reverted,
+                policy,
+                incident,
+                also: &also,
+                plan: &plan.digest(),
+                why_proposed,
+                approval,
+                audit: head.as_ref(),
+            },
+        )
         .context("cannot write the revert's message")?;
         Ok(CommitText {
             base: inverse.base,
@@ -263,7 +281,7 @@ impl Reconciler {
     }
 
     /// The incidents that a plan is for: this one, those that its proposal was for before, and every open one with the same suspects.
-    fn incidents_of(&self, plan: &Plan, incident: &Incident) -> Vec<IncidentId> {
+    pub(super) fn incidents_of(&self, plan: &Plan, incident: &Incident) -> Vec<IncidentId> {
         let mut incidents = self.state.proposals.get(&plan.key()).map(|proposal| proposal.incidents.clone()).unwrap_or_default();
         let same_suspects = |other: &Incident| {
             let suspects = other.attribution.as_ref().map(|attribution| attribution.suspects.as_slice()).unwrap_or_default();

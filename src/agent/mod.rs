@@ -1,18 +1,24 @@
 //! The agent: it owns the product's tasks and its clock, asks the ports, and gives their answers to the engine.
 //!
 //! `reconcile` says in what order. `observe` reads repositories, `situations` gathers what a decision is made from, `proposals` follows
-//! what people do to proposals, `execute` carries effects out, `schedule` says when, `probing` runs the probes.
+//! what people do to proposals, `execute` carries effects out, `wording` gathers what is
+//! told about them, `schedule` says when, `probing` runs the probes.
 
 mod clock;
+mod conversation;
 mod execute;
+mod forge_merging;
+mod hearing;
 mod observe;
 mod plan;
 mod probing;
 mod proposals;
+mod publishing;
 mod reconcile;
 mod rounds;
 mod run;
 mod situations;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,10 +27,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 pub use self::clock::{Clock, ManualClock, SystemClock};
+use self::conversation::Conversation;
 pub use self::plan::{Planned, plan};
 pub use self::probing::Probing;
 pub use self::rounds::Rounds;
 pub use self::run::{Options, run};
+pub use self::wording::templates;
 use crate::config;
 use crate::engine::fact::{Event, Fact};
 use crate::engine::id::{IncidentId, InstanceName, PolicyName, RepositoryName, SloName};
@@ -36,6 +44,7 @@ use crate::engine::slo::Assessment;
 use crate::engine::time::Timestamp;
 use crate::git::{Listing, Mirror, Signer};
 use crate::journal::{Journal, Series};
+use crate::render::templates::Templates;
 use crate::web::{AgentStatus, Metrics, Standing};
 
 /// Rounds are kept at least this long, so that a proposal of the night can be explained in the morning.
@@ -51,6 +60,8 @@ pub struct Repository {
     listing: Option<(Timestamp, Listing)>,
     /// When the next listing is due.
     due: Timestamp,
+    /// The forge that shows proposals, with what was heard there; none with plain Git.
+    conversation: Option<Conversation>,
 }
 
 /// The one writer: state folded from the journal, the ports, and the passes over them. Synchronous; the loop around it is in `run`.
@@ -68,6 +79,7 @@ pub struct Reconciler {
     metrics: Metrics,
     status: AgentStatus,
     fetching: Fetching,
+    templates: Templates,
     clock: Arc<dyn Clock>,
 }
 
@@ -94,7 +106,8 @@ impl Reconciler {
     ) -> Result<Self> {
         let now = clock.now();
         let config::Loaded { agent, policies, .. } = loaded;
-        let repositories = observe::open_repositories(&agent, now)?;
+        let repositories = observe::open_repositories(&agent, &clock, now)?;
+        let templates = templates(agent.templates.as_deref())?;
         let mut reconciler = Self {
             config: agent,
             policies,
@@ -107,6 +120,7 @@ impl Reconciler {
             metrics,
             status,
             fetching: Fetching::References,
+            templates,
             clock,
         };
         reconciler.read_journal()?;
@@ -138,7 +152,8 @@ impl Reconciler {
     /// # Errors
     /// A new mirror that cannot be opened; then everything stays as it was.
     pub(super) fn swap(&mut self, loaded: config::Loaded, now: Timestamp) -> Result<()> {
-        let repositories = observe::open_repositories(&loaded.agent, now)?;
+        let repositories = observe::open_repositories(&loaded.agent, &self.clock, now)?;
+        self.templates = templates(loaded.agent.templates.as_deref())?;
         self.config = loaded.agent;
         self.policies = loaded.policies;
         self.repositories = repositories;

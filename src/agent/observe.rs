@@ -2,32 +2,40 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tracing::{info, warn};
 
-use super::{Fetching, Reconciler, Repository};
+use super::{Clock, Conversation, Fetching, Reconciler, Repository};
 use crate::config;
 use crate::engine::fact::Event;
 use crate::engine::id::{CommitId, RepositoryName};
 use crate::engine::landing::{Landing, LandingShape, Stop};
 use crate::engine::time::{Interval, Timestamp};
-use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, Signer};
+use crate::forge::Forge;
+use crate::forge::github::{Github, GithubAuth, GithubSettings, MUTATION_SPACING};
+use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, Signer, Supplier};
+use crate::net::secret::{Secret, read_secret_file, read_secret_text};
 use crate::web::Change;
 
+/// The time that a forge has for one answer. A pass waits for it.
+const FORGE_LIMIT: Duration = Duration::from_secs(10);
+
 /// Opens the mirror of every configured repository, beside the journal.
-pub(super) fn open_repositories(agent: &config::agent::Agent, now: Timestamp) -> Result<Vec<Repository>> {
+pub(super) fn open_repositories(agent: &config::agent::Agent, clock: &Arc<dyn Clock>, now: Timestamp) -> Result<Vec<Repository>> {
     let git = GitExecutable::find()?;
     let directory = agent.journal.parent().map(|parent| parent.join("mirrors")).unwrap_or_else(|| "mirrors".into());
     agent
         .repositories
         .iter()
         .map(|config| {
-            let remote = Remote {
-                url: config.url.clone(),
-                branch: config.branch.clone(),
-                credentials: config.credentials.as_ref().map(credentials),
-            };
+            let forge = forge_of(config)?;
+            // Without credentials of its own, Git uses the forge's token; a local path needs none.
+            let ours = config.credentials.as_ref().map(credentials);
+            let forges =
+                forge.clone().filter(|_| config.url.starts_with("http")).map(|forge| Credentials::Supplied(token_of(forge, clock.clone())));
+            let remote = Remote { url: config.url.clone(), branch: config.branch.clone(), credentials: ours.or(forges) };
             let mirror = Mirror::open(&directory.join(format!("{}.git", config.name)), remote, git.clone())
                 .with_context(|| format!("cannot open the mirror of the repository `{}`", config.name))?;
             let signer = config
@@ -37,9 +45,48 @@ pub(super) fn open_repositories(agent: &config::agent::Agent, now: Timestamp) ->
                 .map(|file| Signer::from_openssh_file(file))
                 .transpose()
                 .with_context(|| format!("cannot use the signing key of the repository `{}`", config.name))?;
-            Ok(Repository { config: config.clone(), mirror: Arc::new(mirror), signer, listing: None, due: now })
+            Ok(Repository {
+                config: config.clone(),
+                mirror: Arc::new(mirror),
+                signer,
+                listing: None,
+                due: now,
+                conversation: forge.map(|forge| Conversation::new(forge, now)),
+            })
         })
         .collect()
+}
+
+/// The forge of a repository; none with plain Git. Nothing is asked yet.
+fn forge_of(config: &config::agent::Repository) -> Result<Option<Arc<dyn Forge>>> {
+    let config::agent::Forge::Github(github) = &config.forge else { return Ok(None) };
+    let doing = || format!("cannot set up GitHub for the repository `{}`", config.name);
+    let auth = match &github.auth {
+        config::agent::GithubAuth::App { app_id, private_key_file } => {
+            GithubAuth::App { id: *app_id, private_key: read_secret_text(private_key_file).with_context(doing)? }
+        }
+        config::agent::GithubAuth::Token { token_file } => GithubAuth::Token(read_secret_file(token_file).with_context(doing)?),
+    };
+    let settings = GithubSettings {
+        url: github.url.clone(),
+        owner: github.owner.clone(),
+        name: github.name.clone(),
+        expected: None,
+        auth,
+        ca_file: github.ca_file.clone(),
+        proxy: github.proxy.clone().map(Secret::new),
+        timeout: FORGE_LIMIT,
+        spacing: MUTATION_SPACING,
+    };
+    let runtime = tokio::runtime::Handle::try_current().with_context(doing)?;
+    Ok(Some(Arc::new(Github::new(&settings, runtime).with_context(doing)?)))
+}
+
+fn token_of(forge: Arc<dyn Forge>, clock: Arc<dyn Clock>) -> Supplier {
+    Supplier::new(move || {
+        let credentials = forge.git_credentials(clock.now()).map_err(|error| error.to_string())?;
+        Ok((credentials.username, credentials.password))
+    })
 }
 
 fn credentials(credentials: &config::agent::Credentials) -> Credentials {

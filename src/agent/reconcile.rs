@@ -34,6 +34,7 @@ impl Reconciler {
         self.observe_repositories(now)?;
         self.close_open_effects(now)?;
         self.follow_proposals(now)?;
+        self.listen(now)?;
         for policy in self.policies.clone() {
             self.detect(&policy, now)?;
         }
@@ -43,6 +44,7 @@ impl Reconciler {
         for incident in self.landed_incidents() {
             self.verify(&incident, now)?;
         }
+        self.publish_proposals(now)?;
         self.publish(now);
         Ok(())
     }
@@ -108,7 +110,7 @@ impl Reconciler {
         match decision.action {
             Action::Propose { plan, inverse } => self.propose(&current, &policy, plan, &inverse, &decision.record, now),
             Action::Merge { plan, inverse, grant, approval } => {
-                self.merge(&current, &policy, plan, &inverse, grant, approval.as_ref(), now)
+                self.merge(&current, &policy, plan, &inverse, grant, approval.as_deref(), now)
             }
             Action::Nothing => self.end_if_final(&current, &decision.record, now),
         }

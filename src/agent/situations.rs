@@ -162,7 +162,8 @@ fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey)
         key: key.clone(),
         closing: known.closing.clone(),
         branch: if listed { ProposalBranch::Present } else { ProposalBranch::Absent },
-        approvals: known.approvals.clone(),
+        approvals: known.approvals.iter().cloned().chain(repository.conversation.as_ref().and_then(|heard| heard.approval(key))).collect(),
+        holds: known.holds.clone(),
         failed: known.failed.clone(),
         merge_rejected: known.merge_rejected.clone(),
     })

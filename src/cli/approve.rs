@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::{Exit, Output, store};
-use crate::engine::approval::Approval;
+use crate::engine::approval::{Approval, ApprovalSource};
 use crate::engine::fact::{Event, ProposalClosing};
 use crate::engine::id::{PlanDigest, ProposalKey};
 use crate::engine::incident::{Incident, Phase, State};
@@ -45,7 +45,16 @@ pub(super) fn run(args: &ApproveArgs, config: &Path, out: &mut dyn Write) -> Res
     let expires_after = loaded.policies.iter().find(|policy| policy.name == incident.policy).map(|policy| policy.approval.expires);
     let Some(expires_after) = expires_after else { bail!("the policy `{}` of the incident is not configured any more", incident.policy) };
     let now = store::now();
-    let approval = Approval { incident: id, proposal, plan, by: store::operating_system_user(), at: now, expires: now + expires_after };
+    let approval = Approval {
+        incident: id,
+        proposal,
+        plan,
+        by: store::operating_system_user(),
+        source: ApprovalSource::CommandLine,
+        force: None,
+        at: now,
+        expires: now + expires_after,
+    };
     let journal = SqliteJournal::open_shared(&loaded.agent.journal).context("cannot write to the journal")?;
     journal.append(now, vec![Event::Approved { approval: approval.clone() }]).context("cannot write the approval")?;
     let (agent_runs, again) = (store::agent_runs(&loaded), incident.phase == Phase::Approved);

@@ -1,12 +1,13 @@
 //! `revertd check`: are the agent file and the policies right?
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::agent;
 use crate::config;
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Cause, Diagnostic};
 
 use super::exit::Exit;
 use super::failure;
@@ -33,13 +34,22 @@ pub struct CheckArgs {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let found = config::check_paths(&args.paths);
+    let mut found = config::check_paths(&args.paths);
+    found.extend(args.paths.iter().filter_map(|path| wrong_templates(path)));
     match args.output {
         Output::Text => text(&found, out),
         Output::Json => json(&found, out),
     }
     .context("cannot write the result")?;
     Ok(failure::exit_of(&found))
+}
+
+/// What is wrong with the templates that an agent file names, if it is a valid one.
+fn wrong_templates(path: &Path) -> Option<Diagnostic> {
+    let loaded = config::load_agent(path).ok()?;
+    let error = agent::templates(loaded.agent.templates.as_deref()).err()?;
+    let hint = "mend it, or remove it: the one that is built in stands in its place".to_owned();
+    Some(Diagnostic::whole_file(Cause::Content, &path.display().to_string(), format!("{error:#}"), Some(hint)))
 }
 
 fn text(found: &[Diagnostic], out: &mut dyn Write) -> std::io::Result<()> {

@@ -30,6 +30,8 @@ pub struct Agent {
     pub controls: Vec<Control>,
     /// Ceilings per environment.
     pub environments: Vec<Environment>,
+    /// The directory with the operator's own templates, each in place of the one of its name; those that are built in without it.
+    pub templates: Option<PathBuf>,
     /// Policy files and directories.
     pub policies: Vec<PathBuf>,
 }
@@ -47,12 +49,57 @@ pub struct Repository {
     pub poll: Duration,
     /// The repository's ceiling, where it has one.
     pub max_mode: Option<Mode>,
-    /// How to authenticate; the user's own Git configuration without it.
+    /// Where proposals are made.
+    pub forge: Forge,
+    /// How to authenticate; the user's own Git configuration without it, or the forge's token where there is one.
     pub credentials: Option<Credentials>,
     /// Who writes the reverts.
     pub commit: CommitIdentity,
     /// The repository's budgets.
     pub limits: Limits,
+}
+
+/// Where proposals are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forge {
+    /// Plain Git: a proposal is a branch.
+    Plain,
+    /// GitHub: a proposal is a pull request.
+    Github(Github),
+}
+
+/// A repository on GitHub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Github {
+    /// `https://github.com`, or the address of a GitHub Enterprise server.
+    pub url: String,
+    /// Who owns the repository.
+    pub owner: String,
+    /// Its name there.
+    pub name: String,
+    /// How requests authenticate.
+    pub auth: GithubAuth,
+    /// Certificate authorities that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// An HTTP proxy.
+    pub proxy: Option<String>,
+}
+
+/// How requests to GitHub authenticate. Files are read when they are needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GithubAuth {
+    /// As an App.
+    App {
+        /// Its id.
+        app_id: u64,
+        /// The file with its private key.
+        private_key_file: PathBuf,
+    },
+    /// With a token.
+    Token {
+        /// The file with the token on its first line.
+        token_file: PathBuf,
+    },
 }
 
 /// How Git authenticates. Files are read when they are needed, so that a rotated secret is picked up.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::engine::id::{BranchName, EnvironmentName, MetricsName, RepositoryName};
 use crate::engine::policy::{HttpIndicator, Mode, Unreachable};
 
-use super::agent::{Agent, CommitIdentity, Control, Credentials, Environment, MetricsServer, Repository, SyncSource};
+use super::agent::{
+    Agent, CommitIdentity, Control, Credentials, Environment, Forge, Github, GithubAuth, MetricsServer, Repository, SyncSource,
+};
 use super::diagnostic::{Findings, quoted};
 use super::form;
 use super::node::{Node, key_name};
@@ -57,7 +59,8 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
         unique_names(&spec, key, findings);
     }
     watched_once(&spec, findings);
-    let repositories: Vec<Option<Repository>> = spec.objects("repositories").iter().map(|view| repository(view, directory)).collect();
+    let repositories: Vec<Option<Repository>> =
+        spec.objects("repositories").iter().map(|view| repository(view, directory, findings)).collect();
     let metrics: Vec<Option<MetricsServer>> = spec.objects("metrics").iter().map(|view| server(view, directory, findings)).collect();
     let controls: Vec<Option<Control>> = spec.objects("controls").iter().enumerate().map(|(index, view)| control(index, view)).collect();
     let sync = |view: &View<'_>| Some(SyncSource { name: view.text("name")?, lag: view.duration("lag")? });
@@ -74,6 +77,7 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
         metrics: metrics.into_iter().collect::<Option<_>>()?,
         controls: controls.into_iter().collect::<Option<_>>()?,
         environments: spec.objects("environments").iter().map(environment).collect::<Option<_>>()?,
+        templates: spec.text("templates").map(|path| directory.join(path)),
         policies: spec.texts("policies")?.iter().map(|path| directory.join(path)).collect(),
     })
 }
@@ -109,14 +113,16 @@ fn watched_once(spec: &View<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn repository(view: &View<'_>, directory: &Path) -> Option<Repository> {
+fn repository(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<Repository> {
     let commit = view.object("commit")?;
+    let forge = forge(view, directory, findings);
     Some(Repository {
         name: RepositoryName::new(view.text("name")?),
         url: view.text("url")?,
         branch: BranchName::new(view.text("branch")?),
         poll: view.duration("poll")?,
         max_mode: view.mode("maxMode"),
+        forge: forge?,
         credentials: match view.object("credentials") {
             Some(view) => Some(credentials(&view, directory)?),
             None => None,
@@ -128,6 +134,48 @@ fn repository(view: &View<'_>, directory: &Path) -> Option<Repository> {
         },
         limits: view.limits("limits")?,
     })
+}
+
+fn forge(repository: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<Forge> {
+    let Some(github) = repository.object("forge")?.object("github") else { return Some(Forge::Plain) };
+    let auth = match github.text("tokenFile") {
+        Some(path) => GithubAuth::Token { token_file: directory.join(path) },
+        None => {
+            let app_id = github.integer("appId")?;
+            GithubAuth::App { app_id, private_key_file: directory.join(github.text("privateKeyFile")?) }
+        }
+    };
+    let written = github.text("repository");
+    let Some((owner, name)) = written.clone().or_else(|| path_of(&repository.text("url")?)).as_deref().and_then(owner_and_name) else {
+        let (place, message) = match written {
+            Some(text) => (github.span("repository"), format!("`repository` is an owner and a name, and {} is not", quoted(&text))),
+            None => (repository.span("url"), "the address does not say which repository on GitHub it is".to_owned()),
+        };
+        findings.error(place, message, "write `forge: {github: {repository: acme/manifests, …}}`".to_owned());
+        return None;
+    };
+    let url = github.text("url")?.trim_end_matches('/').to_owned();
+    let ca_file = github.text("caFile").map(|path| directory.join(path));
+    Some(Forge::Github(Github { url, owner, name, auth, ca_file, proxy: github.text("proxy") }))
+}
+
+/// The path of a Git address that names a host: `acme/manifests.git`.
+fn path_of(url: &str) -> Option<String> {
+    let path = match url.split_once("://") {
+        Some(("file", _)) => return None,
+        Some((_, rest)) => rest.split_once('/')?.1,
+        None => url.split_once(':')?.1,
+    };
+    Some(path.to_owned())
+}
+
+/// The two parts of `acme/manifests`, with or without `.git`.
+fn owner_and_name(path: &str) -> Option<(String, String)> {
+    let path = path.trim_matches('/');
+    let (owner, name) = path.strip_suffix(".git").unwrap_or(path).split_once('/')?;
+    let fits =
+        |part: &str| !part.is_empty() && part.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char)) && part != "..";
+    (fits(owner) && fits(name)).then(|| (owner.to_owned(), name.to_owned()))
 }
 
 fn credentials(view: &View<'_>, directory: &Path) -> Option<Credentials> {

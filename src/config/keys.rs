@@ -30,6 +30,7 @@ const NAME: Kind = Kind::Text(Form::Name);
 const LINE: Kind = Kind::Text(Form::Line);
 const PATH: Kind = Kind::Text(Form::Path);
 const MODES: &[Word] = &[word("observe"), word("propose"), word("merge")];
+const ROLES: &[Word] = &[word("triage"), word("write"), word("maintain"), word("admin")];
 const BUDGETS: Kind = Kind::OneOrMany(&Kind::Object(&LIMIT));
 const GLOBS: Kind = Kind::List(&Kind::Text(Form::Glob), 0, &[]);
 
@@ -88,6 +89,11 @@ static AGENT: Object = Object {
             "[]",
             "Policy files, and directories whose *.yaml and *.yml files are policies.",
         ),
+        Field::optional(
+            "templates",
+            PATH,
+            "A directory with templates of your own, each in place of the one that is built in: title.txt, proposal.md, sticky.md, commit.txt.",
+        ),
         Field::later("notifiers"),
         Field::later("stop"),
     ],
@@ -138,15 +144,32 @@ static REPOSITORY: Object = Object {
 static FORGE: Object = Object {
     doc: "Where proposals are made.",
     fields: &[
-        Field::required("plain", Kind::Object(&PLAIN), "Plain Git: a proposal is a branch."),
-        Field::later("github"),
+        Field::optional("plain", Kind::Object(&PLAIN), "Plain Git: a proposal is a branch."),
+        Field::optional("github", Kind::Object(&GITHUB), "GitHub: a proposal is a pull request."),
         Field::later("gitlab"),
         Field::later("forgejo"),
     ],
-    choice: &[],
+    choice: &[Alternative { needs: &["plain"], with: &[] }, Alternative { needs: &["github"], with: &[] }],
 };
 
 static PLAIN: Object = Object { doc: "Plain Git: a proposal is a branch.", fields: &[], choice: &[] };
+
+static GITHUB: Object = Object {
+    doc: "GitHub: a proposal is a pull request, and comments approve it. Git pushes use the same token unless `credentials` says otherwise.",
+    fields: &[
+        Field::default("url", Kind::Text(Form::HttpUrl), "https://github.com", "The address of GitHub, or of a GitHub Enterprise server."),
+        Field::optional("repository", LINE, "Owner and name, `acme/manifests`; as in the address of the repository without it."),
+        Field::optional("appId", Kind::Integer(1, i64::MAX), "The id of the GitHub App that the agent acts as."),
+        Field::optional("privateKeyFile", PATH, "The private key of the App (PEM)."),
+        Field::optional("tokenFile", PATH, "The file that holds a fine-grained token on its first line."),
+        Field::optional("caFile", PATH, "Certificate authorities (PEM) that are trusted beside those of the system."),
+        Field::optional("proxy", Kind::Text(Form::HttpUrl), "An HTTP proxy for the requests to GitHub."),
+    ],
+    choice: &[
+        Alternative { needs: &["appId", "privateKeyFile"], with: &["url", "repository", "caFile", "proxy"] },
+        Alternative { needs: &["tokenFile"], with: &["url", "repository", "caFile", "proxy"] },
+    ],
+};
 
 static CREDENTIALS: Object = Object {
     doc: "How Git authenticates. Files are read when they are needed, so that a rotated secret is picked up.",
@@ -506,13 +529,32 @@ static APPROVAL: Object = Object {
     doc: "How approvals work.",
     fields: &[
         Field::default("expires", Kind::Duration(seconds(1), days(30)), "4h", "How long an approval counts."),
-        Field::later("from"),
-        Field::later("count"),
+        Field::default(
+            "from",
+            Kind::List(&Kind::WordOr(&[later_word("codeowners")], &APPROVER), 1, &[]),
+            "[{role: write}]",
+            "Who may approve by a comment or a review on the forge; any of these makes an approver.",
+        ),
+        Field::default("count", Kind::Integer(1, 20), "1", "How many different people."),
         Field::later("ifSilent"),
         Field::later("notAuthorOfChange"),
         Field::later("force"),
     ],
     choice: &[],
+};
+
+static APPROVER: Object = Object {
+    doc: "What makes a person an approver, asked of the forge at the time.",
+    fields: &[
+        Field::optional("team", LINE, "Members of this team, `organisation/team`."),
+        Field::optional("user", LINE, "The account with this login."),
+        Field::optional("role", Kind::Word(ROLES), "Who has at least this role in the repository."),
+    ],
+    choice: &[
+        Alternative { needs: &["team"], with: &[] },
+        Alternative { needs: &["user"], with: &[] },
+        Alternative { needs: &["role"], with: &[] },
+    ],
 };
 
 static VERIFY: Object = Object {

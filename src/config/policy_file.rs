@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, Role};
 use crate::engine::id::{EnvironmentName, InstanceName, PolicyName, RepositoryName};
-use crate::engine::policy::{ApprovalRules, BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Slo, Sync, VerifyRules};
+use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Slo, Sync, VerifyRules};
 
 use super::agent_file::{Names, unique_names};
 use super::check::{listed, nearest};
@@ -32,6 +33,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         None => spec.object("sync").and_then(|sync| sync.duration("lag")).or(Some(Duration::ZERO)),
     };
     let guardrails = spec.object("guardrails")?;
+    let approval = approval(&spec, findings);
     Some(Policy {
         name: PolicyName::new(name?),
         labels: metadata?.map("labels")?,
@@ -44,7 +46,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         breach_when: breach_when?,
         revert: revert?,
         guardrails: Guardrails { cooldown: guardrails.duration("cooldown")?, limits: guardrails.limits("limits")? },
-        approval: ApprovalRules { expires: spec.object("approval")?.duration("expires")? },
+        approval: approval?,
         verify: verify?,
         links: spec.map("links")?,
     })
@@ -107,6 +109,42 @@ fn revert(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<RevertRules> {
         max_age_merge: merge?,
         max_age_propose: propose?,
     })
+}
+
+fn approval(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<ConsentRules> {
+    let approval = spec.object("approval")?;
+    let from: Vec<Option<ApprovalSource>> = approval.objects("from").iter().map(|view| approver(view, findings)).collect();
+    Some(ConsentRules {
+        from: from.into_iter().collect::<Option<_>>()?,
+        count: approval.integer("count")?,
+        four_eyes: FourEyes::NotNeeded,
+        force: Vec::new(),
+        expires: approval.duration("expires")?,
+    })
+}
+
+fn approver(view: &View<'_>, findings: &mut Findings<'_>) -> Option<ApprovalSource> {
+    let part = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char));
+    if let Some(team) = view.text("team") {
+        if !team.split_once('/').is_some_and(|(organization, slug)| part(organization) && part(slug)) {
+            let message = format!("`team` is an organisation and a team, and {} is not", quoted(&team));
+            findings.error(view.span("team"), message, "write `acme/sre`".to_owned());
+        }
+        return Some(ApprovalSource::Team(team));
+    }
+    if let Some(user) = view.text("user") {
+        if !part(&user) {
+            let message = format!("`user` is a login, and {} is none", quoted(&user));
+            findings.error(view.span("user"), message, "write it without `@`".to_owned());
+        }
+        return Some(ApprovalSource::User(user));
+    }
+    Some(ApprovalSource::Role(match view.text("role")?.as_str() {
+        "triage" => Role::Triage,
+        "write" => Role::Write,
+        "maintain" => Role::Maintain,
+        _ => Role::Admin,
+    }))
 }
 
 fn verify(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<VerifyRules> {

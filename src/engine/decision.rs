@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, attribute, shared_fate};
 use super::change::ChangeKind;
-use super::guardrail::{Refusal, RefusalCode, may_merge, may_propose, push_failed, switches};
+use super::guardrail::{Refusal, RefusalCode, held, may_merge, may_propose, push_failed, switches};
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
 use super::situation::{InverseResult, ProposalBranch, Situation};
@@ -46,7 +46,7 @@ pub enum Action {
         /// The proof that it may.
         grant: MergeGrant,
         /// The approval that stood in for guardrails, where one did.
-        approval: Option<Approval>,
+        approval: Option<Box<Approval>>,
     },
 }
 
@@ -202,10 +202,11 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     let all = || std::iter::once((situation, &attribution)).chain(joint.iter().map(|(theirs, attribution)| (theirs, attribution)));
     let mut blocking: Vec<Refusal> = Vec::new();
     for refusal in all().flat_map(|(situation, attribution)| may_merge(situation, attribution, &inverse)) {
-        if (approval.is_none() || !refusal.code.is_lifted_by_approval()) && !blocking.contains(&refusal) {
+        if !approval.as_ref().is_some_and(|approval| lifts(approval, &refusal)) && !blocking.contains(&refusal) {
             blocking.push(refusal);
         }
     }
+    blocking.extend(held(situation));
     if approval.is_some() {
         blocking.extend(push_failed(situation));
     }
@@ -236,11 +237,19 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
         };
         let record = record(DecisionVerdict::Merge, Vec::new(), sentence);
         let grant = MergeGrant::new(digest, situation.head);
-        return Decision { record, attribution: Some(attribution), action: Action::Merge { plan, inverse, grant, approval } };
+        return Decision {
+            record,
+            attribution: Some(attribution),
+            action: Action::Merge { plan, inverse, grant, approval: approval.map(Box::new) },
+        };
     }
     let reason = blocking.first().map(|refusal| refusal.sentence.clone()).unwrap_or_default();
     let record = record(DecisionVerdict::Propose, blocking, format!("It is proposed, not merged: {reason}"));
     Decision { record, attribution: Some(attribution), action: Action::Propose { plan, inverse } }
+}
+
+fn lifts(approval: &Approval, refusal: &Refusal) -> bool {
+    refusal.code.is_lifted_by_approval() || (approval.force.is_some() && refusal.code.is_lifted_by_force())
 }
 
 fn nothing(

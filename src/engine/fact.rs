@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
 use super::attribution::Attribution;
+use super::consent::{Hold, Publication, SaidId};
 use super::decision::DecisionRecord;
 use super::id::{
     BranchName, CommitId, EffectId, FactHash, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName,
@@ -144,6 +145,50 @@ pub enum Event {
         /// Who and which.
         approval: Approval,
     },
+    /// The forge has a proposal for the branch, and its text tells this plan.
+    ProposalPublished {
+        /// Of which proposal.
+        proposal: ProposalKey,
+        /// Its number in the repository of the forge.
+        number: u64,
+        /// Its page.
+        url: String,
+        /// The plan that its text tells.
+        plan: PlanDigest,
+    },
+    /// The one comment that is edited as the story goes on says something else now.
+    StickyWritten {
+        /// Of which proposal.
+        proposal: ProposalKey,
+        /// The comment's number.
+        comment: u64,
+        /// Its page.
+        url: String,
+        /// SHA-256 of its text, in hexadecimal digits.
+        digest: String,
+        /// The plan that it shows and the head that carries it, where both are new, with the time of the forge's clock.
+        shown: Option<Publication>,
+    },
+    /// A command in a comment, or a review, was judged and answered; each once.
+    CommandAnswered {
+        /// On which proposal.
+        proposal: ProposalKey,
+        /// Where it was said.
+        said: SaidId,
+        /// Who said it, by name at that time.
+        by: String,
+        /// The verb; `review` for a review, and `unreadable` for what is refused before it can be read.
+        command: String,
+        /// What became of it.
+        answer: CommandAnswer,
+    },
+    /// The holds of a proposal changed: nothing is merged while there is one.
+    HoldsChanged {
+        /// Of which proposal.
+        proposal: ProposalKey,
+        /// Those that stand now, oldest first.
+        holds: Vec<Hold>,
+    },
     /// A proposal's branch was absent from a listing for the first time; two reads and no landing make a veto (F8).
     ProposalMissing {
         /// Which.
@@ -212,7 +257,20 @@ pub struct Intent {
     pub commit: Option<CommitText>,
 }
 
-/// Which reference an effect moves.
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommandAnswer {
+    /// It counts.
+    Accepted,
+    /// It does not.
+    Refused {
+        /// Why, in one sentence.
+        sentence: String,
+    },
+}
+
+/// What an effect does; for a push, which reference it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EffectAction {
@@ -224,6 +282,14 @@ pub enum EffectAction {
     DeleteProposal,
     /// Push the watched branch.
     Merge,
+    /// Open the forge's proposal for the branch.
+    Publish,
+    /// Have the forge merge its proposal, whose head is `new`.
+    MergeOnForge,
+    /// Enter the forge's merge queue with the head that is `expected`.
+    Enqueue,
+    /// Write the one comment that is edited as the story goes on.
+    WriteSticky,
 }
 
 /// What stood against an effect.

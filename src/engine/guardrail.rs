@@ -65,6 +65,8 @@ pub enum RefusalCode {
     Disowned,
     /// The inverse could not be built.
     InverseFailed,
+    /// Somebody holds the proposal.
+    Held,
     /// Pushes failed, and it is too early for the next one.
     PushFailed,
     /// The remote does not let revertd push the watched branch.
@@ -134,6 +136,11 @@ impl RefusalCode {
         )
     }
 
+    /// Whether a forced approval lifts it as well.
+    pub fn is_lifted_by_force(self) -> bool {
+        self == Self::MergeBudget
+    }
+
     /// Whether the automation of the incident ends with it; other refusals are decided again in each pass.
     pub fn is_final(self) -> bool {
         matches!(
@@ -164,8 +171,10 @@ pub fn switches(situation: &Situation) -> Vec<Refusal> {
     }
     match situation.proposal.as_ref().and_then(|proposal| proposal.closing.as_ref()) {
         Some(ProposalClosing::Vetoed) => {
-            refusals
-                .push(refuse(RefusalCode::Vetoed, "Somebody deleted the proposal's branch; that is a veto, and it is not proposed again."));
+            refusals.push(refuse(
+                RefusalCode::Vetoed,
+                "Somebody closed the proposal or deleted its branch; that is a veto, and it is not proposed again.",
+            ));
         }
         Some(ProposalClosing::Disowned { head }) => refusals.push(refuse(
             RefusalCode::Disowned,
@@ -174,6 +183,15 @@ pub fn switches(situation: &Situation) -> Vec<Refusal> {
         Some(ProposalClosing::Withdrawn | ProposalClosing::Superseded) | None => {}
     }
     refusals
+}
+
+/// Somebody holds the proposal. No approval lifts it: the holder or an approver resumes.
+pub fn held(situation: &Situation) -> Option<Refusal> {
+    let hold = situation.proposal.as_ref()?.holds.first()?;
+    Some(refuse(
+        RefusalCode::Held,
+        format!("{} put the proposal on hold at {}; nothing is merged until it is resumed.", hold.login, hold.at),
+    ))
 }
 
 /// Pushes for the proposal failed, and it is too early for the next one.

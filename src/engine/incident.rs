@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::approval::Approval;
+use super::approval::{Approval, ApprovalSource};
 use super::attribution::Attribution;
+use super::consent::{Answer, Hold, Publication, SaidId};
 use super::decision::{DecisionRecord, DecisionVerdict};
-use super::fact::{CommitText, EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle, ProposalClosing};
+use super::fact::{CommandAnswer, CommitText, EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle, ProposalClosing};
 use super::id::{CommitId, EffectId, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName, SituationDigest};
 use super::landing::{Landing, Stop};
 use super::plan::Plan;
@@ -152,6 +153,61 @@ pub struct Proposal {
     /// The paths in which what landed differs from the plan (P5).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_the_plan: Vec<String>,
+    /// The forge's proposal.
+    pub published: Option<Published>,
+    /// The one comment that is edited as the story goes on.
+    pub sticky: Option<Sticky>,
+    /// The head that waits in the forge's merge queue.
+    pub enqueued: Option<CommitId>,
+    /// The holds that stand, oldest first.
+    pub holds: Vec<Hold>,
+    /// Commands and reviews that were answered.
+    #[serde(skip)]
+    pub answered: BTreeMap<SaidId, Answer>,
+    /// What people asked for and what became of it, oldest first.
+    #[serde(skip)]
+    pub told: Vec<Told>,
+    /// When replies were written, oldest first.
+    #[serde(skip)]
+    pub replies: Vec<Timestamp>,
+    /// Every plan that the sticky comment showed, oldest first: what an approval can have meant.
+    #[serde(skip)]
+    pub shown: Vec<Publication>,
+}
+
+/// Something that a person asked for on the forge, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When it was answered.
+    pub at: Timestamp,
+    /// Who asked, by name at that time.
+    pub by: String,
+    /// The verb; `review` for a review.
+    pub command: String,
+    /// What became of it.
+    pub answer: CommandAnswer,
+}
+
+/// The forge's proposal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// Its number in the repository of the forge.
+    pub number: u64,
+    /// Its page.
+    pub url: String,
+    /// The plan that its text tells.
+    pub plan: PlanDigest,
+}
+
+/// The one comment that is edited as the story goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sticky {
+    /// Its number.
+    pub comment: u64,
+    /// Its page.
+    pub url: String,
+    /// SHA-256 of its text.
+    pub digest: String,
 }
 
 /// Everything that the facts add up to.
@@ -168,7 +224,7 @@ pub struct State {
     /// Every pause that was not ended by a person; those past their time hold no more.
     pub pauses: Vec<Pause>,
     landings: Vec<Landing>,
-    intents: BTreeMap<EffectId, Intent>,
+    intents: BTreeMap<EffectId, (Intent, Timestamp)>,
     merged: Vec<MergedRevert>,
     opened: Vec<OpenedProposal>,
 }
@@ -203,6 +259,9 @@ impl State {
             Event::Done { effect } => self.done(effect, at),
             Event::EffectRefused { effect, cause, why } => self.effect_refused(effect, *cause, why, at),
             Event::Approved { approval } => self.approved(approval),
+            Event::ProposalPublished { .. } | Event::StickyWritten { .. } | Event::CommandAnswered { .. } | Event::HoldsChanged { .. } => {
+                self.apply_to_published(at, &fact.event);
+            }
             Event::ProposalMissing { proposal } => {
                 if let Some(proposal) = self.proposals.get_mut(proposal) {
                     proposal.missing_since = proposal.missing_since.or(Some(at));
@@ -219,6 +278,36 @@ impl State {
             Event::Detected { .. } | Event::Attributed { .. } | Event::Decided { .. } | Event::Verified { .. } | Event::Ended { .. } => {
                 self.apply_to_incident(at, &fact.event);
             }
+        }
+    }
+
+    fn apply_to_published(&mut self, at: Timestamp, event: &Event) {
+        let (Event::ProposalPublished { proposal, .. }
+        | Event::StickyWritten { proposal, .. }
+        | Event::CommandAnswered { proposal, .. }
+        | Event::HoldsChanged { proposal, .. }) = event
+        else {
+            return;
+        };
+        let Some(proposal) = self.proposals.get_mut(proposal) else { return };
+        match event {
+            Event::ProposalPublished { number, url, plan, .. } => {
+                proposal.published = Some(Published { number: *number, url: url.clone(), plan: plan.clone() });
+            }
+            Event::StickyWritten { comment, url, digest, shown, .. } => {
+                proposal.sticky = Some(Sticky { comment: *comment, url: url.clone(), digest: digest.clone() });
+                proposal.shown.extend(shown.clone());
+            }
+            Event::CommandAnswered { said, by, command, answer, .. } => {
+                proposal.told.push(Told { at, by: by.clone(), command: command.clone(), answer: answer.clone() });
+                let refused = matches!(answer, CommandAnswer::Refused { .. });
+                proposal.answered.insert(*said, if refused { Answer::Refused } else { Answer::Accepted });
+                if refused {
+                    proposal.replies.push(at);
+                }
+            }
+            Event::HoldsChanged { holds, .. } => proposal.holds.clone_from(holds),
+            _ => {}
         }
     }
 
@@ -273,7 +362,7 @@ impl State {
     }
 
     fn intended(&mut self, effect: &EffectId, intent: &Intent, at: Timestamp) {
-        self.intents.insert(effect.clone(), intent.clone());
+        self.intents.insert(effect.clone(), (intent.clone(), at));
         let proposal = self.proposals.entry(intent.proposal.clone()).or_insert_with(|| Proposal::new(intent.proposal.clone(), at));
         proposal.repository = Some(intent.repository.clone());
         for incident in &intent.incidents {
@@ -284,7 +373,8 @@ impl State {
         if let Some(new) = intent.new {
             proposal.commits.push((intent.action, new));
         }
-        if intent.action == EffectAction::DeleteProposal {
+        if matches!(intent.action, EffectAction::DeleteProposal | EffectAction::Publish | EffectAction::WriteSticky | EffectAction::Enqueue)
+        {
             return;
         }
         proposal.plan = intent.plan.clone().or_else(|| proposal.plan.clone());
@@ -296,7 +386,7 @@ impl State {
     }
 
     fn effect_refused(&mut self, effect: &EffectId, cause: Obstacle, why: &str, at: Timestamp) {
-        let Some(intent) = self.intents.remove(effect) else { return };
+        let Some((intent, _)) = self.intents.remove(effect) else { return };
         let Some(proposal) = self.proposals.get_mut(&intent.proposal) else { return };
         if intent.action == EffectAction::DeleteProposal {
             proposal.deletions_refused += 1;
@@ -314,7 +404,7 @@ impl State {
     }
 
     fn done(&mut self, effect: &EffectId, at: Timestamp) {
-        let Some(intent) = self.intents.remove(effect) else { return };
+        let Some((intent, _)) = self.intents.remove(effect) else { return };
         let Some(proposal) = self.proposals.get_mut(&intent.proposal) else { return };
         proposal.failed = None;
         match intent.action {
@@ -323,7 +413,8 @@ impl State {
                 proposal.missing_since = None;
             }
             EffectAction::DeleteProposal => proposal.head = None,
-            EffectAction::Merge => {}
+            EffectAction::Enqueue => proposal.enqueued = intent.expected,
+            EffectAction::Merge | EffectAction::Publish | EffectAction::MergeOnForge | EffectAction::WriteSticky => {}
         }
         if intent.action == EffectAction::OpenProposal {
             let policies = policies(&self.incidents, &intent.incidents);
@@ -335,7 +426,9 @@ impl State {
     }
 
     fn approved(&mut self, approval: &Approval) {
-        if let Some(proposal) = self.proposals.get_mut(&approval.proposal) {
+        // One from the forge is only remembered: it is asked for again whenever it would count.
+        let counts = approval.source == ApprovalSource::CommandLine;
+        if let Some(proposal) = self.proposals.get_mut(&approval.proposal).filter(|_| counts) {
             proposal.approvals.push(approval.clone());
         }
         self.with(&approval.incident, |incident| incident.advance(Phase::Approved));
@@ -385,9 +478,9 @@ impl State {
             .collect()
     }
 
-    /// Effects whose end is not known, oldest first.
-    pub fn open_effects(&self) -> Vec<(EffectId, Intent)> {
-        self.intents.iter().map(|(effect, intent)| (effect.clone(), intent.clone())).collect()
+    /// Effects whose end is not known, with when they were intended.
+    pub fn open_effects(&self) -> Vec<(EffectId, Intent, Timestamp)> {
+        self.intents.iter().map(|(effect, (intent, at))| (effect.clone(), intent.clone(), *at)).collect()
     }
 
     /// Reverts that were merged through a proposal or a force-merge of revertd.
@@ -480,6 +573,14 @@ impl Proposal {
             deletions_refused: 0,
             failed: None,
             merge_rejected: None,
+            published: None,
+            sticky: None,
+            enqueued: None,
+            holds: Vec::new(),
+            answered: BTreeMap::new(),
+            told: Vec::new(),
+            replies: Vec::new(),
+            shown: Vec::new(),
             not_the_plan: Vec::new(),
         }
     }

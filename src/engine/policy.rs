@@ -9,6 +9,7 @@ use std::time::Duration;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::consent::ConsentRules;
 use super::id::{
     EnvironmentName, InstanceName, MetricsName, PolicyDigest, PolicyName, RepositoryName, SloName, canonical_json, sha256_hex,
 };
@@ -42,7 +43,7 @@ pub struct Policy {
     /// What limits it.
     pub guardrails: Guardrails,
     /// How approvals work.
-    pub approval: ApprovalRules,
+    pub approval: ConsentRules,
     /// How the recovery is judged.
     pub verify: VerifyRules,
     /// Names and addresses to show (`runbook: https://…`).
@@ -304,14 +305,6 @@ pub struct Limit {
     /// In how long.
     #[serde(with = "millis")]
     pub per: Duration,
-}
-
-/// `approval:` of a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalRules {
-    /// How long an approval counts.
-    #[serde(with = "millis")]
-    pub expires: Duration,
 }
 
 /// `verify:` of a policy.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
 use super::attribution::Attribution;
+use super::consent::Hold;
 use super::fact::ProposalClosing;
 use super::id::{
     BranchName, CommitId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SituationDigest, SloName, canonical_json,
@@ -148,6 +149,8 @@ pub struct ProposalEvidence {
     pub branch: ProposalBranch,
     /// Every approval that was given for it.
     pub approvals: Vec<Approval>,
+    /// Who holds it.
+    pub holds: Vec<Hold>,
     /// Pushes for it that failed since the last one that did not.
     pub failed: Option<FailedPushes>,
     /// What the remote said when a merge without an approval was pushed.

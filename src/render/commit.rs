@@ -3,15 +3,18 @@
 //! Text from commits is untrusted: tools act on mentions, closing keywords and skip marks in messages, so those are made harmless in the
 //! subject, and nothing of the original body is repeated. The lines that tools parse stay exact.
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
 
+use super::neutral::harmless;
+use super::templates::{TemplateError, Templates};
 use crate::engine::approval::Approval;
 use crate::engine::change::Reverted;
 use crate::engine::id::{FactHash, PlanDigest};
 use crate::engine::incident::Incident;
 use crate::engine::policy::Policy;
 
-const TEMPLATE: &str = include_str!("../../templates/commit.txt");
+/// The template's file.
+pub(super) const TEMPLATE: &str = "commit.txt";
 /// Lines of the reason are wrapped at this many characters, as Git's own documentation advises.
 const WIDTH: usize = 72;
 
@@ -41,23 +44,44 @@ pub fn git_message(reverted: &Reverted) -> String {
     format!("{}\n\n{}\n", git_subject(&reverted.subject), reverts_line(reverted))
 }
 
+/// What the template is given. The lines that tools parse are made here and stay exact.
+#[derive(Debug, Serialize)]
+pub(super) struct CommitContext {
+    /// The first line.
+    pub(super) subject: String,
+    /// `This reverts commit …`, a line for each.
+    pub(super) reverts: String,
+    /// Why, in paragraphs.
+    pub(super) reason: String,
+    /// The last paragraph.
+    pub(super) trailers: String,
+}
+
+impl CommitContext {
+    /// For trying a template out.
+    pub(super) fn samples() -> Vec<Self> {
+        vec![Self {
+            subject: "Revert \"checkout: 1.5.0\"".to_owned(),
+            reverts: format!("This reverts commit {}.", "ab".repeat(20)),
+            reason: "checkout breaches its objectives.".to_owned(),
+            trailers: format!("Reverts: {}\nRevertd-Plan: {}", "ab".repeat(20), "cd".repeat(32)),
+        }]
+    }
+}
+
 /// Git's message with reason and trailers.
 ///
 /// # Errors
-/// The template does not fit the values, which a test excludes for the one that is built in.
-pub fn revert_message(message: &RevertMessage<'_>) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+/// The template does not fit the values, which is excluded when it is loaded.
+pub fn revert_message(templates: &Templates, message: &RevertMessage<'_>) -> Result<String, TemplateError> {
     let reverts: Vec<String> = message.reverted.iter().map(reverts_line).collect();
-    let text = environment.render_str(
-        TEMPLATE,
-        context! {
-            subject => subject(message.reverted),
-            reverts => reverts.join("\n"),
-            reason => reason(message),
-            trailers => trailers(message),
-        },
-    )?;
+    let context = CommitContext {
+        subject: subject(message.reverted),
+        reverts: reverts.join("\n"),
+        reason: reason(message),
+        trailers: trailers(message),
+    };
+    let text = templates.render(TEMPLATE, &context)?;
     Ok(format!("{}\n", text.trim_end()))
 }
 
@@ -115,25 +139,6 @@ fn trailers(message: &RevertMessage<'_>) -> String {
     lines.join("\n")
 }
 
-/// Takes the effect out of text that somebody else wrote: no mention, no reference that closes an issue, no mark that skips CI, no control
-/// character. A zero-width space after `@` and `#`, and inside skip marks, keeps it readable.
-pub fn harmless(text: &str) -> String {
-    const BREAK: char = '\u{200b}';
-    let flat: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    let mut safe = String::with_capacity(flat.len());
-    let mut rest = flat.as_str();
-    const MARKS: [&str; 7] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]", "***no_ci***", "skip-checks:"];
-    while let Some(first) = rest.chars().next() {
-        safe.push(first);
-        let lower: String = rest.chars().take(20).collect::<String>().to_ascii_lowercase();
-        if first == '@' || first == '#' || MARKS.iter().any(|mark| lower.starts_with(mark)) {
-            safe.push(BREAK);
-        }
-        rest = &rest[first.len_utf8()..];
-    }
-    safe
-}
-
 fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -176,18 +181,6 @@ mod tests {
         assert_eq!(
             git_message(&merge),
             format!("Revert \"x\"\n\nThis reverts commit {id}, reversing\nchanges made to {}.\n", "cd".repeat(20))
-        );
-    }
-
-    #[test]
-    fn mentions_closing_keywords_and_skip_marks_lose_their_effect() {
-        let safe = harmless("Fixes #12 for @org/team [skip ci]\u{1b}[31m\nSigned-off-by: x");
-        assert!(
-            !safe.contains("#12")
-                && !safe.contains("@org")
-                && !safe.contains("[skip ci]")
-                && !safe.contains('\n')
-                && !safe.contains('\u{1b}')
         );
     }
 }

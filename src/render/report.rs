@@ -1,5 +1,6 @@
 //! Incidents as text, for `explain`, `incidents` and `status`.
 
+use super::neutral::flat;
 use crate::engine::attribution::Standing;
 use crate::engine::fact::LandedBy;
 use crate::engine::incident::{Durations, Incident};
@@ -10,7 +11,7 @@ pub fn story(incident: &Incident) -> String {
     let mut lines =
         vec![format!("{}: {} in `{}`, {}", incident.id, incident.policy, incident.repository, incident.phase.words()), String::new()];
     lines.push(format!("breach     began {}, seen at {}", incident.onset, incident.detected_at));
-    lines.extend(incident.arithmetic.iter().map(|sentence| format!("           {sentence}")));
+    lines.extend(incident.arithmetic.iter().map(|sentence| format!("           {}", flat(sentence))));
     if let Some(attribution) = &incident.attribution {
         for candidate in &attribution.candidates {
             let standing = match candidate.standing {
@@ -19,15 +20,15 @@ pub fn story(incident: &Incident) -> String {
                 Standing::RuledOut => "ruled out ",
                 Standing::Unmapped => "unmapped  ",
             };
-            lines.push(format!("{standing} {} \"{}\": {}", candidate.commit.short(), candidate.subject, candidate.because));
+            lines.push(format!("{standing} {} \"{}\": {}", candidate.commit.short(), flat(&candidate.subject), flat(&candidate.because)));
         }
         if attribution.suspects.is_empty() {
             lines.push("suspect    none of the changes".to_owned());
         }
     }
     if let Some(decision) = &incident.decision {
-        lines.push(format!("decision   {}", decision.sentence));
-        lines.extend(decision.refusals.iter().map(|refusal| format!("gate       {}: {}", refusal.code.label(), refusal.sentence)));
+        lines.push(format!("decision   {}", flat(&decision.sentence)));
+        lines.extend(decision.refusals.iter().map(|refusal| format!("gate       {}: {}", refusal.code.label(), flat(&refusal.sentence))));
     }
     if let Some(key) = &incident.proposal {
         lines.push(format!("proposal   revertd/{key}"));
@@ -41,10 +42,10 @@ pub fn story(incident: &Incident) -> String {
         lines.push(format!("landed     {} {}, {by}", landed.commit, landed.landed));
     }
     if let Some(recovery) = &incident.recovery {
-        lines.push(format!("recovery   {}", recovery.sentence));
+        lines.push(format!("recovery   {}", flat(&recovery.sentence)));
     }
     if let (Some(sentence), Some(at)) = (&incident.sentence, incident.ended_at) {
-        lines.push(format!("ended      {} at {at}: {sentence}", incident.phase.words()));
+        lines.push(format!("ended      {} at {at}: {}", incident.phase.words(), flat(sentence)));
     }
     let timing = timing(&incident.durations());
     if !timing.is_empty() {

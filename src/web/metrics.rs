@@ -124,6 +124,10 @@ impl Metrics {
             EffectAction::UpdateProposal => "update_proposal",
             EffectAction::DeleteProposal => "delete_proposal",
             EffectAction::Merge => "merge",
+            EffectAction::Publish => "publish",
+            EffectAction::MergeOnForge => "merge_on_forge",
+            EffectAction::Enqueue => "enqueue",
+            EffectAction::WriteSticky => "write_sticky",
         };
         self.0.effects.get_or_create(&vec![("action", action.to_owned()), ("outcome", outcome.to_owned())]).inc();
     }

@@ -15,6 +15,7 @@ struct Snapshot {
     last_pass: Option<Timestamp>,
     failed_pass: Option<String>,
     unread: BTreeMap<RepositoryName, String>,
+    deaf: BTreeMap<RepositoryName, String>,
 }
 
 impl AgentStatus {
@@ -45,6 +46,17 @@ impl AgentStatus {
         if before.as_deref() == Some(sentence) { Change::Known } else { Change::New }
     }
 
+    /// A repository's forge answered.
+    pub fn forge_answered(&self, repository: &RepositoryName) {
+        self.locked().deaf.remove(repository);
+    }
+
+    /// A repository's forge could not be asked. Says whether that, or its reason, is new.
+    pub fn forge_failed(&self, repository: &RepositoryName, sentence: &str) -> Change {
+        let before = self.locked().deaf.insert(repository.clone(), sentence.to_owned());
+        if before.as_deref() == Some(sentence) { Change::Known } else { Change::New }
+    }
+
     /// When the last pass ended well.
     pub fn last_pass(&self) -> Option<Timestamp> {
         self.locked().last_pass
@@ -55,7 +67,8 @@ impl AgentStatus {
         let snapshot = self.locked();
         let unread =
             snapshot.unread.iter().map(|(repository, sentence)| format!("the repository `{repository}` cannot be read: {sentence}"));
-        snapshot.failed_pass.iter().map(|sentence| format!("the last pass failed: {sentence}")).chain(unread).collect()
+        let deaf = snapshot.deaf.iter().map(|(repository, sentence)| format!("the forge of `{repository}` cannot be asked: {sentence}"));
+        snapshot.failed_pass.iter().map(|sentence| format!("the last pass failed: {sentence}")).chain(unread).chain(deaf).collect()
     }
 }
 

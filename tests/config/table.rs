@@ -830,9 +830,41 @@ pub const CASES: &[Case] = &[
     Case {
         name: "planned forge",
         base: AGENT,
-        edit: Edit::Replace("forge: {plain: {}}", "forge: {github: {tokenFile: token}}"),
+        edit: Edit::Replace("forge: {plain: {}}", "forge: {gitlab: {tokenFile: token}}"),
         schema: Schema::Refuses,
-        findings: &["12:15-21 `github` is not supported yet; remove it"],
+        findings: &["12:15-21 `gitlab` is not supported yet; remove it"],
+    },
+    Case {
+        name: "GitHub without a way to authenticate",
+        base: AGENT,
+        edit: Edit::Replace("forge: {plain: {}}", "forge: {github: {}}"),
+        schema: Schema::Refuses,
+        findings: &["12:15-21 `github` needs `appId` with `privateKeyFile` or `tokenFile`"],
+    },
+    Case {
+        name: "GitHub with a token and an App",
+        base: AGENT,
+        edit: Edit::Replace("forge: {plain: {}}", "forge: {github: {tokenFile: t, appId: 1, privateKeyFile: k, repository: a/b}}"),
+        schema: Schema::Refuses,
+        findings: &["12:38-43 `github` takes only one of `appId` with `privateKeyFile` and `tokenFile`; remove the others"],
+    },
+    Case {
+        name: "GitHub repository without an owner",
+        base: AGENT,
+        edit: Edit::Replace("forge: {plain: {}}", "forge: {github: {tokenFile: t, repository: manifests}}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:50-59 `repository` is an owner and a name, and `manifests` is not; write `forge: {github: {repository: acme/manifests, …}}`",
+        ],
+    },
+    Case {
+        name: "GitHub repository that the address does not name",
+        base: AGENT,
+        edit: Edit::Replace("forge: {plain: {}}", "forge: {github: {tokenFile: t}}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "9:12-50 the address does not say which repository on GitHub it is; write `forge: {github: {repository: acme/manifests, …}}`",
+        ],
     },
     Case {
         name: "planned journal",
@@ -840,6 +872,13 @@ pub const CASES: &[Case] = &[
         edit: Edit::Replace("journal: {sqlite: journal.db}", "journal: {postgres: {urlFile: url}}"),
         schema: Schema::Refuses,
         findings: &["4:13-21 `postgres` is not supported yet; remove it"],
+    },
+    Case {
+        name: "templates that are no directory",
+        base: AGENT,
+        edit: Edit::Replace("  policies: []", "  templates: [title.txt]\n  policies: []"),
+        schema: Schema::Refuses,
+        findings: &["22:14-25 `templates` is a text, and this is a list"],
     },
     Case {
         name: "listen without an address",

@@ -13,6 +13,7 @@ mod prometheus_health;
 mod prometheus_story;
 mod revert_command;
 mod signals;
+mod slack;
 mod ssh;
 mod support;
 mod web;

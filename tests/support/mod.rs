@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use revertd::agent::{ManualClock, Reconciler, control_series, series_of};
 use revertd::config::{self, Loaded};
-use revertd::engine::approval::Approval;
+use revertd::demo::forge::{FakeGithub, FakeSettings, GithubState, Pull, Role};
+use revertd::engine::approval::{Approval, ApprovalSource};
 use revertd::engine::fact::{Event, Fact};
 use revertd::engine::id::{IncidentId, PolicyName, SloName};
 use revertd::engine::incident::{Incident, Phase, Proposal};
 use revertd::engine::round::{Outcome, Round, Unknown};
 use revertd::engine::time::Timestamp;
+use revertd::git::scratch::ScratchRepository;
 use revertd::journal::{Journal, SqliteJournal};
 use revertd::web::{AgentStatus, Metrics};
 
@@ -36,9 +38,13 @@ pub struct World {
     health: BTreeMap<String, Health>,
     control: Health,
     commits: i64,
+    github: Option<FakeGithub>,
+    runtime: tokio::runtime::Runtime,
     status: AgentStatus,
 }
 
+/// The token that the agent uses on GitHub.
+pub const TOKEN: &str = "github_pat_canary_5f1d0c";
 /// The moment at which every story begins.
 const BEGIN: Timestamp = Timestamp::from_secs(1_795_230_000);
 /// Time from one round to the next, as the policies of [`policy`] say.
@@ -74,23 +80,73 @@ impl World {
 
     /// The same with an agent that has not been started yet, on a remote made by `git init` with more arguments.
     pub fn without_agent(services: &[&str], policies: &[String], repository: &str, init: &[&str]) -> Self {
+        Self::with_forge(services, policies, repository, init, |_, _| ("plain: {}".to_owned(), None))
+    }
+
+    /// The same over GitHub: a fake one with the real bare repository behind it, asked by the real client. The agent is `revertd`, the people
+    /// are `dana` (who maintains), `robin` (who writes) and `mallory` (who only reads).
+    pub fn on_github(services: &[&str], policies: &[String]) -> Self {
+        let mut world = Self::with_forge(services, policies, "", &[], |root, clock| {
+            let clock = clock.clone();
+            let people = [("revertd", Role::Write), ("dana", Role::Maintain), ("robin", Role::Write), ("mallory", Role::Read)];
+            let settings = FakeSettings {
+                repository: ScratchRepository::init(&root.join("remote.git"), "main").unwrap(),
+                owner: "shop".to_owned(),
+                name: "manifests".to_owned(),
+                default_branch: "main".to_owned(),
+                clock: Arc::new(move || revertd::agent::Clock::now(&*clock)),
+                people: people.map(|(login, role)| (login.to_owned(), role)).into(),
+                tokens: BTreeMap::from([(TOKEN.to_owned(), "revertd".to_owned())]),
+                app: None,
+            };
+            let github = FakeGithub::start(settings).unwrap();
+            std::fs::write(root.join("token"), TOKEN).unwrap();
+            let forge =
+                format!("github: {{url: \"{}\", repository: shop/manifests, tokenFile: \"{}/token\"}}", github.url(), root.display());
+            (forge, Some(github))
+        });
+        world.restart();
+        world
+    }
+
+    /// A world on GitHub in which checkout broke after a bump, and the pull request with the revert waits for an approval.
+    pub fn with_pull_request() -> Self {
+        let mut world = Self::on_github(&["checkout"], &[policy("checkout", "propose", "")]);
+        world.seconds(8);
+        world.bump("checkout", "1.5.0");
+        world.seconds(1);
+        world.set_health("checkout", Health::Bad);
+        let told = |world: &Self| world.agent.as_ref().unwrap().state().proposals.values().any(|proposal| proposal.sticky.is_some());
+        world.until(15, told);
+        world
+    }
+
+    fn with_forge(
+        services: &[&str],
+        policies: &[String],
+        repository: &str,
+        init: &[&str],
+        forge: impl FnOnce(&Path, &Arc<ManualClock>) -> (String, Option<FakeGithub>),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().to_owned();
+        let clock = Arc::new(ManualClock::at(BEGIN));
         git(&root, 0, &[&["init", "--quiet", "--bare", "-b", "main"], init, &["remote.git"]].concat());
+        let (forge, github) = forge(&root, &clock);
         git(&root, 0, &["clone", "--quiet", "remote.git", "person"]);
         let agent = format!(
             "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {{sqlite: \"{}/state/journal.db\"}}\n  maxMode: merge\n  \
              network: {{allow: [127.0.0.0/8]}}\n  controls: [{{http: {{url: \"http://127.0.0.1:1/control\"}}}}]\n  repositories:\n    - name: manifests\n      \
-             url: \"file://{}/remote.git\"\n      branch: main\n      poll: 1s\n      forge: {{plain: {{}}}}\n{repository}",
+             url: \"file://{}/remote.git\"\n      branch: main\n      poll: 1s\n      forge: {{{forge}}}\n{repository}",
             root.display(),
             root.display()
         );
         let policies: Vec<(String, String)> =
             policies.iter().enumerate().map(|(number, text)| (format!("policy-{number}.yaml"), text.clone())).collect();
         let loaded = config::load_texts(("agent.yaml", &agent), &policies).unwrap();
-        let clock = Arc::new(ManualClock::at(BEGIN));
         let journal = Arc::new(SqliteJournal::open_for_agent(&loaded.agent.journal).unwrap());
         let health = services.iter().map(|name| ((*name).to_owned(), Health::Good)).collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut world = Self {
             _directory: directory,
             root,
@@ -101,6 +157,8 @@ impl World {
             health,
             control: Health::Good,
             commits: 0,
+            github,
+            runtime,
             status: AgentStatus::default(),
         };
         for name in services {
@@ -119,6 +177,7 @@ impl World {
     pub fn try_restart(&mut self) -> Result<(), String> {
         self.agent = None;
         let journal: Arc<dyn Journal> = self.journal.clone();
+        let _entered = self.runtime.enter();
         self.status = AgentStatus::default();
         let agent = Reconciler::new(self.loaded.clone(), journal, Metrics::new(), self.status.clone(), self.clock.clone());
         self.agent = Some(agent.map_err(|error| format!("{error:#}"))?);
@@ -128,6 +187,39 @@ impl World {
     /// What keeps the agent from being ready.
     pub fn problems(&self) -> Vec<String> {
         self.status.problems()
+    }
+
+    /// What happens on GitHub beside the agent.
+    pub fn github(&self) -> &GithubState {
+        self.github.as_ref().unwrap().state()
+    }
+
+    /// The one pull request.
+    pub fn pull(&self) -> Pull {
+        let pulls = self.github().pulls().unwrap();
+        assert_eq!(pulls.len(), 1, "{pulls:#?}");
+        pulls.into_iter().next().unwrap()
+    }
+
+    /// What the sticky comment says to type.
+    pub fn approve_command(&self) -> String {
+        self.written()[0].lines().find(|line| line.starts_with("/revertd approve ")).unwrap().to_owned()
+    }
+
+    /// The answers among what revertd wrote.
+    pub fn replies(&self) -> Vec<String> {
+        self.written().into_iter().filter(|text| text.contains("<!-- revertd:reply ")).collect()
+    }
+
+    /// How often something of revertd landed. A merge commit tells the plan of the commit that it brings again.
+    pub fn landings(&self) -> usize {
+        self.remote(&["log", "--first-parent", "--format=%H", "--grep=^Revertd-Plan: ", "main"]).lines().count()
+    }
+
+    /// What revertd wrote on the one pull request, oldest first.
+    pub fn written(&self) -> Vec<String> {
+        let number = self.pull().number;
+        self.github().comments(number).into_iter().filter(|comment| comment.author == "revertd").map(|comment| comment.body).collect()
     }
 
     pub fn set_health(&mut self, service: &str, health: Health) {
@@ -240,6 +332,8 @@ impl World {
             proposal: proposal.key.clone(),
             plan: proposal.plan_digest().unwrap(),
             by: "dana".into(),
+            source: ApprovalSource::CommandLine,
+            force: None,
             at: self.now(),
             expires: self.now() + Duration::from_secs(3600),
         };

@@ -1,0 +1,183 @@
+//! Merging an approved proposal by the forge's own call.
+//!
+//! The call pins the head; the base is read again in the same pass, and what landed is compared with the plan afterwards (P4, P5). Which way to
+//! merge is chosen so that the commit that people reviewed lands as it is, where the repository allows it.
+
+use anyhow::{Context, Result};
+use tracing::{info, warn};
+
+use super::Reconciler;
+use crate::engine::approval::MergeGrant;
+use crate::engine::decision::{DecisionRecord, DecisionVerdict};
+use crate::engine::fact::{EffectAction, Event, Intent, Obstacle};
+use crate::engine::id::{CommitId, EffectId, canonical_json, sha256_hex};
+use crate::engine::incident::{Incident, Proposal};
+use crate::engine::plan::{CleanInverse, Plan};
+use crate::engine::policy::Policy;
+use crate::engine::time::Timestamp;
+use crate::forge::{Allowance, Answered, Call, EnqueueOutcome, Forge, MergeCall, MergeMethod, MergeMethods, MergeOutcome, ProposalNumber};
+use crate::git::Listing;
+
+impl Reconciler {
+    /// Has the forge merge the proposal, once its head is the plan on the present base and the forge has shown it.
+    pub(super) fn merge_on_forge(
+        &mut self,
+        incident: &Incident,
+        policy: &Policy,
+        plan: Plan,
+        inverse: &CleanInverse,
+        grant: MergeGrant,
+        now: Timestamp,
+    ) -> Result<()> {
+        let key = plan.key();
+        let listed = self.listing(&incident.repository).and_then(|listing| listing.proposals.get(&key).copied());
+        let ready = self.state.proposals.get(&key).cloned().filter(|proposal| is_ready(proposal, listed, inverse));
+        let (Some(proposal), Some(forge)) = (ready, self.conversation(&incident.repository).map(|known| known.forge.clone())) else {
+            // The base has moved, and the plan has not: the branch is built anew, and the next pass merges it.
+            return self.propose(incident, policy, plan, inverse, &rebuilding(), now);
+        };
+        let (Some(head), Some(published), Some(commit)) = (proposal.head, &proposal.published, proposal.latest_commit.clone()) else {
+            return Ok(());
+        };
+        if proposal.enqueued == Some(head) {
+            return Ok(());
+        }
+        let repository = self.repository(&incident.repository).context("the repository is not configured any more")?;
+        let base = repository.config.branch.clone();
+        let changed = repository.mirror.changed_paths(grant.onto(), head).context("cannot read back the proposal's head")?;
+        if changed != plan.paths {
+            warn!(incident = %incident.id, "the proposal's head is not the plan; nothing is merged");
+            return Ok(());
+        }
+        let number = ProposalNumber(published.number);
+        let intent = Intent {
+            repository: incident.repository.clone(),
+            proposal: key,
+            incidents: self.incidents_of(&plan, incident),
+            action: EffectAction::MergeOnForge,
+            expected: Some(grant.onto()),
+            new: Some(head),
+            plan: Some(plan),
+            commit: Some(commit.clone()),
+        };
+        let effect = EffectId::new(&sha256_hex(format!("{}\n{now}", canonical_json(&intent)?).as_bytes())[..16]);
+        self.record(now, vec![Event::Intended { effect: effect.clone(), intent: intent.clone() }])?;
+        self.look_again(&intent.repository, now)?;
+        if self.listing(&intent.repository).and_then(|listing| listing.head) != Some(grant.onto()) {
+            return self.refuse_effect(effect, Obstacle::Moved, "the base has moved; it is decided again".to_owned(), now);
+        }
+        let (title, message) = commit.message.split_once("\n\n").unwrap_or((&commit.message, ""));
+        let method = match forge.identity(Call::act(now)) {
+            Ok(identity) => method(identity.methods),
+            Err(error) => return self.refuse_effect(effect, Obstacle::NotShown, error.to_string(), now),
+        };
+        let call = MergeCall { head, base, title: title.to_owned(), message: message.to_owned(), method };
+        let outcome = forge.merge(Call::act(now), number, &call, grant);
+        self.take_outcome(&*forge, effect, &proposal, number, head, outcome, now)
+    }
+
+    /// Writes down what the forge made of a merge.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing, and a struct would only repeat the names")]
+    fn take_outcome(
+        &mut self,
+        forge: &dyn Forge,
+        effect: EffectId,
+        proposal: &Proposal,
+        number: ProposalNumber,
+        head: CommitId,
+        outcome: Answered<MergeOutcome>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let key = &proposal.key;
+        let now = self.clock.now().max(now);
+        match outcome {
+            Ok(MergeOutcome::Merged { commit }) => {
+                info!(proposal = %key, %commit, "the forge merged the proposal");
+                self.record(now, vec![Event::Done { effect }])?;
+                if let Some(repository) = &proposal.repository {
+                    self.look_again(repository, now)?;
+                }
+                self.follow_proposals(now)
+            }
+            Ok(MergeOutcome::MergeQueueRequired) => {
+                self.refuse_effect(effect, Obstacle::Moved, "the branch has a merge queue; the proposal enters it".to_owned(), now)?;
+                self.enqueue(forge, proposal, number, head, now)
+            }
+            Ok(outcome) => {
+                let (cause, why) = obstacle(outcome);
+                self.refuse_effect(effect, cause, why, now)
+            }
+            Err(error) if error.may_have_acted() => {
+                warn!(proposal = %key, "the merge has an unknown outcome: {error}");
+                Ok(())
+            }
+            Err(error) => self.refuse_effect(effect, Obstacle::NotShown, error.to_string(), now),
+        }
+    }
+
+    fn enqueue(&mut self, forge: &dyn Forge, proposal: &Proposal, number: ProposalNumber, head: CommitId, now: Timestamp) -> Result<()> {
+        let effect = self.intend(proposal, EffectAction::Enqueue, Some(head), now)?;
+        match forge.enqueue(Call::act(now), number, head) {
+            Ok(EnqueueOutcome::Enqueued) => {
+                info!(proposal = %proposal.key, "the proposal waits in the merge queue");
+                self.record(now, vec![Event::Done { effect }])
+            }
+            Ok(EnqueueOutcome::HeadModified) => self.refuse_effect(effect, Obstacle::Moved, "the head has moved".to_owned(), now),
+            Ok(EnqueueOutcome::Refused { sentence }) => self.refuse_effect(effect, Obstacle::Rejected, sentence, now),
+            Err(error) => self.refuse_effect(effect, Obstacle::NotShown, error.to_string(), now),
+        }
+    }
+
+    /// Whether the head is on the watched branch, as it is or as a commit that carries its plan.
+    pub(super) fn has_landed(&self, intent: &Intent, head: CommitId, listing: &Listing) -> bool {
+        let (Some(known), Some(watched)) = (self.repository(&intent.repository), listing.head) else { return false };
+        let plan = intent.plan.as_ref().map(Plan::digest);
+        let since = self.state.proposals.get(&intent.proposal).map_or(Timestamp(0), |proposal| proposal.opened_at);
+        known.mirror.is_ancestor(head, watched).unwrap_or(false)
+            || known.mirror.landed_plans(watched, since).is_ok_and(|landed| landed.iter().any(|landed| Some(&landed.plan) == plan.as_ref()))
+    }
+}
+
+/// Whether the branch holds our newest commit, built on this base, and the forge has shown exactly it.
+fn is_ready(proposal: &Proposal, listed: Option<CommitId>, inverse: &CleanInverse) -> bool {
+    let built = proposal.latest_commit.as_ref().is_some_and(|commit| commit.base == inverse.base && commit.tree == inverse.tree);
+    let shown = proposal.shown.iter().any(|shown| Some(shown.head) == proposal.head);
+    proposal.published.is_some() && proposal.head.is_some() && listed == proposal.head && built && shown
+}
+
+fn rebuilding() -> DecisionRecord {
+    DecisionRecord {
+        verdict: DecisionVerdict::Propose,
+        proposal: None,
+        plan: None,
+        refusals: Vec::new(),
+        sentence: "It is approved; the branch is built anew on the present head.".to_owned(),
+    }
+}
+
+/// A merge commit keeps the commit that was reviewed; a squash keeps its text; a rebase neither its id nor its dates.
+fn method(methods: MergeMethods) -> MergeMethod {
+    let allowed = |allowance: Allowance| allowance == Allowance::Allowed;
+    match () {
+        () if allowed(methods.merge) => MergeMethod::Merge,
+        () if allowed(methods.squash) => MergeMethod::Squash,
+        () if allowed(methods.rebase) => MergeMethod::Rebase,
+        // The forge does not say; it says no itself if it must.
+        () => MergeMethod::Squash,
+    }
+}
+
+fn obstacle(outcome: MergeOutcome) -> (Obstacle, String) {
+    match outcome {
+        MergeOutcome::Merged { .. } | MergeOutcome::BaseModified => (Obstacle::Moved, "the base has moved; it is decided again".to_owned()),
+        MergeOutcome::HeadModified => (Obstacle::Moved, "the proposal's head has moved; it is decided again".to_owned()),
+        MergeOutcome::MergeQueueRequired => (Obstacle::Moved, "the branch has a merge queue".to_owned()),
+        MergeOutcome::NotMergeable { sentence }
+        | MergeOutcome::Blocked { sentence }
+        | MergeOutcome::NotAuthorized { sentence }
+        | MergeOutcome::MethodNotAllowed { sentence }
+        | MergeOutcome::Invalid { sentence }
+        | MergeOutcome::Forbidden { sentence }
+        | MergeOutcome::Refused { sentence } => (Obstacle::Rejected, sentence),
+    }
+}

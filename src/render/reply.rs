@@ -1,0 +1,90 @@
+//! What revertd answers to a command: one comment of a sentence or a story, with a hidden mark by which it is found again after a crash.
+
+use super::neutral::{self, Markdown};
+use super::report;
+use crate::engine::consent::SaidId;
+use crate::engine::incident::Incident;
+
+/// What can be typed.
+const HELP: &str = "\
+Write one command in a comment, on a line of its own:
+
+| command | what it does |
+|---|---|
+| `/revertd approve [plan]` | allow exactly the plan that is shown; it is merged |
+| `/revertd hold` | nothing is merged until `resume` |
+| `/revertd resume` | lift the hold; for who set it, or somebody who may approve |
+| `/revertd cancel` | close this proposal for good |
+| `/revertd force reason` | allow it over the budgets too; for the teams that may |
+| `/revertd explain` | the evidence, with the arithmetic |
+| `/revertd status` | where it stands |";
+
+/// `/revertd help`.
+pub fn help() -> Markdown {
+    Markdown::trusted(HELP)
+}
+
+/// Why a command was refused.
+pub fn refused(sentence: &str) -> Markdown {
+    neutral::sentence(sentence)
+}
+
+/// `/revertd explain`: the stories of the proposal's incidents.
+pub fn explanation(incidents: &[&Incident]) -> Markdown {
+    let stories: Vec<String> = incidents.iter().map(|incident| report::story(incident)).collect();
+    neutral::block(&stories.join("\n\n"))
+}
+
+/// `/revertd status`: one sentence for each incident.
+pub fn standing(incidents: &[&Incident]) -> Markdown {
+    let sentences: Vec<String> = incidents
+        .iter()
+        .map(|incident| {
+            let why = incident.decision.as_ref().map(|decision| neutral::sentence(&decision.sentence)).unwrap_or_default();
+            format!("{} is {}. {}", neutral::code(incident.policy.as_str()).as_str(), incident.phase.words(), why.as_str())
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    Markdown::trusted(sentences.join(" "))
+}
+
+/// Marks the answer to something that was said. Forges do not show it.
+pub fn mark(said: SaidId) -> String {
+    match said {
+        SaidId::Comment(number) => format!("<!-- revertd:reply comment {number} -->"),
+        SaidId::Review(number) => format!("<!-- revertd:reply review {number} -->"),
+    }
+}
+
+/// The comment: to whom, the answer, the mark.
+pub fn body(login: &str, reply: &Markdown, mark: &str) -> String {
+    // Who wrote a comment is told of answers by the forge; a mention would only tell them twice.
+    let comment = format!("To **{}**:\n\n{}\n\n{mark}\n", neutral::plain(login).as_str(), reply.as_str());
+    super::within_limit(&comment, mark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::command::{Parsed, parse};
+
+    #[test]
+    fn an_answer_names_the_writer_without_a_mention_and_carries_its_mark() {
+        let said = SaidId::Comment(7);
+        let text = body("robin", &refused("`mallory` may not approve this: @shop/sre may."), &mark(said));
+        insta::assert_snapshot!(text.replace('\u{200b}', "~"), @r"
+        To **robin**:
+
+        `mallory` may not approve this: @~shop/sre may.
+
+        <!-- revertd:reply comment 7 -->
+        ");
+        assert_ne!(mark(said), mark(SaidId::Review(7)));
+    }
+
+    #[test]
+    fn the_help_is_no_command() {
+        assert_eq!(parse(help().as_str()), Parsed::None);
+    }
+}

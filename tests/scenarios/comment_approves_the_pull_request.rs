@@ -1,0 +1,27 @@
+//! The proposal is a pull request: a reviewer approves it by a comment, it is merged, and its sticky comment says how the service recovered.
+
+use revertd::engine::incident::Phase;
+
+use crate::support::{Health, World};
+
+#[test]
+fn comment_approves_the_pull_request() {
+    let mut world = World::with_pull_request();
+    let pull = world.pull();
+    assert_eq!(pull.title, "Revert \"checkout: 1.5.0\" (checkout)");
+    for part in ["```mermaid", "`checkout: 1.5.0` by Robin", "Deployment checkout: image", "1.5.0 → 1.0.0", "measured healthy from"] {
+        assert!(pull.body.contains(part), "{part} is not in\n{}", pull.body);
+    }
+    world.github().comment("robin", pull.number, &world.approve_command()).unwrap();
+    world.until(10, |world| world.landings() == 1);
+    world.set_health("checkout", Health::Good);
+    world.until(20, |world| world.phase() == Phase::Recovered);
+    world.seconds(2);
+    let written = world.written();
+    assert_eq!(written.len(), 1, "an approval is answered by what it does: {written:#?}");
+    for part in ["### Recovered", "Approved by robin", "detect ", "decide ", "act ", "verify "] {
+        assert!(written[0].contains(part), "{part} is not in\n{}", written[0]);
+    }
+    assert!(!written[0].contains("/revertd approve"), "there is nothing to approve any more");
+    assert_eq!(world.landings(), 1);
+}
