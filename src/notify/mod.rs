@@ -11,7 +11,7 @@
 //!   webhooks of Slack cannot tell, so a lost answer may say a thing twice there. The generic webhook sends the key, for its receiver
 //!   to deduplicate.
 //! * **Text is untrusted.** Commit subjects and names may hold mentions, links and markup of any chat (catalogue of failures N1).
-//!   [`text`] takes the effect out of all of them; only [`Link`] makes a link.
+//!   `text` takes the effect out of all of them; only [`Link`] makes a link.
 //! * **Tokens and webhook addresses are secrets**, read from their files for each message, and shown by no error.
 
 mod card;
