@@ -23,8 +23,8 @@
 //! The rules that `tests/architecture.rs` checks:
 //!
 //! 1. `engine` imports nothing of ours, and no async, file, network, clock or log. Every function takes `now`.
-//! 2. `render` and `config` may import `engine`. The ports (`git`, `probe`, `notify`, `journal`) may import `engine` and `net`, never one another,
-//!    and show no foreign type in a public signature.
+//! 2. `render` and `config` may import `engine`. The ports (`git`, `forge`, `probe`, `sync`, `notify`, `journal`) may import `engine` and `net`,
+//!    never one another, and show no foreign type in a public signature.
 //! 3. `agent` may import all of those; `web` imports `engine`, `render`, `journal`; nothing imports `cli` or `demo` but `main` and `cli`.
 //! 4. A `MergeGrant` is made in `engine::approval` only; pushing to a watched branch takes it by value.
 pub mod agent;
@@ -39,4 +39,5 @@ pub mod net;
 pub mod notify;
 pub mod probe;
 pub mod render;
+pub mod sync;
 pub mod web;

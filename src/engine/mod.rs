@@ -22,6 +22,7 @@ pub mod policy;
 pub mod round;
 pub mod situation;
 pub mod slo;
+pub mod sync;
 pub mod time;
 pub mod verification;
 pub mod window;

@@ -18,6 +18,7 @@ use super::failure::{Scheme, tidy};
 use super::redact::without_user_information;
 use super::resolve::{GuardedResolver, Lookup, SystemLookup};
 use super::secret::Secret;
+use super::trust::Trust;
 
 pub use super::failure::NoAnswer;
 
@@ -186,7 +187,17 @@ impl Answer {
     }
 }
 
-// === impl Client ===
+// === impl ClientError, Client ===
+
+impl ClientError {
+    fn from_library(error: &reqwest::Error) -> Self {
+        Self(std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| tidy(&cause.to_string())))
+    }
+
+    pub(super) fn of(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
 
 impl Client {
     /// A client under these rules, with the operating system's resolver.
@@ -202,6 +213,18 @@ impl Client {
     /// # Errors
     /// The TLS library cannot be set up.
     pub fn with_lookup(rules: AddressRules, lookup: Arc<dyn Lookup>) -> Result<Self, ClientError> {
+        Self::build(rules, lookup, None)
+    }
+
+    /// A client that trusts other certificate authorities than the system's, or shows a certificate of its own.
+    ///
+    /// # Errors
+    /// The certificates cannot be read, or the TLS library cannot be set up.
+    pub fn with_trust(rules: AddressRules, trust: &Trust) -> Result<Self, ClientError> {
+        Self::build(rules, Arc::new(SystemLookup), Some(trust))
+    }
+
+    fn build(rules: AddressRules, lookup: Arc<dyn Lookup>, trust: Option<&Trust>) -> Result<Self, ClientError> {
         let builder = || {
             reqwest::Client::builder()
                 .user_agent(concat!("revertd/", env!("CARGO_PKG_VERSION")))
@@ -214,13 +237,15 @@ impl Client {
                 .connect_timeout(CONNECT_LIMIT)
                 .http2_max_header_list_size(HTTP2_HEADER_LIMIT)
         };
+        if let Some(trust) = trust {
+            let inner = trust.apply(builder())?.build().map_err(|error| ClientError::from_library(&error))?;
+            return Ok(Self { inner, rules });
+        }
         let inner = builder()
             .build()
             // A machine without certificate authorities can still ask plain addresses; nothing encrypted is trusted then.
             .or_else(|_| builder().tls_certs_only([]).build())
-            .map_err(|error| {
-                ClientError(std::error::Error::source(&error).map_or_else(|| error.to_string(), |cause| tidy(&cause.to_string())))
-            })?;
+            .map_err(|error| ClientError::from_library(&error))?;
         Ok(Self { inner, rules })
     }
 

@@ -11,3 +11,4 @@ pub mod redact;
 pub mod resolve;
 pub mod secret;
 pub mod transport;
+pub mod trust;

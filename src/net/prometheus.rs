@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::decode::{Decoded, decode};
+use self::decode::{Decoded, decode, decode_series};
 use super::address::AddressRules;
 use super::client::{BodyLength, Client, ClientError, NoAnswer, Request};
 use super::failure::tidy;
@@ -45,6 +45,15 @@ pub enum Evaluated {
     Number(f64),
     /// An answer that is no one number, such as two series; the text says what.
     Unusable(String),
+}
+
+/// One series of an expression at one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its value. May be NaN or infinite.
+    pub value: f64,
 }
 
 /// The values of an expression at evenly spaced times; a time at which it evaluated to nothing is absent.
@@ -136,8 +145,25 @@ impl PrometheusClient {
         Ok(evaluations)
     }
 
+    /// Every series that `query` evaluates to at `time`, with its labels.
+    ///
+    /// # Errors
+    /// There is no complete answer, or it is no vector of numbers.
+    pub async fn series(&self, query: &str, time: Timestamp) -> Result<Vec<Series>, QueryError> {
+        self.fetch("query", vec![("query", query.to_owned()), ("time", seconds(time.millis()))], decode_series).await
+    }
+
+    async fn ask(&self, endpoint: &str, parameters: Vec<(&'static str, String)>) -> Result<Decoded, QueryError> {
+        self.fetch(endpoint, parameters, decode).await
+    }
+
     /// Sends the parameters as a form, which has no length limit as an address has.
-    async fn ask(&self, endpoint: &str, mut parameters: Vec<(&'static str, String)>) -> Result<Decoded, QueryError> {
+    async fn fetch<T>(
+        &self,
+        endpoint: &str,
+        mut parameters: Vec<(&'static str, String)>,
+        read: impl FnOnce(u16, &[u8]) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
         parameters.push(("timeout", seconds(i64::try_from(self.timeout.as_millis()).unwrap_or(i64::MAX))));
         // Thanos and VictoriaMetrics answer in part unless told otherwise; Prometheus does not know these and ignores them.
         parameters.push(("partial_response", "false".into()));
@@ -159,7 +185,7 @@ impl PrometheusClient {
             return Err(QueryError::TooLong);
         }
         // A server or a proxy before it may quote the request in what it says.
-        decode(answer.status, &answer.body).map_err(|error| error.map_detail(|detail| tidy(&Redactor::new(secrets).redact(&detail))))
+        read(answer.status, &answer.body).map_err(|error| error.map_detail(|detail| tidy(&Redactor::new(secrets).redact(&detail))))
     }
 }
 

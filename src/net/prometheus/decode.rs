@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Evaluated, Evaluations, QueryError};
+use super::{Evaluated, Evaluations, QueryError, Series};
 use crate::engine::time::Timestamp;
 
 /// An answer to a query.
@@ -56,6 +56,8 @@ struct Point(f64, String);
 
 #[derive(Deserialize)]
 struct VectorSeries {
+    #[serde(default)]
+    metric: BTreeMap<String, String>,
     value: Option<Point>,
     histogram: Option<IgnoredAny>,
 }
@@ -79,6 +81,37 @@ enum Sample {
 /// # Errors
 /// The server reported an error or a warning, or the answer is not what the API describes.
 pub(super) fn decode(status: u16, body: &[u8]) -> Result<Decoded, QueryError> {
+    match data(status, body)? {
+        Data::Vector(series) => {
+            let samples: Vec<Sample> = series.into_iter().map(VectorSeries::sample).collect::<Result<_, _>>()?;
+            Ok(Decoded::Instant(evaluated(&samples)))
+        }
+        Data::Scalar(point) => Ok(Decoded::Instant(Evaluated::Number(point.number()?))),
+        Data::String(_) => Ok(Decoded::Instant(Evaluated::Unusable("a string".into()))),
+        Data::Matrix(series) => Ok(Decoded::Range(by_time(series)?)),
+    }
+}
+
+/// Reads an answer as series with their labels.
+///
+/// # Errors
+/// As [`decode`]; and an answer that is no vector, or a series that is no number.
+pub(super) fn decode_series(status: u16, body: &[u8]) -> Result<Vec<Series>, QueryError> {
+    let Data::Vector(series) = data(status, body)? else {
+        return Err(QueryError::Unreadable { detail: "the query does not give series with labels".into() });
+    };
+    let labelled = |mut series: VectorSeries| {
+        let labels = std::mem::take(&mut series.metric);
+        match series.sample()? {
+            Sample::Number(value) => Ok(Series { labels, value }),
+            Sample::Histogram => Err(QueryError::Unreadable { detail: "a series is a histogram".into() }),
+        }
+    };
+    series.into_iter().map(labelled).collect()
+}
+
+/// What a complete answer holds.
+fn data(status: u16, body: &[u8]) -> Result<Data, QueryError> {
     let envelope: Envelope = match serde_json::from_slice(body) {
         Ok(envelope) => envelope,
         Err(_) if status != 200 => return Err(QueryError::Rejected { detail: format!("HTTP status {status}") }),
@@ -94,16 +127,7 @@ pub(super) fn decode(status: u16, body: &[u8]) -> Result<Decoded, QueryError> {
     if envelope.is_partial {
         return Err(QueryError::Partial { detail: "the server says so".into() });
     }
-    match envelope.data {
-        Some(Data::Vector(series)) => {
-            let samples: Vec<Sample> = series.into_iter().map(VectorSeries::sample).collect::<Result<_, _>>()?;
-            Ok(Decoded::Instant(evaluated(&samples)))
-        }
-        Some(Data::Scalar(point)) => Ok(Decoded::Instant(Evaluated::Number(point.number()?))),
-        Some(Data::String(_)) => Ok(Decoded::Instant(Evaluated::Unusable("a string".into()))),
-        Some(Data::Matrix(series)) => Ok(Decoded::Range(by_time(series)?)),
-        None => Err(QueryError::Unreadable { detail: "`data` is missing".into() }),
-    }
+    envelope.data.ok_or_else(|| QueryError::Unreadable { detail: "`data` is missing".into() })
 }
 
 /// What the series at one time come to. The same for instant and range queries, so that a round asked again is the same round.
@@ -185,6 +209,21 @@ mod tests {
         ];
         for (result, words) in cases {
             assert_eq!(instant(result).unwrap(), Evaluated::Unusable(words.into()));
+        }
+    }
+
+    #[test]
+    fn series_are_read_with_their_labels() {
+        let read = |result: &str| decode_series(200, format!(r#"{{"status":"success","data":{result}}}"#).as_bytes());
+        let two = r#"{"resultType":"vector","result":[{"metric":{"revision":"a"},"value":[1,"2"]},{"value":[1,"0"]}]}"#;
+        let labels = BTreeMap::from([("revision".to_owned(), "a".to_owned())]);
+        assert_eq!(read(two).unwrap(), [Series { labels, value: 2.0 }, Series { labels: BTreeMap::new(), value: 0.0 }]);
+        let cases = [
+            (r#"{"resultType":"scalar","result":[1,"7"]}"#, "unreadable answer: the query does not give series with labels"),
+            (r#"{"resultType":"vector","result":[{"histogram":[1,{}]}]}"#, "unreadable answer: a series is a histogram"),
+        ];
+        for (result, sentence) in cases {
+            assert_eq!(read(result).unwrap_err().to_string(), sentence);
         }
     }
 

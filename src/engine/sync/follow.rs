@@ -1,0 +1,468 @@
+//! From successive reports of one instance and the repository's ancestry to what became of one change there.
+//!
+//! Everything is compared by ancestry and never by equality: a tool passes over commits, and unrelated ones move its revision. A report
+//! that is unknown adds nothing to either side. The earliest moment of *applied* is that of *attempted*, because an attempt that fails
+//! half way has put a part of the change into the cluster.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AttemptShows, FailureCause, ReportRun, ReportedRevision, Rollout, SyncReport, SyncState};
+use crate::engine::id::{CommitId, InstanceName};
+use crate::engine::time::{Interval, Timestamp, spoken};
+
+/// Whether one commit contains another, which is itself or an ancestor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contains {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// The repository has no such commit, or could not be asked.
+    Unknown,
+}
+
+/// How patient the rules here are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// A change that landed this long ago and was not tried is stuck.
+    pub stuck_after: Duration,
+    /// A tool that does not watch the roll-out is taken to have finished it this long after it applied.
+    pub unwatched_rollout: Duration,
+}
+
+/// What became of one change in one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Followed {
+    /// When it landed on the watched branch.
+    pub landed: Interval,
+    /// When a revision with it was first tried.
+    pub attempted: Option<Interval>,
+    /// The times in which it was in the cluster, oldest first; more than one where it was rolled back and applied again.
+    pub stays: Vec<Stay>,
+    /// The last moment before its first stay at which the tool said that it was not in the cluster.
+    pub absent_until: Option<Timestamp>,
+    /// The newest moment at which the tool said anything.
+    pub heard_until: Option<Timestamp>,
+    /// What stands out, where something does.
+    pub finding: Option<Finding>,
+}
+
+/// A time in which a change was in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stay {
+    /// When it was applied.
+    pub applied: Interval,
+    /// When it was rolled out completely, where that is known.
+    pub effective: Option<Interval>,
+    /// When a revision without it took its place, where one did.
+    pub left: Option<Interval>,
+}
+
+/// Whether a change was in the cluster at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It was.
+    Present,
+    /// It was not: such an instance is a negative control.
+    Absent,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// What stands out about a change in an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Finding {
+    /// The attempt of a revision with it fails, the one before without it was applied: the change itself is a suspect of that.
+    BrokeTheSync {
+        /// The revision that was tried; `None` where the tool could not even build one.
+        tried: Option<CommitId>,
+        /// What is applied instead.
+        before: CommitId,
+        /// What the tool says.
+        why: String,
+    },
+    /// It was applied and then a revision without it was: somebody rolled back by hand, and Git still has it.
+    RolledBack {
+        /// What was applied.
+        from: CommitId,
+        /// What is now.
+        to: CommitId,
+        /// Whether `to` is an older revision of the same line.
+        direction: Direction,
+        /// When.
+        at: Interval,
+    },
+    /// It is not applied because the sync fails for another reason, or for one that cannot be told.
+    SyncFailed {
+        /// What the tool says.
+        why: String,
+    },
+    /// It is not applied because automatic sync is off.
+    Paused,
+    /// It is not applied because reconciling is suspended.
+    Suspended,
+    /// It landed, nothing stands in its way, and it was not tried in the time that it should have been.
+    Stuck {
+        /// How long ago it landed at the latest, in milliseconds.
+        #[serde(with = "crate::engine::time::millis")]
+        waited: Duration,
+    },
+    /// It is on its way.
+    Waiting,
+    /// What runs cannot be told.
+    Unknown {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Which way a rollback went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Direction {
+    /// To an ancestor.
+    Older,
+    /// To a revision of another line, or one that cannot be compared.
+    Elsewhere,
+}
+
+/// What one report says about one change.
+struct Said {
+    attempted: Contains,
+    applied: Contains,
+    effective: Contains,
+}
+
+/// What is known half way through a history.
+struct Fold {
+    followed: Followed,
+    /// The last moment at which no revision with the change had been tried.
+    not_tried: Option<Timestamp>,
+    /// The last moment at which the change was not in the cluster.
+    absent: Option<Timestamp>,
+    /// The last moment at which it was.
+    there: Option<Timestamp>,
+    /// The last moment at which its roll-out was not complete.
+    rolling: Option<Timestamp>,
+}
+
+/// Follows one change through the reports of one instance, oldest first. `contains(revision, change)` answers from the repository.
+/// `landed` bounds everything from below: nothing is tried before it can have landed.
+pub fn follow(
+    change: CommitId,
+    landed: Interval,
+    history: &[ReportRun],
+    contains: impl Fn(CommitId, CommitId) -> Contains,
+    patience: Patience,
+    now: Timestamp,
+) -> Followed {
+    let followed = Followed { landed, attempted: None, stays: Vec::new(), absent_until: None, heard_until: None, finding: None };
+    let mut fold = Fold { followed, not_tried: landed.after, absent: None, there: None, rolling: None };
+    for run in history.iter().filter(|run| run.report.is_known()) {
+        fold.add(run, &Said::of(&run.report, change, &contains), patience);
+    }
+    let finding = fold.followed.find(change, history, &contains, patience, now);
+    Followed { finding, ..fold.followed }
+}
+
+// === impl Said ===
+
+impl Said {
+    fn of(report: &SyncReport, change: CommitId, contains: &impl Fn(CommitId, CommitId) -> Contains) -> Self {
+        let answers: Vec<Contains> = report.applied.iter().map(|revision| contains(revision.commit, change)).collect();
+        let all = |answer| !answers.is_empty() && answers.iter().all(|other| *other == answer);
+        // While both sides of a roll-out run, the change is in the cluster, but not everywhere.
+        let applied = match answers.contains(&Contains::Yes) {
+            true => Contains::Yes,
+            false if all(Contains::No) => Contains::No,
+            false => Contains::Unknown,
+        };
+        let attempted = match &report.attempted {
+            _ if applied == Contains::Yes => Contains::Yes,
+            Some(revision) => contains(revision.commit, change),
+            None => Contains::Unknown,
+        };
+        let effective = match report.rollout {
+            Rollout::Complete if all(Contains::Yes) => Contains::Yes,
+            Rollout::Progressing | Rollout::Degraded { .. } => Contains::No,
+            Rollout::Complete | Rollout::Unwatched | Rollout::Unknown => Contains::Unknown,
+        };
+        Self { attempted, applied, effective }
+    }
+
+    /// Whether the report proves that no revision with the change had been tried.
+    fn not_tried(&self, report: &SyncReport) -> bool {
+        self.attempted == Contains::No && report.shows == AttemptShows::AtBegin
+    }
+}
+
+// === impl Followed ===
+
+impl Followed {
+    /// When it was first put into the cluster.
+    pub fn applied(&self) -> Option<Interval> {
+        self.stays.first().map(|stay| stay.applied)
+    }
+
+    /// When its first roll-out was complete.
+    pub fn effective(&self) -> Option<Interval> {
+        self.stays.first().and_then(|stay| stay.effective)
+    }
+
+    /// Whether it was in the cluster at `at`.
+    pub fn presence(&self, at: Timestamp) -> Presence {
+        // Before it can have been tried, nothing of it is there.
+        if self.attempted.and_then(|attempted| attempted.after).is_some_and(|after| at <= after)
+            || (self.stays.is_empty() && self.attempted.is_none() && self.absent_until.is_some_and(|until| at <= until))
+        {
+            return Presence::Absent;
+        }
+        for (index, stay) in self.stays.iter().enumerate() {
+            if at < stay.applied.by {
+                return Presence::Unknown;
+            }
+            match stay.left {
+                None => return if self.heard_until.is_some_and(|until| at <= until) { Presence::Present } else { Presence::Unknown },
+                Some(left) if left.after.is_some_and(|after| at <= after) => return Presence::Present,
+                Some(left) if at < left.by => return Presence::Unknown,
+                Some(_) => {}
+            }
+            let until = match self.stays.get(index + 1) {
+                Some(next) => next.applied.after,
+                None => self.heard_until,
+            };
+            if until.is_some_and(|until| at <= until) {
+                return Presence::Absent;
+            }
+        }
+        Presence::Unknown
+    }
+
+    /// What stands out at the newest report.
+    fn find(
+        &self,
+        change: CommitId,
+        history: &[ReportRun],
+        contains: &impl Fn(CommitId, CommitId) -> Contains,
+        patience: Patience,
+        now: Timestamp,
+    ) -> Option<Finding> {
+        let Some(newest) = history.last().map(|run| &run.report) else {
+            return Some(Finding::Unknown { why: "the sync source has not been asked yet".into() });
+        };
+        if let SyncState::Unknown { why } = &newest.state {
+            return Some(Finding::Unknown { why: why.clone() });
+        }
+        let said = Said::of(newest, change, contains);
+        if said.applied == Contains::Yes {
+            return None;
+        }
+        if let SyncState::Failed { why, cause } = &newest.state {
+            return Some(match breaks_the_sync(newest, &said, *cause, change, self.landed, history, contains) {
+                Some(before) => {
+                    Finding::BrokeTheSync { tried: newest.attempted.as_ref().map(|revision| revision.commit), before, why: why.clone() }
+                }
+                None => Finding::SyncFailed { why: why.clone() },
+            });
+        }
+        if let (Contains::No, Some(at)) = (said.applied, self.stays.last().and_then(|stay| stay.left)) {
+            return rolled_back(change, history, contains, at);
+        }
+        match newest.state {
+            SyncState::Paused => return Some(Finding::Paused),
+            SyncState::Suspended => return Some(Finding::Suspended),
+            _ => {}
+        }
+        let waited = now.since(self.landed.by);
+        Some(match said.attempted {
+            Contains::Yes => Finding::Waiting,
+            Contains::Unknown if said.applied == Contains::Unknown || newest.attempted.is_some() => {
+                Finding::Unknown { why: unknown_revision(newest) }
+            }
+            // A source that knows nothing of attempts says at least that it is not there.
+            Contains::No | Contains::Unknown if waited > patience.stuck_after => Finding::Stuck { waited },
+            Contains::No | Contains::Unknown => Finding::Waiting,
+        })
+    }
+}
+
+// === impl Fold ===
+
+impl Fold {
+    fn add(&mut self, run: &ReportRun, said: &Said, patience: Patience) {
+        self.followed.heard_until = Some(run.last);
+        self.attempt(run, said);
+        match said.applied {
+            Contains::Yes => {
+                self.arrive(&run.report);
+                self.there = Some(run.last);
+                self.roll_out(run, said, patience);
+            }
+            Contains::No => {
+                if let Some(stay) = self.followed.stays.last_mut().filter(|stay| stay.left.is_none()) {
+                    stay.left = Some(between(self.there, None, run.report.at));
+                }
+                self.absent = Some(run.last);
+                self.rolling = None;
+                if self.followed.stays.is_empty() && said.not_tried(&run.report) {
+                    self.followed.absent_until = self.absent;
+                }
+            }
+            Contains::Unknown => {}
+        }
+    }
+
+    fn attempt(&mut self, run: &ReportRun, said: &Said) {
+        if self.followed.attempted.is_some() {
+            return;
+        }
+        match said.attempted {
+            Contains::Yes => {
+                let told = run.report.attempted.as_ref().and_then(|revision| revision.at);
+                self.followed.attempted = Some(between(self.not_tried, told, run.report.at));
+            }
+            Contains::No if said.not_tried(&run.report) => self.not_tried = self.not_tried.max(Some(run.last)),
+            Contains::No | Contains::Unknown => {}
+        }
+    }
+
+    fn arrive(&mut self, report: &SyncReport) {
+        let after = match self.followed.stays.last() {
+            Some(stay) if stay.left.is_none() => return,
+            Some(_) => self.absent,
+            None => self.followed.attempted.and_then(|attempted| attempted.after),
+        };
+        let told = match report.applied.as_slice() {
+            [only] => only.at,
+            _ => None,
+        };
+        self.followed.stays.push(Stay { applied: between(after, told, report.at), effective: None, left: None });
+    }
+
+    fn roll_out(&mut self, run: &ReportRun, said: &Said, patience: Patience) {
+        let Some(stay) = self.followed.stays.last_mut().filter(|stay| stay.effective.is_none()) else { return };
+        match said.effective {
+            Contains::Yes => {
+                let after = self.rolling.max(stay.applied.after);
+                stay.effective = Some(between(after, None, run.report.at.max(stay.applied.by)));
+            }
+            Contains::No => self.rolling = Some(run.last),
+            Contains::Unknown if run.report.rollout == Rollout::Unwatched => {
+                stay.effective = Some(stay.applied.stretched(patience.unwatched_rollout));
+            }
+            Contains::Unknown => {}
+        }
+    }
+}
+
+/// From the last moment at which it was not so to the first at which it was. `told` is the tool's own time for that: it narrows the end
+/// where it lies between the two, and is the time of a clock that differs from ours where it does not.
+fn between(after: Option<Timestamp>, told: Option<Timestamp>, seen: Timestamp) -> Interval {
+    let seen = after.map_or(seen, |after| seen.max(after));
+    let by = told.filter(|told| *told < seen && after.is_none_or(|after| after < *told)).unwrap_or(seen);
+    Interval { after, by }
+}
+
+/// The revision that is applied instead, where the change itself broke the sync: the attempt with it fails, and the last one without it
+/// did not. A later change that only came along fails too, but so did the attempt before it.
+fn breaks_the_sync(
+    newest: &SyncReport,
+    said: &Said,
+    cause: FailureCause,
+    change: CommitId,
+    landed: Interval,
+    history: &[ReportRun],
+    contains: &impl Fn(CommitId, CommitId) -> Contains,
+) -> Option<CommitId> {
+    let before = newest.applied.first()?.commit;
+    if said.applied != Contains::No || cause == FailureCause::Elsewhere {
+        return None;
+    }
+    let tried_without = |report: &SyncReport| match &report.attempted {
+        Some(revision) => contains(revision.commit, change) == Contains::No,
+        // A revision that cannot be built has no name: only what was said before the change can have landed is surely without it.
+        None => landed.after.is_some_and(|after| report.at <= after),
+    };
+    if newest.attempted.is_some() && said.attempted != Contains::Yes {
+        return None;
+    }
+    let earlier = history.iter().rev().map(|run| &run.report).filter(|report| tried_without(report));
+    let verdict = earlier.map(|report| &report.state).find_map(|state| match state {
+        SyncState::Applied => Some(true),
+        SyncState::Failed { cause, .. } => Some(*cause == FailureCause::Elsewhere),
+        _ => None,
+    });
+    // Without an attempt before it, only the tool's own word that the revision is at fault counts, and only for a revision with a name.
+    let guilty = verdict.unwrap_or(cause == FailureCause::Revision && newest.attempted.is_some());
+    guilty.then_some(before)
+}
+
+fn rolled_back(
+    change: CommitId,
+    history: &[ReportRun],
+    contains: &impl Fn(CommitId, CommitId) -> Contains,
+    at: Interval,
+) -> Option<Finding> {
+    let known = || history.iter().rev().flat_map(|run| &run.report.applied).map(|revision| revision.commit);
+    let to = known().next()?;
+    let from = known().find(|commit| contains(*commit, change) == Contains::Yes)?;
+    let direction = if contains(from, to) == Contains::Yes { Direction::Older } else { Direction::Elsewhere };
+    Some(Finding::RolledBack { from, to, direction, at })
+}
+
+fn unknown_revision(report: &SyncReport) -> String {
+    let named = |revision: &ReportedRevision| format!("the repository cannot say whether {} contains it", revision.commit.short());
+    report.attempted.as_ref().or(report.applied.first()).map_or_else(|| "the sync tool names no revision".into(), named)
+}
+
+// === impl Finding ===
+
+impl Finding {
+    /// Whether it is worth telling people, once: something that does not pass by itself.
+    pub fn is_news(&self) -> bool {
+        !matches!(self, Self::Waiting | Self::Unknown { .. })
+    }
+
+    /// One sentence for people, with what to do where there is something.
+    pub fn sentence(&self, change: CommitId, instance: &InstanceName) -> String {
+        let change = change.short();
+        match self {
+            Self::BrokeTheSync { tried, before, why } => {
+                let tried = tried.map_or_else(|| "the new revision cannot be built".into(), |tried| format!("{} fails", tried.short()));
+                let before = before.short();
+                format!("{change} broke the sync in `{instance}`: {tried} ({why}), and {before}, without it, was applied before")
+            }
+            Self::RolledBack { from, to, direction, at } => {
+                let what = match direction {
+                    Direction::Older => "the older",
+                    Direction::Elsewhere => "another revision,",
+                };
+                let (from, to) = (from.short(), to.short());
+                format!(
+                    "`{instance}` runs {what} {to} instead of {from} again ({at}), while Git still has {change}:                      the next sync would bring it back, so merge the revert before automatic sync is switched on again"
+                )
+            }
+            Self::SyncFailed { why } => format!("{change} is not applied in `{instance}`: the sync fails ({why})"),
+            Self::Paused => format!(
+                "{change} is not applied in `{instance}`: automatic sync is off, and nothing that is merged reaches the cluster until                  somebody syncs or switches it on"
+            ),
+            Self::Suspended => format!(
+                "{change} is not applied in `{instance}`: reconciling is suspended, and nothing that is merged reaches the cluster until                  somebody resumes it"
+            ),
+            Self::Stuck { waited } => format!(
+                "{change} landed {} ago and `{instance}` has not tried it: look at the sync tool, or ask it for a sync",
+                spoken(*waited)
+            ),
+            Self::Waiting => format!("{change} is on its way to `{instance}`"),
+            Self::Unknown { why } => format!("what `{instance}` runs cannot be told: {why}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
