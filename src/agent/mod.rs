@@ -1,14 +1,15 @@
 //! The agent: it owns the product's tasks and its clock, asks the ports, and gives their answers to the engine.
 //!
 //! `reconcile` says in what order. `observe` reads repositories, `situations` gathers what a decision is made from, `proposals` follows
-//! what people do to proposals, `execute` carries effects out, `wording` gathers what is
-//! told about them, `schedule` says when, `probing` runs the probes.
+//! what people do to proposals, `execute` carries effects out, `wording` gathers what is told about them, `judge` decides what comes from a
+//! file, `schedule` says when, `probing` runs the probes.
 
 mod clock;
 mod conversation;
 mod execute;
 mod forge_merging;
 mod hearing;
+mod judge;
 mod observe;
 mod plan;
 mod probing;
@@ -28,6 +29,7 @@ use anyhow::{Context, Result};
 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 use self::conversation::Conversation;
+pub use self::judge::{Answer, DecideAt, JudgedAction, JudgedDecision, judge};
 pub use self::plan::{Planned, plan};
 pub use self::probing::Probing;
 pub use self::rounds::Rounds;
@@ -240,7 +242,7 @@ impl Reconciler {
             .iter()
             .map(|slo| SloSeries { slo: slo.name.clone(), rounds: self.rounds.since(&series_of(&policy.name, &slo.name), from).to_vec() })
             .collect();
-        ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series }
+        ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series, applied: None }
     }
 
     /// Counts a round.

@@ -84,7 +84,7 @@ impl Reconciler {
 
     fn planned_for(&self, policy: &Policy, now: Timestamp) -> Result<Planned> {
         let service = self.evidence(policy);
-        let cut = attribution::newest_change(policy, self.state.landings());
+        let cut = attribution::newest_change(&service, self.state.landings());
         let assessments = policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
         let mut planned = Planned { policy: policy.name.clone(), assessments, decision: None, attribution: None };
         let open = self

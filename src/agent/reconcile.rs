@@ -53,7 +53,7 @@ impl Reconciler {
     pub(super) fn detect(&mut self, policy: &Policy, now: Timestamp) -> Result<()> {
         let service = self.evidence(policy);
         let landings = self.state.landings();
-        let cut = attribution::newest_change(policy, landings);
+        let cut = attribution::newest_change(&service, landings);
         let assessments: Vec<_> = policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
         self.note_health(policy, &assessments);
         if slo::assess_policy(policy, &assessments) != Verdict::Breaching {

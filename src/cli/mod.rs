@@ -8,7 +8,9 @@ mod demo;
 pub mod exit;
 mod explain;
 mod failure;
+pub mod import;
 mod incidents;
+mod judge;
 pub mod output;
 mod pause;
 mod plan;
@@ -70,7 +72,9 @@ enum Command {
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
+    Import(import::ImportArgs),
     Plan(plan::PlanArgs),
+    Judge(judge::JudgeArgs),
     Status(status::StatusArgs),
     Incidents(incidents::IncidentsArgs),
     Explain(explain::ExplainArgs),
@@ -117,7 +121,9 @@ impl Cli {
             Command::Run(args) => run::run(args, &self.config),
             Command::Demo(args) => demo::run(args, out),
             Command::Check(args) => check::run(args, out),
+            Command::Import(args) => import::run(args, out, &mut std::io::stderr().lock()),
             Command::Plan(args) => plan::run(args, &self.config, out),
+            Command::Judge(args) => judge::run(args, out),
             Command::Status(args) => status::run(args, &self.config, out),
             Command::Incidents(args) => incidents::run(args, &self.config, out),
             Command::Explain(args) => explain::run(args, &self.config, out),

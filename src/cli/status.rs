@@ -13,8 +13,10 @@ use super::{Exit, Output, store};
 use crate::agent::Rounds;
 use crate::config::Loaded;
 use crate::engine::attribution::newest_change;
+use crate::engine::id::InstanceName;
 use crate::engine::incident::State;
 use crate::engine::policy::Policy;
+use crate::engine::situation::ServiceEvidence;
 use crate::engine::slo::{self, Assessment};
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, SqliteJournal};
@@ -81,7 +83,9 @@ fn assessments(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) 
         .policies
         .iter()
         .map(|policy| {
-            let cut = newest_change(policy, state.landings());
+            let service =
+                ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series: Vec::new(), applied: None };
+            let cut = newest_change(&service, state.landings());
             let of = |slo: &crate::engine::policy::Slo| {
                 let series = crate::agent::series_of(&policy.name, &slo.name);
                 slo::assess(slo, rounds.since(&series, Timestamp(i64::MIN)), cut, now)

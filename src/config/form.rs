@@ -5,6 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use globset::GlobBuilder;
 use ipnet::IpNet;
 
+use crate::engine::schedule;
+
+use super::check::nearest;
 use super::diagnostic::quoted;
 use super::shape::Form;
 
@@ -57,6 +60,9 @@ pub fn check(form: Form, text: &str) -> Verdict {
         Form::Email => email(text),
         Form::Query => query(text),
         Form::Selector => selector(text),
+        Form::Schedule => schedule::check_schedule(text)
+            .map_err(|error| Complaint { says: format!("is a schedule, and this one {}", error.says), hint: error.hint }),
+        Form::TimeZone => time_zone(text),
         // The value is a secret: nothing of it is repeated.
         Form::Secret if text.is_empty() || text.chars().any(|char| char.is_control()) || !text.is_ascii() => {
             wrong("is empty or holds characters that a header cannot carry", None)
@@ -96,6 +102,17 @@ fn name(text: &str) -> Verdict {
         format!("is a name, and {} is none", quoted(text)),
         "a name has small letters, digits, `-` and `.`, begins and ends with a letter or digit, and has at most 63 characters",
     )
+}
+
+fn time_zone(text: &str) -> Verdict {
+    if schedule::parse_time_zone(text).is_ok() {
+        return Ok(());
+    }
+    let near = schedule::time_zones().find(|name| name.eq_ignore_ascii_case(text)).or_else(|| nearest(text, schedule::time_zones()));
+    Err(Complaint {
+        says: format!("is the IANA name of a time zone, and {} is none", quoted(text)),
+        hint: Some(near.map_or_else(|| "write a name such as `Europe/Berlin`".to_owned(), |near| format!("did you mean `{near}`?"))),
+    })
 }
 
 /// The authority and what follows it, of an address with a scheme.

@@ -414,7 +414,7 @@ static OBJECTIVE: Object = Object {
         Field::optional("target", Kind::Ratio, "The share of good events or rounds: `99.5%` or `0.995`."),
         Field::optional("max", Kind::Number(None), "A value over this is bad."),
         Field::optional("min", Kind::Number(None), "A value under this is bad."),
-        Field::optional("timeWindow", Kind::Duration(minutes(1), days(366)), "The window of the target, for the reader; no alert uses it."),
+        Field::optional("timeWindow", Kind::Duration(minutes(1), days(366)), "The window of the error budget; no alert uses it."),
     ],
     choice: &[],
 };
@@ -513,7 +513,13 @@ static GUARDRAILS: Object = Object {
             "No merge sooner than this after the last merged revert of the policy.",
         ),
         Field::default("limits", Kind::Object(&POLICY_LIMITS), "{}", "The budgets of the policy."),
-        Field::later("hours"),
+        Field::default("hours", Kind::Object(&HOURS), "{}", "When reverts may be merged without an approval."),
+        Field::default(
+            "maintenance",
+            Kind::List(&Kind::Object(&WINDOW), 0, &[]),
+            "[]",
+            "Windows in which breaches are expected: nothing is proposed or merged without an approval.",
+        ),
         Field::later("maxServices"),
         Field::later("maxObjects"),
         Field::later("healthyFor"),
@@ -521,6 +527,36 @@ static GUARDRAILS: Object = Object {
         Field::later("never"),
         Field::later("ask"),
         Field::later("render"),
+    ],
+    choice: &[],
+};
+
+static HOURS: Object = Object {
+    doc: "When reverts may be merged without an approval.",
+    fields: &[Field::default(
+        "merge",
+        Kind::List(&Kind::Object(&WINDOW), 0, &[]),
+        "[]",
+        "The windows in which merging is allowed; always, without one. Proposals are made at any hour.",
+    )],
+    choice: &[],
+};
+
+static WINDOW: Object = Object {
+    doc: "A window of time that opens again and again.",
+    fields: &[
+        Field::required(
+            "schedule",
+            Kind::Text(Form::Schedule),
+            "When it opens: `minute hour day-of-month month day-of-week`, Monday is 1; as in `0 18 * * MON-FRI`.",
+        ),
+        Field::default(
+            "timeZone",
+            Kind::Text(Form::TimeZone),
+            "Etc/UTC",
+            "The IANA name of the zone whose clock the schedule means, as in `Europe/Berlin`.",
+        ),
+        Field::required("for", Kind::Duration(minutes(1), days(366)), "How long it stays open, in real time."),
     ],
     choice: &[],
 };

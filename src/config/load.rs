@@ -130,7 +130,7 @@ pub fn sort(files: &[String], list: &mut Vec<Diagnostic>) {
     list.retain(|found| seen.insert((found.file.clone(), found.line, found.column, found.message.clone())));
 }
 
-fn decode(name: &str, bytes: &[u8]) -> Result<String, Box<Diagnostic>> {
+pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<String, Box<Diagnostic>> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file is larger than {} KiB", MAX_BYTES / 1024);
         return Err(Box::new(Diagnostic::whole_file(Cause::Content, name, message, Some("split it into several files".to_owned()))));
@@ -158,7 +158,8 @@ fn document(root: &Node, findings: &mut Findings<'_>) -> Option<Document> {
     }
     let version = root.get("apiVersion").and_then(Node::text);
     if version.is_some_and(|version| version.starts_with("openslo/")) {
-        findings.error(root.span, "OpenSLO documents are not supported yet", format!("write `apiVersion: {API_VERSION}`"));
+        let hint = "`revertd import openslo FILE` prints a policy that says the same".to_owned();
+        findings.error(root.span, "an OpenSLO document is no policy: it names no repository and no paths", hint);
         return None;
     }
     let (kind, shape) = match root.get("kind").and_then(Node::text) {

@@ -14,6 +14,8 @@ mod defaults;
 pub mod diagnostic;
 mod files;
 mod form;
+pub mod import;
+pub mod judge_file;
 mod keys;
 mod load;
 mod measure;

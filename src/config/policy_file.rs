@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, Role};
 use crate::engine::id::{EnvironmentName, InstanceName, PolicyName, RepositoryName};
 use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Slo, Sync, VerifyRules};
+use crate::engine::schedule::RecurringWindow;
 
 use super::agent_file::{Names, unique_names};
 use super::check::{listed, nearest};
@@ -45,7 +46,12 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         slos: slos.into_iter().collect::<Option<_>>()?,
         breach_when: breach_when?,
         revert: revert?,
-        guardrails: Guardrails { cooldown: guardrails.duration("cooldown")?, limits: guardrails.limits("limits")? },
+        guardrails: Guardrails {
+            cooldown: guardrails.duration("cooldown")?,
+            limits: guardrails.limits("limits")?,
+            merge_hours: windows(&guardrails.object("hours")?, "merge")?,
+            maintenance: windows(&guardrails, "maintenance")?,
+        },
         approval: approval?,
         verify: verify?,
         links: spec.map("links")?,
@@ -155,6 +161,13 @@ fn verify(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<VerifyRules> {
         findings.error(verify.span("holdFor"), message, "make `recoverWithin` the longer of the two".to_owned());
     }
     Some(VerifyRules { recover_within: within, hold_for: hold })
+}
+
+fn windows(view: &View<'_>, key: &str) -> Option<Vec<RecurringWindow>> {
+    let window = |view: &View<'_>| {
+        Some(RecurringWindow { schedule: view.text("schedule")?, time_zone: view.text("timeZone")?, length: view.duration("for")? })
+    };
+    view.objects(key).iter().map(window).collect()
 }
 
 fn lag(spec: &View<'_>, names: &Names) -> Option<Duration> {

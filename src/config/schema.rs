@@ -24,6 +24,11 @@ pub fn schema() -> Value {
     })
 }
 
+/// The schema of one policy.
+pub fn policy() -> Value {
+    object(&POLICY_DOCUMENT)
+}
+
 fn object(shape: &'static Object) -> Value {
     let properties: Map<String, Value> = shape.built().map(|field| (field.name.to_owned(), property(field))).collect();
     let required: Vec<&str> = shape.built().filter(|field| field.presence == Presence::Required).map(|field| field.name).collect();

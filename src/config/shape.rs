@@ -125,6 +125,10 @@ pub enum Form {
     Query,
     /// A PromQL selector.
     Selector,
+    /// A schedule of five fields.
+    Schedule,
+    /// The IANA name of a time zone.
+    TimeZone,
     /// The value of a header: shown nowhere.
     Secret,
 }

@@ -250,7 +250,11 @@ fn objective(view: &View<'_>) -> Option<Objective> {
         Some(_) => Some(view.ratio("target")?),
         None => None,
     };
-    Some(Objective { target, max: number("max")?, min: number("min")? })
+    let time_window = match view.node("timeWindow") {
+        Some(_) => Some(view.duration("timeWindow")?),
+        None => None,
+    };
+    Some(Objective { target, max: number("max")?, min: number("min")?, time_window })
 }
 
 fn read_alert(alert: &View<'_>) -> Option<Alert> {

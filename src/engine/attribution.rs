@@ -1,6 +1,7 @@
 //! Whose fault (design §7): changes × onset in, every candidate with its evidence out, "none of them" included.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,8 +36,8 @@ pub struct Candidate {
     pub subject: String,
     /// When it landed.
     pub landed: Interval,
-    /// When it was applied.
-    pub applied: Interval,
+    /// When it was applied; `None` where it was not.
+    pub applied: Option<Interval>,
     /// The policies whose paths it touches.
     pub touches: Vec<PolicyName>,
     /// What the evidence says.
@@ -94,19 +95,23 @@ pub fn beginning(service: &ServiceEvidence, cut: Option<Timestamp>, now: Timesta
 }
 
 /// The earliest possible apply time of the newest change that touches the service's paths: where `sinceChange` cuts.
-pub fn newest_change(policy: &Policy, landings: &[Landing]) -> Option<Timestamp> {
+pub fn newest_change(service: &ServiceEvidence, landings: &[Landing]) -> Option<Timestamp> {
+    let policy = &service.policy;
     let matcher = policy.paths.matcher().ok()?;
     landings
         .iter()
         .filter(|landing| landing.repository == policy.repository && landing.shape != LandingShape::First)
-        .filter(|landing| landing.changes.iter().any(|change| touches(&matcher, change)))
-        .filter_map(|landing| applied(policy, landing).after)
+        .filter(|landing| landing.changes.iter().any(|change| touches(&policy.name, &matcher, change)))
+        .filter_map(|landing| applied(service, landing)?.after)
         .max()
 }
 
-/// When a landing was applied where the policy runs.
-pub fn applied(policy: &Policy, landing: &Landing) -> Interval {
-    landing.landed.stretched(lag(policy))
+/// When a landing was applied where the service runs; `None` where it was not.
+pub fn applied(service: &ServiceEvidence, landing: &Landing) -> Option<Interval> {
+    match &service.applied {
+        Some(facts) => facts.get(&landing.to).copied(),
+        None => Some(landing.landed.stretched(lag(&service.policy))),
+    }
 }
 
 /// The longest assumed lag of a policy's instances.
@@ -124,13 +129,13 @@ pub fn lag(policy: &Policy) -> Duration {
 /// Judges every change in the window (design §7). Pure: the same situation gives the same table.
 pub fn attribute(situation: &Situation) -> Option<Attribution> {
     let service = &situation.service;
-    let cut = newest_change(&service.policy, &situation.landings);
+    let cut = newest_change(service, &situation.landings);
     let beginning = beginning(service, cut, situation.now)?;
     let window: Vec<&Landing> = situation
         .landings
         .iter()
         .filter(|landing| landing.repository == service.policy.repository)
-        .filter(|landing| beginning.last_healthy.is_none_or(|healthy| applied(&service.policy, landing).by >= healthy))
+        .filter(|landing| beginning.last_healthy.is_none_or(|healthy| applied(service, landing).unwrap_or(landing.landed).by >= healthy))
         .collect();
     let owners = owners(situation);
     let mut candidates: Vec<(usize, Candidate)> = Vec::new();
@@ -138,7 +143,7 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     for (number, landing) in window.iter().enumerate() {
         for change in &landing.changes {
             let undone = undoes_another(change, &window).or_else(|| puts_back(change, &earlier));
-            candidates.push((number, judge(&service.policy, undone, landing, change, beginning.onset, &owners)));
+            candidates.push((number, judge(service, undone, landing, change, beginning.onset, &owners)));
             earlier.push(change);
         }
     }
@@ -157,7 +162,7 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
 }
 
 /// Every policy of the service's repository with its compiled paths.
-fn owners(situation: &Situation) -> Vec<(PolicyName, PathMatcher)> {
+fn owners(situation: &Situation) -> Vec<(PolicyName, Rc<PathMatcher>)> {
     std::iter::once(&situation.service)
         .chain(&situation.others)
         .filter(|service| service.policy.repository == situation.service.policy.repository)
@@ -165,32 +170,37 @@ fn owners(situation: &Situation) -> Vec<(PolicyName, PathMatcher)> {
         .collect()
 }
 
-fn touches(matcher: &PathMatcher, change: &Change) -> bool {
-    change.paths.iter().any(|path| matcher.owns(&path.path))
+fn touches(policy: &PolicyName, matcher: &PathMatcher, change: &Change) -> bool {
+    change.paths.iter().any(|path| matcher.owns(&path.path)) || change.pulled_in_by.contains(policy)
 }
 
 fn judge(
-    policy: &Policy,
+    service: &ServiceEvidence,
     undone: Option<CommitId>,
     landing: &Landing,
     change: &Change,
     onset: Interval,
-    owners: &[(PolicyName, PathMatcher)],
+    owners: &[(PolicyName, Rc<PathMatcher>)],
 ) -> Candidate {
-    let applied = applied(policy, landing);
-    let touched: Vec<PolicyName> = owners.iter().filter(|(_, matcher)| touches(matcher, change)).map(|(name, _)| name.clone()).collect();
+    let applied = applied(service, landing);
+    let touched: Vec<PolicyName> =
+        owners.iter().filter(|(name, matcher)| touches(name, matcher, change)).map(|(name, _)| name.clone()).collect();
     let (standing, because) = if let Some(undone) = undone {
         (Standing::RuledOut, format!("it undoes {}, which is in the window itself", undone.short()))
     } else if change.only_rewrites() {
         (Standing::RuledOut, "it changes only comments or white space".to_owned())
     } else if touched.is_empty() {
         (Standing::Unmapped, "no policy owns its paths".to_owned())
-    } else if !touched.contains(&policy.name) {
+    } else if !touched.contains(&service.policy.name) {
         (Standing::RuledOut, format!("it touches only {}", names(&touched)))
-    } else if onset.by < applied.earliest() {
-        (Standing::RuledOut, format!("the breach began by {}, before it can have been applied", onset.by))
+    } else if let Some(applied) = applied {
+        if onset.by < applied.earliest() {
+            (Standing::RuledOut, format!("the breach began by {}, before it can have been applied", onset.by))
+        } else {
+            (Standing::Suspect, format!("it touches {} and was applied {applied}; the breach began {onset}", names(&touched)))
+        }
     } else {
-        (Standing::Suspect, format!("it touches {} and was applied {applied}; the breach began {onset}", names(&touched)))
+        (Standing::RuledOut, "it was not applied where the service runs".to_owned())
     };
     Candidate { commit: change.id, subject: change.subject.clone(), landed: landing.landed, applied, touches: touched, standing, because }
 }
@@ -220,7 +230,7 @@ fn names(policies: &[PolicyName]) -> String {
 /// What the baseline of the breach says (design §7): the last rounds that ended before the earliest landing in the window.
 pub fn baseline(situation: &Situation, attribution: &Attribution) -> Option<(Slo, Baseline)> {
     let service = &situation.service;
-    let cut = newest_change(&service.policy, &situation.landings);
+    let cut = newest_change(service, &situation.landings);
     let beginning = beginning(service, cut, situation.now)?;
     let slo = service.policy.slos.iter().find(|slo| slo.name == beginning.slo)?;
     let before = attribution
@@ -311,7 +321,7 @@ enum Trouble {
 }
 
 fn trouble(service: &ServiceEvidence, onset: Interval, situation: &Situation) -> Trouble {
-    let cut = newest_change(&service.policy, &situation.landings);
+    let cut = newest_change(service, &situation.landings);
     let early = onset.earliest() - SHARED_FATE_WINDOW;
     let late = onset.by + SHARED_FATE_WINDOW;
     let mut worst = Trouble::None;
@@ -349,7 +359,7 @@ fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[Serv
 
 /// Whether a change of its own, applied shortly before the onset, can explain why it breaches.
 fn has_own_change(service: &ServiceEvidence, onset: Interval, situation: &Situation) -> bool {
-    let cut = newest_change(&service.policy, &situation.landings);
+    let cut = newest_change(service, &situation.landings);
     cut.is_some_and(|change| {
         change <= onset.by + SHARED_FATE_WINDOW
             && change + service.policy.revert.attribute_within + lag(&service.policy) >= onset.earliest()
@@ -379,6 +389,7 @@ mod tests {
             paths,
             opt_out: None,
             plan: None,
+            pulled_in_by: Vec::new(),
         }
     }
 

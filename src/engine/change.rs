@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{CommitId, EntryId, PlanDigest};
+use super::id::{CommitId, EntryId, PlanDigest, PolicyName};
 
 /// A path's mode and id in one tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ pub struct Change {
     pub opt_out: Option<String>,
     /// The `Revertd-Plan` trailer, where the commit carries one.
     pub plan: Option<PlanDigest>,
+    /// Services that pull one of its paths in from elsewhere (a base, a patch, a values file), besides those whose `paths` it matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulled_in_by: Vec<PolicyName>,
 }
 
 /// What kind of commit a change is.

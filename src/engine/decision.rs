@@ -118,7 +118,7 @@ fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
         .candidates
         .iter()
         .filter(|candidate| attribution.suspects.contains(&candidate.commit))
-        .any(|candidate| attribution.onset.by <= candidate.applied.by + policy.revert.settle);
+        .any(|candidate| candidate.applied.is_some_and(|applied| attribution.onset.by <= applied.by + policy.revert.settle));
     let lasted = newest_round(situation).map_or_else(Default::default, |end| end.since(attribution.onset.by));
     if rolling_out && lasted < policy.revert.settle {
         return Some(format!(

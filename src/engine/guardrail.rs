@@ -103,6 +103,10 @@ pub enum RefusalCode {
     Cooldown,
     /// A merge budget is used up.
     MergeBudget,
+    /// Merging is not allowed at this hour.
+    OutsideHours,
+    /// A maintenance window is open: breaches are expected.
+    Maintenance,
 }
 
 /// A refusal with its code.
@@ -133,6 +137,7 @@ impl RefusalCode {
                 | Self::LaterChange
                 | Self::Cooldown
                 | Self::MergeRejected
+                | Self::OutsideHours
         )
     }
 
@@ -231,3 +236,6 @@ fn over(code: RefusalCode, what: &str, limits: &[Limit], times: &[Timestamp], no
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

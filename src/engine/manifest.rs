@@ -1,75 +1,207 @@
-//! Manifests as documents: whether an edit changed what they say, and which kinds they hold. Pure; `git/` hands in the bytes.
+//! Manifests as documents: a tree that keeps order, quoting and the bytes of every scalar, and what a file says in short. Pure.
+//!
+//! The rules that judge or edit manifests (`grade`, `ownership`, `values`, `coherence`, `cosmetic`) all read this tree, so that one file
+//! means one thing. It reads what is written: nothing is rendered or defaulted. A file that it cannot read is a value of its own, because
+//! what cannot be read must never pass for harmless.
 
-use serde_json::Value;
+mod difference;
+mod kinds;
+mod object;
+mod parser;
 
-use super::plan::ManifestContent;
+pub use difference::{Difference, Step, differences, identifying_key, shown_path};
+pub use kinds::{content, same_documents};
+pub use object::{Identity, Object, objects};
+pub use parser::parse;
 
-/// Whether two versions of a file say the same: equal documents, and equal text but for comments, blank lines and indentation.
-///
-/// Both are asked for. Equal documents alone would call `yes` and `"yes"` the same, which Kubernetes' YAML does not; equal text alone would
-/// take a line of a block scalar for a comment.
-pub fn same_documents(old: &[u8], new: &[u8]) -> bool {
-    let (Ok(old_text), Ok(new_text)) = (std::str::from_utf8(old), std::str::from_utf8(new)) else { return false };
-    significant(old_text) == significant(new_text) && matches!((documents(old_text), documents(new_text)), (Ok(old), Ok(new)) if old == new)
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// The largest file that is read, in bytes; generated CRDs come near it.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// The deepest nesting of lists and maps; the schemas of CRDs reach about forty.
+pub const MAX_DEPTH: usize = 64;
+/// The most values in one file, those that aliases repeat among them.
+pub const MAX_NODES: usize = 100_000;
+
+/// One value and where it stands.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it is.
+    pub value: Value,
+    /// Where it stands.
+    pub place: Place,
 }
 
-/// The text without comment lines, blank lines and the amount of white space.
-fn significant(text: &str) -> Vec<Vec<&str>> {
-    text.lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .filter(|words| words.first().is_some_and(|word| !word.starts_with('#')))
-        .collect()
+/// What a value is.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A scalar.
+    Scalar(Scalar),
+    /// A list.
+    List(Vec<Node>),
+    /// A map in the order of the file; keys are distinct.
+    Map(Vec<Entry>),
 }
 
-/// What a file holds: the `kind` of each document, `-` where a document has none. The items of a `List` count one by one.
-pub fn content(bytes: &[u8], path: &str) -> ManifestContent {
-    let is_manifest = [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
-    if !is_manifest {
-        return ManifestContent::Unreadable("it is neither YAML nor JSON by its name".to_owned());
+/// A scalar after escape processing. A plain `1` and a quoted `"1"` are not equal: one is a number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scalar {
+    /// The text.
+    pub text: String,
+    /// Whether it can be anything but a text.
+    pub style: Style,
+}
+
+/// How a scalar was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Style {
+    /// Without quotes: it may be a number, a truth value or null.
+    Plain,
+    /// In quotes or as a block: a text.
+    Text,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: Node,
+}
+
+/// Where a value stands in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line on which it begins, from 1.
+    pub line: usize,
+    /// The bytes of a scalar with its quotes, or from where a collection begins to where it ends.
+    pub bytes: Range<usize>,
+    /// Whether those bytes hold this value alone.
+    pub origin: Origin,
+}
+
+/// Whether a value stands where it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is written there.
+    Written,
+    /// An alias or a merge key brings it from elsewhere; its place is that of what brings it.
+    Aliased,
+}
+
+/// Why a file cannot be read as a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A Helm or Go template.
+    Template,
+    /// Over [`MAX_BYTES`], [`MAX_DEPTH`] or [`MAX_NODES`].
+    TooLarge,
+    /// Not YAML; the line, and what is wrong.
+    NotYaml {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+// === impl Node ===
+
+impl Node {
+    /// The value of a key of a map.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
-    let Ok(text) = std::str::from_utf8(bytes) else { return ManifestContent::Unreadable("it is not UTF-8".to_owned()) };
-    match documents(text) {
-        Ok(documents) => ManifestContent::Kinds(documents.iter().flat_map(kinds).collect()),
-        Err(why) => ManifestContent::Unreadable(why),
+
+    /// The value at the end of some keys of nested maps.
+    pub fn at(&self, keys: &[&str]) -> Option<&Self> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The text of the scalar at the end of some keys; `None` for null as well.
+    pub fn text_at(&self, keys: &[&str]) -> Option<&str> {
+        self.at(keys).and_then(Self::text)
+    }
+
+    /// The entries of a map; none of anything else.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list; none of anything else.
+    pub fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The scalar, if it is one.
+    pub fn scalar(&self) -> Option<&Scalar> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// The text of a scalar that is not null.
+    pub fn text(&self) -> Option<&str> {
+        self.scalar().filter(|scalar| !scalar.is_null()).map(|scalar| scalar.text.as_str())
+    }
+
+    /// Whether it says nothing: null, or an empty map or list.
+    pub fn is_empty(&self) -> bool {
+        match &self.value {
+            Value::Scalar(scalar) => scalar.is_null(),
+            Value::List(items) => items.is_empty(),
+            Value::Map(entries) => entries.is_empty(),
+        }
+    }
+
+    /// Whether two values say the same: the order of keys and where they stand do not matter.
+    pub fn says(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Scalar(one), Value::Scalar(two)) => one == two || (one.is_null() && two.is_null()),
+            (Value::List(one), Value::List(two)) => one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.says(two)),
+            (Value::Map(one), Value::Map(two)) => {
+                let mut by_key: HashMap<&str, &Self> = two.iter().map(|entry| (entry.key.as_str(), &entry.value)).collect();
+                one.len() == two.len()
+                    && one.iter().all(|entry| by_key.remove(entry.key.as_str()).is_some_and(|value| entry.value.says(value)))
+            }
+            _ => false,
+        }
+    }
+
+    /// Every scalar beneath it, in the order of the file.
+    pub fn scalars(&self) -> Vec<&Self> {
+        match &self.value {
+            Value::Scalar(_) => vec![self],
+            Value::List(items) => items.iter().flat_map(Self::scalars).collect(),
+            Value::Map(entries) => entries.iter().flat_map(|entry| entry.value.scalars()).collect(),
+        }
     }
 }
 
-fn documents(text: &str) -> Result<Vec<Value>, String> {
-    serde_yaml::from_multiple::<Value>(text).map_err(|error| {
-        let first = error.to_string();
-        format!("it does not parse as YAML: {}", first.lines().next().unwrap_or_default())
-    })
-}
-
-fn kinds(document: &Value) -> Vec<String> {
-    if document.is_null() {
-        return Vec::new();
-    }
-    let kind = document.get("kind").and_then(Value::as_str).unwrap_or("-");
-    match document.get("items").and_then(Value::as_array) {
-        Some(items) if kind.ends_with("List") => items.iter().flat_map(kinds).collect(),
-        _ => vec![kind.to_owned()],
+impl Scalar {
+    /// Whether it is null: nothing, `~` or `null` without quotes.
+    pub fn is_null(&self) -> bool {
+        self.style == Style::Plain && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+// === impl Unreadable ===
 
-    #[test]
-    fn comments_blank_lines_and_indentation_say_nothing() {
-        assert!(same_documents(b"# a\na: 1\nb:\n  c: 2\n", b"a:  1\n\n# other\nb:\n    c: 2\n"));
-        assert!(!same_documents(b"a: 1\n", b"a: 2\n"));
-        assert!(!same_documents(b"a: yes\n", b"a: \"yes\"\n"));
-        assert!(!same_documents(b"a: |\n  #!/bin/sh\n  true\n", b"a: |\n  #!/bin/bash\n  true\n"));
-        assert!(!same_documents(b"a: {{ .x }}\n", b"a: {{ .x  }}\n"), "what does not parse cannot be compared");
-    }
-
-    #[test]
-    fn kinds_are_read_from_every_document_and_from_lists() {
-        let text = b"kind: Deployment\n---\nkind: List\nitems:\n- {kind: Secret}\n- {kind: Job}\n---\nreplicas: 3\n";
-        assert_eq!(content(text, "a.yaml"), ManifestContent::Kinds(["Deployment", "Secret", "Job", "-"].map(str::to_owned).into()));
-        assert!(matches!(content(b"image: {{ .tag }}", "a.yaml"), ManifestContent::Unreadable(_)));
-        assert!(matches!(content(b"x", "run.sh"), ManifestContent::Unreadable(_)));
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Template => formatter.write_str("it is a template"),
+            Self::TooLarge => write!(formatter, "it is over {} MiB, {MAX_NODES} values or {MAX_DEPTH} levels", MAX_BYTES / 1024 / 1024),
+            Self::NotYaml { line, why } => write!(formatter, "line {line} does not parse as YAML: {why}"),
+        }
     }
 }

@@ -3,13 +3,19 @@
 //! Nothing here does I/O, reads a clock or logs: the same rules run live, in `plan` and in tests, and a stored situation decides the same
 //! way again. `tests/architecture.rs` checks that this module imports nothing of ours.
 
+pub mod alert_source;
 pub mod approval;
 pub mod attribution;
+pub mod budget;
 pub mod change;
+pub mod coherence;
 pub mod command;
+pub mod compare;
 pub mod consent;
+pub mod cosmetic;
 pub mod decision;
 pub mod fact;
+pub mod grade;
 pub mod guardrail;
 pub mod id;
 pub mod incident;
@@ -17,12 +23,18 @@ pub mod landing;
 pub mod lookalike;
 pub mod manifest;
 pub mod object;
+pub mod onset;
+pub mod ownership;
 pub mod plan;
 pub mod policy;
+pub mod rank;
+pub mod reading;
 pub mod round;
+pub mod schedule;
 pub mod situation;
 pub mod slo;
 pub mod sync;
 pub mod time;
+pub mod values;
 pub mod verification;
 pub mod window;

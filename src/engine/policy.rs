@@ -2,8 +2,10 @@
 //!
 //! A policy is one service. An incident keeps the policy that it opened with, so policies are stored in situations as they are here.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -14,7 +16,8 @@ use super::id::{
     EnvironmentName, InstanceName, MetricsName, PolicyDigest, PolicyName, RepositoryName, SloName, canonical_json, sha256_hex,
 };
 use super::round::Decimal;
-use super::time::millis;
+use super::schedule::RecurringWindow;
+use super::time::{millis, optional_millis};
 
 /// One service's rules, valid by construction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,13 +54,21 @@ pub struct Policy {
 }
 
 /// Globs for the paths of a service: `include` less `exclude`, separators literal, matched against the old and the new path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PathSet {
     /// At least one glob.
     pub include: Vec<String>,
     /// Globs that take paths out again.
     pub exclude: Vec<String>,
 }
+
+thread_local! {
+    /// Compiling globs takes a thousand times as long as matching them, and every pass asks for those of every policy.
+    static COMPILED: RefCell<HashMap<PathSet, Rc<PathMatcher>>> = RefCell::new(HashMap::new());
+}
+
+/// So many compiled sets are kept by a thread.
+const COMPILED_KEPT: usize = 4096;
 
 /// A compiled `PathSet`.
 pub struct PathMatcher {
@@ -177,6 +188,9 @@ pub struct Objective {
     pub max: Option<Decimal>,
     /// A value under this is bad.
     pub min: Option<Decimal>,
+    /// The window of the error budget. Absent in policies that were recorded before there were any, so that their digest stays.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_millis")]
+    pub time_window: Option<Duration>,
 }
 
 /// A share between 0 and 1, held as parts per thousand million so that facts hold integers.
@@ -286,6 +300,13 @@ pub struct Guardrails {
     pub cooldown: Duration,
     /// The policy's own budgets.
     pub limits: Limits,
+    /// The windows in which a revert may be merged without an approval; always, where there is none. Absent in policies that were
+    /// recorded before there were any, so that their digest stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merge_hours: Vec<RecurringWindow>,
+    /// The windows in which breaches are expected, and neither proposed nor merged without an approval.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maintenance: Vec<RecurringWindow>,
 }
 
 /// Budgets: at most so many in so long. Every entry holds.
@@ -375,8 +396,18 @@ impl PathSet {
     ///
     /// # Errors
     /// A glob that does not parse; `config/` has refused those, so this happens for hand-made values only.
-    pub fn matcher(&self) -> Result<PathMatcher, globset::Error> {
-        Ok(PathMatcher { include: glob_set(&self.include)?, exclude: glob_set(&self.exclude)? })
+    pub fn matcher(&self) -> Result<Rc<PathMatcher>, globset::Error> {
+        COMPILED.with_borrow_mut(|compiled| {
+            if let Some(matcher) = compiled.get(self) {
+                return Ok(matcher.clone());
+            }
+            if compiled.len() >= COMPILED_KEPT {
+                compiled.clear();
+            }
+            let matcher = Rc::new(PathMatcher { include: glob_set(&self.include)?, exclude: glob_set(&self.exclude)? });
+            compiled.insert(self.clone(), matcher.clone());
+            Ok(matcher)
+        })
     }
 }
 

@@ -75,6 +75,11 @@ pub enum Unknown {
         /// Why.
         detail: String,
     },
+    /// An alert that does not count now: silenced, inhibited, muted or pending, or from a server that alerts do not reach.
+    Undecided {
+        /// Which, and why.
+        detail: String,
+    },
 }
 
 // === impl Decimal ===
@@ -131,6 +136,7 @@ impl fmt::Display for Unknown {
             Self::Stale { age } => write!(f, "newest sample is {} old", super::time::spoken(*age)),
             Self::NotANumber { detail } => write!(f, "not a number ({detail})"),
             Self::Refused { detail } => write!(f, "address refused ({detail})"),
+            Self::Undecided { detail } => f.write_str(detail),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that one decision is made from. Stored by digest, so that the decision can be made again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use super::landing::{Landing, Stop};
 use super::plan::Inverse;
 use super::policy::{Limits, Mode, Policy};
 use super::round::Round;
-use super::time::Timestamp;
+use super::time::{Interval, Timestamp};
 
 /// Everything that one decision is made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +93,10 @@ pub struct ServiceEvidence {
     pub instance: InstanceName,
     /// Its rounds, one series for each SLO.
     pub series: Vec<SloSeries>,
+    /// When the landings were applied where it runs, by their new head; a landing without an entry was not. `None` where nothing says, and
+    /// the lag of the policy is assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<BTreeMap<CommitId, Interval>>,
 }
 
 /// The rounds of one SLO, oldest first.

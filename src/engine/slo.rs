@@ -235,7 +235,7 @@ fn ratio_words(sum: Sum) -> String {
 }
 
 /// A share as a percentage with at most three significant digits after the point.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let digits = if percent >= 10.0 {
         1

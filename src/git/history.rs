@@ -209,10 +209,11 @@ fn change(repository: &Repository, id: Oid, before: Option<Oid>) -> Result<Chang
             .filter(|character| !character.is_control())
             .take(200)
             .collect(),
-        kind: kind(&commit, &message),
+        kind: kind(commit.parent_count(), &message),
         paths,
         opt_out: opt_out(&message),
         plan: plan_trailer(&message),
+        pulled_in_by: Vec::new(),
     })
 }
 
@@ -221,8 +222,13 @@ fn message(commit: &Commit<'_>) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(MESSAGE_LIMIT)]).into_owned()
 }
 
-fn kind(commit: &Commit<'_>, message: &str) -> ChangeKind {
-    if commit.parent_count() > 1 {
+/// What a message says of its commit: what kind it is, the line that asks for no automatic revert, and the plan that it carries out.
+pub fn read_message(parents: usize, message: &str) -> (ChangeKind, Option<String>, Option<PlanDigest>) {
+    (kind(parents, message), opt_out(message), plan_trailer(message))
+}
+
+fn kind(parents: usize, message: &str) -> ChangeKind {
+    if parents > 1 {
         return ChangeKind::Merge;
     }
     let of: Vec<CommitId> =

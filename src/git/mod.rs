@@ -24,6 +24,7 @@ use crate::net::secret::Secret;
 
 pub use self::commit::{CommitDraft, Identity, Signer};
 pub use self::executable::GitExecutable;
+pub use self::history::read_message;
 pub use self::local::LocalRepository;
 pub use self::mirror::Mirror;
 pub use self::push::PushOutcome;

@@ -3,6 +3,7 @@
 //! A probe asks and words what it found; whether a value is good is the engine's to say. The time comes as an argument, so that a
 //! scripted probe in a test and a real one are used in the same way; only how long a request took is measured here.
 
+pub mod alert;
 pub mod http;
 pub mod prometheus;
 

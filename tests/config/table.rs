@@ -566,7 +566,9 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("apiVersion: revertd.dev/v1alpha1", "apiVersion: openslo/v1"),
         schema: Schema::Refuses,
-        findings: &["1:1-11 OpenSLO documents are not supported yet; write `apiVersion: revertd.dev/v1alpha1`"],
+        findings: &[
+            "1:1-11 an OpenSLO document is no policy: it names no repository and no paths; `revertd import openslo FILE` prints a policy that says the same",
+        ],
     },
     Case {
         name: "another apiVersion",
@@ -1155,5 +1157,67 @@ pub const CASES: &[Case] = &[
         edit: Edit::Whole("# nothing\n---\n"),
         schema: Schema::Refuses,
         findings: &["0:0-0 the file holds no document; begin it with `apiVersion: revertd.dev/v1alpha1` and `kind: RevertPolicy`"],
+    },
+    Case {
+        name: "a schedule with seconds",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s}\n", "settle: 60s}\n  guardrails: {hours: {merge: [{schedule: 0 0 18 * * 1, for: 15h}]}}\n"),
+        schema: Schema::Accepts,
+        findings: &[
+            "14:43-55 `schedule` is a schedule, and this one has 6 fields, and 5 are meant: there are no seconds and no years; write `minute hour day-of-month month day-of-week`, as in `0 18 * * MON-FRI`",
+        ],
+    },
+    Case {
+        name: "a day that Quartz has",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s}\n", "settle: 60s}\n  guardrails: {hours: {merge: [{schedule: 0 9 L * *, for: 15h}]}}\n"),
+        schema: Schema::Accepts,
+        findings: &[
+            "14:43-52 `schedule` is a schedule, and this one has `L` as its day of the month, which goes from 1 to 31; `L`, `W` and `#` are no part of a five-field schedule",
+        ],
+    },
+    Case {
+        name: "a time zone in the schedule",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s}\n", "settle: 60s}\n  guardrails: {maintenance: [{schedule: CRON_TZ=UTC 0 9 * * *, for: 1h}]}\n"),
+        schema: Schema::Accepts,
+        findings: &["14:41-62 `schedule` is a schedule, and this one holds a time zone; write it into the key `timeZone`"],
+    },
+    Case {
+        name: "a time zone that is near",
+        base: POLICY,
+        edit: Edit::Replace(
+            "settle: 60s}\n",
+            "settle: 60s}\n  guardrails: {hours: {merge: [{schedule: 0 18 * * 1-5, timeZone: europe/berlin, for: 15h}]}}\n",
+        ),
+        schema: Schema::Accepts,
+        findings: &["14:67-80 `timeZone` is the IANA name of a time zone, and `europe/berlin` is none; did you mean `Europe/Berlin`?"],
+    },
+    Case {
+        name: "a time zone that is an abbreviation",
+        base: POLICY,
+        edit: Edit::Replace(
+            "settle: 60s}\n",
+            "settle: 60s}\n  guardrails: {hours: {merge: [{schedule: 0 18 * * 1-5, timeZone: PDT, for: 15h}]}}\n",
+        ),
+        schema: Schema::Accepts,
+        findings: &["14:67-70 `timeZone` is the IANA name of a time zone, and `PDT` is none; write a name such as `Europe/Berlin`"],
+    },
+    Case {
+        name: "a window without a length, on a day that no month has",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s}\n", "settle: 60s}\n  guardrails: {hours: {merge: [{schedule: 0 18 31 2 *}]}}\n"),
+        schema: Schema::Refuses,
+        findings: &[
+            "14:32-55 an item of `merge` lacks the key `for`; `for`: How long it stays open, in real time.",
+            "14:43-54 `schedule` is a schedule, and this one fits no day of any year; no month has that day",
+        ],
+    },
+    Case {
+        name: "hours that are too short to be any",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s}\n", "settle: 60s}\n  guardrails: {hours: {merge: [{schedule: 0 18 * * *, for: 15s}]}}\n"),
+        schema: Schema::Accepts,
+        findings: &["14:60-63 `for` is at least 1m, and `15s` is less"],
     },
 ];

@@ -40,7 +40,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
     let situation = Situation {
         now,
         incident,
-        service: ServiceEvidence { policy, instance: InstanceName::new("default"), series: Vec::new() },
+        service: ServiceEvidence { policy, instance: InstanceName::new("default"), series: Vec::new(), applied: None },
         others: Vec::new(),
         controls: Vec::new(),
         ceilings: vec![Ceiling { of: "the agent".to_owned(), max_mode: Mode::Merge }],

@@ -5,10 +5,11 @@ use super::{Refusal, RefusalCode, over, refuse, suspects};
 use crate::engine::attribution::{Attribution, Standing, applied, baseline, newest_change};
 use crate::engine::landing::LandingShape;
 use crate::engine::plan::{CleanInverse, ManifestContent};
-use crate::engine::policy::{Indicator, Mode};
+use crate::engine::policy::{Guardrails, Indicator, Mode};
+use crate::engine::schedule;
 use crate::engine::situation::Situation;
 use crate::engine::slo::{self, Baseline, Verdict};
-use crate::engine::time::spoken;
+use crate::engine::time::{Timestamp, spoken};
 
 /// Why a clean inverse may not be force-merged, beyond the propose gate; empty when it may.
 pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
@@ -26,6 +27,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(later_change(situation, attribution, inverse));
     refusals.extend(cooldown(situation));
     refusals.extend(merge_budget(situation));
+    refusals.extend(outside_hours(&situation.service.policy.guardrails, situation.now));
     refusals
 }
 
@@ -70,7 +72,7 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for (landing, change) in suspects(situation, attribution) {
         let id = change.id.short();
-        let applied = applied(policy, landing);
+        let Some(applied) = applied(&situation.service, landing) else { continue };
         let before = attribution.onset.by.since(applied.earliest());
         if before > policy.revert.attribute_within {
             refusals.push(refuse(
@@ -108,7 +110,7 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
 
 fn slos_known(situation: &Situation) -> Vec<Refusal> {
     let service = &situation.service;
-    let cut = newest_change(&service.policy, &situation.landings);
+    let cut = newest_change(service, &situation.landings);
     let verdicts: Vec<_> =
         service.policy.slos.iter().map(|slo| (slo, slo::assess(slo, service.rounds(&slo.name), cut, situation.now))).collect();
     let mut refusals: Vec<Refusal> = verdicts
@@ -191,7 +193,7 @@ fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         .iter()
         .filter(|other| other.policy.repository == situation.service.policy.repository && touched.contains(&other.policy.name))
         .filter_map(|other| {
-            let cut = newest_change(&other.policy, &situation.landings);
+            let cut = newest_change(other, &situation.landings);
             let verdicts: Vec<_> =
                 other.policy.slos.iter().map(|slo| slo::assess(slo, other.rounds(&slo.name), cut, situation.now)).collect();
             let breaches = slo::assess_policy(&other.policy, &verdicts) == Verdict::Breaching;
@@ -246,6 +248,12 @@ fn cooldown(situation: &Situation) -> Option<Refusal> {
             ),
         )
     })
+}
+
+/// Merging without an approval is allowed in some hours only, and this is none of them. Freezes of deployments never stop a revert; these
+/// hours are about who would notice a wrong one.
+pub(super) fn outside_hours(guardrails: &Guardrails, now: Timestamp) -> Option<Refusal> {
+    schedule::closed_sentence(&guardrails.merge_hours, now).map(|sentence| refuse(RefusalCode::OutsideHours, sentence))
 }
 
 fn merge_budget(situation: &Situation) -> Vec<Refusal> {

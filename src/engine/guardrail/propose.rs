@@ -2,16 +2,17 @@
 
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
 use crate::engine::attribution::{Attribution, SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, Standing, baseline, shared_fate};
-use crate::engine::policy::Mode;
+use crate::engine::policy::{Guardrails, Mode};
 use crate::engine::round::Outcome;
 use crate::engine::situation::{ProposalBranch, Situation};
 use crate::engine::slo::Baseline;
-use crate::engine::time::spoken;
+use crate::engine::time::{Timestamp, spoken};
 
 /// Why it may not be proposed; empty when it may.
 pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let mut refusals = switches(situation);
     refusals.extend(mode_observe(situation));
+    refusals.extend(maintenance(&situation.service.policy.guardrails, situation.now));
     refusals.extend(controls(situation, attribution));
     refusals.extend(outage(situation, attribution));
     refusals.extend(no_suspect(situation, attribution));
@@ -38,6 +39,18 @@ fn mode_observe(situation: &Situation) -> Option<Refusal> {
     let (mode, whose) = effective_mode(situation);
     (mode == Mode::Observe)
         .then(|| refuse(RefusalCode::ModeObserve, format!("The mode is `observe`, by {whose}: incidents are only recorded.")))
+}
+
+/// A maintenance window is open, or cannot be read: what breaches in it says nothing about a change (catalogue of failures E9).
+pub(super) fn maintenance(guardrails: &Guardrails, now: Timestamp) -> Option<Refusal> {
+    guardrails.maintenance.iter().find_map(|window| {
+        let sentence = match window.open_until(now) {
+            Ok(None) => return None,
+            Ok(Some(until)) => format!("A maintenance window is open: {window}, until {until}; breaches are expected in it."),
+            Err(error) => format!("The maintenance window {window} cannot be read, which counts as open: {error}."),
+        };
+        Some(refuse(RefusalCode::Maintenance, sentence))
+    })
 }
 
 /// Every control must have answered in every round since shortly before the onset, and lately (E3).
@@ -94,7 +107,9 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
     }
     let name = &situation.service.policy.name;
     let early = attribution.candidates.iter().find(|candidate| {
-        candidate.standing == Standing::RuledOut && candidate.touches.contains(name) && attribution.onset.by < candidate.applied.earliest()
+        candidate.standing == Standing::RuledOut
+            && candidate.touches.contains(name)
+            && candidate.applied.is_some_and(|applied| attribution.onset.by < applied.earliest())
     });
     Some(match early {
         Some(candidate) => refuse(
@@ -103,7 +118,7 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
                 "The breach began {}, before {} can have been applied ({}).",
                 attribution.onset,
                 candidate.commit.short(),
-                candidate.applied
+                candidate.applied.unwrap_or(candidate.landed)
             ),
         ),
         None => refuse(

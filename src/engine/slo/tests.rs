@@ -17,7 +17,7 @@ fn http(count: u32, of: u32) -> Slo {
             expect_status: vec![200],
             unreachable: Unreachable::Unknown,
         }),
-        objective: Objective { target: None, max: None, min: None },
+        objective: Objective { target: None, max: None, min: None, time_window: None },
         alert: Alert { rule: AlertRule::Failing { count, of }, recover_good: None },
     }
 }
@@ -31,7 +31,7 @@ fn burn() -> Slo {
             freshness: None,
             max_staleness: Duration::from_secs(60),
         }),
-        objective: Objective { target: Some(Ratio(999_000_000)), max: None, min: None },
+        objective: Objective { target: Some(Ratio(999_000_000)), max: None, min: None, time_window: None },
         alert: Alert {
             rule: AlertRule::BurnRate {
                 factor: Decimal(14.4),

@@ -1,0 +1,290 @@
+//! Documents as the three tools' documentation describes them, and what is printed for each.
+
+use super::*;
+use crate::config::check_texts;
+
+fn options() -> Options {
+    Options { repository: "manifests".to_owned(), paths: vec!["apps/{service}/**".to_owned()], server: "main".to_owned() }
+}
+
+/// Imports and checks that what is printed is a valid policy file.
+fn imported(format: Format, text: &str) -> (String, Vec<String>) {
+    let imported = import(format, "slo.yaml", text.as_bytes(), &options());
+    let said: Vec<String> = imported.findings.iter().map(|found| format!("{}: {}", found.line, found.message)).collect();
+    if imported.policies > 0 {
+        let found = check_texts(&[("policies.yaml".to_owned(), imported.text.clone().into_bytes())]);
+        let errors: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert!(errors.is_empty(), "{}\n{}", errors.join("\n"), imported.text);
+    }
+    (imported.text, said)
+}
+
+const SLOTH: &str = "\
+apiVersion: sloth.slok.dev/v1
+kind: PrometheusServiceLevel
+metadata: {name: checkout-slos, namespace: monitoring}
+spec:
+  service: Checkout
+  labels: {owner: shop, tier: \"2\"}
+  slos:
+    - name: requests-availability
+      objective: 99.9
+      description: Requests that are answered.
+      sli:
+        events:
+          errorQuery: sum(rate(http_requests_total{app=\"checkout\",code=~\"(5..|429)\"}[{{.window}}]))
+          totalQuery: sum(rate(http_requests_total{app=\"checkout\"}[{{.window}}]))
+      alerting:
+        name: CheckoutErrors
+        pageAlert: {labels: {severity: page}}
+        ticketAlert: {disable: true}
+    - name: wifi
+      objective: 95
+      sli:
+        raw:
+          errorRatioQuery: |
+            1 - (
+              sum(sum_over_time(satisfaction_ratio[{{.window}}])) # good
+              / sum(count_over_time(satisfaction_ratio[{{.window}}]))
+            )
+      alerting: {}
+    - name: plugin
+      objective: 99
+      sli: {plugin: {id: sloth-common/http, options: {}}}
+";
+
+#[test]
+fn sloth_in_kubernetes() {
+    let (text, said) = imported(Format::Sloth, SLOTH);
+    assert_eq!(
+        text,
+        "---
+# The source calls the service \"Checkout\".
+apiVersion: revertd.dev/v1alpha1
+kind: RevertPolicy
+metadata:
+  name: checkout
+  labels:
+    'owner': 'shop'
+    'tier': '2'
+spec:
+  # Which repository and which paths make the service, the source does not say.
+  repository: 'manifests'
+  paths: ['apps/checkout/**']
+  slos:
+    # Requests that are answered.
+    # Not carried over: its slow page alert: an SLO has one alert here, the quick one.
+    # The source switches `ticketAlert` off; a policy needs an alert all the same.
+    - name: requests-availability
+      indicator:
+        prometheus:
+          server: 'main'
+          good: 'sum(increase(http_requests_total{app=\"checkout\"}[$window])) - (sum(increase(http_requests_total{app=\"checkout\",code=~\"(5..|429)\"}[$window])) or vector(0))'
+          total: 'sum(increase(http_requests_total{app=\"checkout\"}[$window]))'
+          freshness: 'http_requests_total{app=\"checkout\"}'
+      objective: {target: 99.9%, timeWindow: 30d}
+      alerts: [{burnRate: {factor: 14.4, long: 60m, short: 5m, sinceChange: true}}]
+    # Not carried over: its target of 95%: a ratio without its events has no burn rate, so that a fixed `max` stands for it.
+    - name: wifi
+      indicator:
+        prometheus:
+          server: 'main'
+          query: '1 - ( sum(sum_over_time(satisfaction_ratio[$window])) / sum(count_over_time(satisfaction_ratio[$window])) )'
+          freshness: 'satisfaction_ratio'
+      objective: {max: 0.5}
+      alerts: [{failing: {count: 3, of: 5}}]
+"
+    );
+    assert_eq!(
+        said,
+        [
+            "17: its slow page alert: an SLO has one alert here, the quick one",
+            "22: its target of 95%: a ratio without its events has no burn rate, so that a fixed `max` stands for it",
+            "31: the SLO `plugin` is left out: its `sli` is a plugin, whose query only Sloth knows",
+        ]
+    );
+}
+
+#[test]
+fn sloth_on_the_command_line() {
+    let text = "\
+version: prometheus/v1
+service: myservice
+slos:
+  - name: requests
+    objective: 99.95
+    sli:
+      events:
+        error_query: sum by (job) (rate(errors_total[5m]))
+        total_query: sum by (job) (rate(requests_total[5m]))
+    alerting: {page_alert: {disable: true}}
+";
+    let (text, said) = imported(Format::Sloth, text);
+    assert!(text.contains("total: 'sum(sum by (job) (increase(requests_total[$window])))'"), "{text}");
+    assert!(text.contains("target: 99.95%"), "{text}");
+    assert_eq!(said, ["7: a fixed range of its queries became `$window`"]);
+}
+
+#[test]
+fn pyrra_in_its_four_forms() {
+    let document = |name: &str, indicator: &str, more: &str| {
+        format!(
+            "apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}, labels: {{team: shop}}}}\nspec:\n  \
+             target: '99.5'\n  window: 2w\n  indicator: {indicator}\n{more}---\n"
+        )
+    };
+    let text = [
+        document("errors", "{ratio: {errors: {metric: 'http{code=~\"5..\"}'}, total: {metric: http}, grouping: [route]}}", ""),
+        document("latency", "{latency: {success: {metric: 'seconds_bucket{le=\"0.1\"}'}, total: {metric: seconds_count}}}", ""),
+        document("native", "{latencyNative: {latency: 200ms, total: {metric: seconds}}}", "  alerting: {name: Slow}\n"),
+        document("up", "{bool_gauge: {metric: 'up{job=\"x\"}'}}", ""),
+        document("what", "{other: {}}", ""),
+    ]
+    .concat();
+    let (text, said) = imported(Format::Pyrra, &text);
+    assert_eq!(text.matches("kind: RevertPolicy").count(), 4);
+    for expected in [
+        "good: 'sum(increase(http[$window])) - (sum(increase(http{code=~\"5..\"}[$window])) or vector(0))'",
+        "good: 'sum(increase(seconds_bucket{le=\"0.1\"}[$window]))'",
+        "good: 'histogram_fraction(0, 0.2, sum(increase(seconds[$window]))) * histogram_count(sum(increase(seconds[$window])))'",
+        "good: 'sum(sum_over_time(up{job=\"x\"}[$window]))'",
+        "objective: {target: 99.5%, timeWindow: 2w}",
+        "alerts: [{burnRate: {factor: 14, long: 30m, short: 3m, sinceChange: true}}]",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert_eq!(
+        said,
+        [
+            "7: its grouping by route: all groups are counted together",
+            "24: its `alerting`, but for the quickest burn rate",
+            "40: `what` is left out: its `indicator` is none of `ratio`, `latency`, `latencyNative` and `bool_gauge`",
+        ]
+    );
+}
+
+const OPENSLO: &str = "\
+apiVersion: openslo/v1
+kind: Service
+metadata: {name: web, labels: {team: [shop], tier: '1'}}
+spec: {description: The shop.}
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata: {name: good-answers}
+spec:
+  ratioMetric:
+    counter: true
+    good: {metricSource: {metricSourceRef: Thanos, type: Prometheus, spec: {query: 'sum(http_requests{code!~\"5..\"})'}}}
+    total: {metricSource: {metricSourceRef: Thanos, type: Prometheus, spec: {query: http_requests}}}
+---
+apiVersion: openslo/v1
+kind: AlertCondition
+metadata: {name: fast}
+spec: {severity: page, condition: {kind: burnrate, op: gte, threshold: 10, lookbackWindow: 2h, alertAfter: 0m}}
+---
+apiVersion: openslo/v1
+kind: AlertPolicy
+metadata: {name: page}
+spec: {alertWhenBreaching: true, conditions: [{conditionRef: fast}], notificationTargets: [{targetRef: oncall}]}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: answers}
+spec:
+  service: web
+  indicatorRef: good-answers
+  timeWindow: [{duration: 1M, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.995}]
+  alertPolicies: [{alertPolicyRef: page}]
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: latency}
+spec:
+  service: web
+  budgetingMethod: Timeslices
+  indicator:
+    metadata: {name: p95}
+    spec: {thresholdMetric: {metricSource: {type: Prometheus, spec: {query: 'histogram_quantile(0.95, sum by (le) (rate(seconds_bucket[5m])))'}}}}
+  objectives: [{op: lte, value: 0.3, target: 0.95, timeSliceTarget: 0.9, timeSliceWindow: 1m}]
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: elsewhere}
+spec: {service: web, indicatorRef: missing, objectives: [{target: 0.9}]}
+";
+
+#[test]
+fn openslo_with_references() {
+    let (text, said) = imported(Format::OpenSlo, OPENSLO);
+    assert_eq!(text.matches("kind: RevertPolicy").count(), 1);
+    for expected in [
+        "  name: web\n  labels:\n    'tier': '1'\n",
+        "server: 'thanos'\n          good: 'sum(increase(http_requests{code!~\"5..\"}[$window]))'\n          total: 'sum(increase(http_requests[$window]))'",
+        "objective: {target: 99.5%, timeWindow: 30d}\n      alerts: [{burnRate: {factor: 10, long: 120m, short: 10m, sinceChange: true}}]",
+        "freshness: 'seconds_bucket'\n      objective: {max: 0.3}",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert_eq!(
+        said,
+        [
+            "41: its budgeting by time slices: events are counted",
+            "45: its target of 95%: of a value, rounds are counted and not events",
+            "50: the SLO `elsewhere` is left out: the SLI `missing` is not in the file",
+        ]
+    );
+}
+
+#[test]
+fn what_is_something_else_is_an_error_with_its_place() {
+    for (format, text, expected) in [
+        (
+            Format::Sloth,
+            "kind: ServiceLevelObjective\n",
+            "1: this is no document of Sloth: neither `kind: PrometheusServiceLevel` nor `version: prometheus/v1`",
+        ),
+        (Format::Pyrra, "kind: SLO\n", "1: this is no document of Pyrra: its kind is not `ServiceLevelObjective`"),
+        (
+            Format::OpenSlo,
+            "apiVersion: openslo/v1alpha\nkind: SLO\n",
+            "1: this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`",
+        ),
+        (Format::OpenSlo, "apiVersion: openslo/v1\nkind: Service\n", "0: the file holds nothing that a policy can be made of"),
+        (Format::OpenSlo, "a: [\n", "1: `[` is not closed"),
+    ] {
+        let found = import(format, "slo.yaml", text.as_bytes(), &options());
+        let said: Vec<String> = found.findings.iter().map(|found| format!("{}: {}", found.line, found.message)).collect();
+        assert_eq!(said, [expected]);
+        assert!(found.findings[0].is_error() && found.policies == 0);
+    }
+}
+
+#[test]
+fn a_target_that_could_never_fire_gets_a_factor_that_can() {
+    let text = SLOTH.replace("objective: 99.9\n", "objective: 90\n");
+    let (text, _) = imported(Format::Sloth, &text);
+    assert!(text.contains("target: 90%, timeWindow: 30d}\n      alerts: [{burnRate: {factor: 5,"), "{text}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_replaced_the_result_is_valid_or_said(at in 0..2000_usize, with in "[-a-z0-9:{}'\" \\[\\]\n]{0,6}", which in 0..2_usize) {
+        let (format, text) = [(Format::Sloth, SLOTH), (Format::OpenSlo, OPENSLO)][which];
+        let mut at = at % text.len();
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let changed = format!("{}{with}{}", &text[..at], &text[(at + 1).min(text.len())..]);
+        let found = import(format, "slo.yaml", changed.as_bytes(), &options());
+        if found.policies > 0 {
+            let errors: Vec<String> = check_texts(&[("policies.yaml".to_owned(), found.text.clone().into_bytes())])
+                .iter().filter(|found| found.is_error()).map(ToString::to_string).collect();
+            proptest::prop_assert!(errors.is_empty(), "{}\n{}", errors.join("\n"), found.text);
+        } else {
+            proptest::prop_assert!(!found.findings.is_empty());
+        }
+    }
+}

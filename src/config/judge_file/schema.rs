@@ -1,0 +1,217 @@
+//! The JSON Schema (draft 2020-12) of one line that `revertd judge` reads.
+
+use serde_json::{Value, json};
+
+use super::super::schema as policy_schema;
+
+/// The schema of one line.
+pub fn schema() -> Value {
+    let policy = policy_schema::policy();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "revertd judge: one incident, one line",
+        "type": "object",
+        "required": ["id", "now", "policies"],
+        "additionalProperties": false,
+        "properties": {
+            "id": {"type": "string", "description": "A name that the answer repeats."},
+            "now": time("When it is decided."),
+            "policies": {"type": "array", "items": policy,
+                "description": "Each policy as it stands in its file. Names of repositories, environments and servers are not resolved; `sync` is ignored."},
+            "landings": {"type": "array", "items": landing()},
+            "rounds": {"type": "array", "items": round(),
+                "description": "Probe results. The time before an SLO's first round is Unknown. No two rounds of one SLO end at the same time."},
+            "controls": {"type": "array", "items": control(),
+                "description": "A control belongs to a round when their times overlap. None at all means that none are configured."},
+            "history": {"type": "array", "items": history()},
+            "expected": {"type": "object", "required": ["action"], "additionalProperties": false,
+                "description": "What should be decided. It is never looked at.",
+                "properties": {"action": {"enum": ["none", "propose", "merge"]}, "suspects": {"type": "array", "items": commit()}}},
+        },
+    })
+}
+
+fn landing() -> Value {
+    json!({
+        "type": "object",
+        "required": ["branch", "earliest", "latest", "changes"],
+        "additionalProperties": false,
+        "properties": {
+            "branch": {"type": "string"},
+            "earliest": nullable(time("The last moment at which it had not landed; null where nothing bounds it.")),
+            "latest": time("The first moment at which it had landed. It is not seen before."),
+            "kind": {"enum": ["normal", "foxtrot", "rewritten"], "default": "normal"},
+            "applied": {"type": "object",
+                "description": "By `policy/instance`. An absent entry means: not applied there.",
+                "additionalProperties": {
+                    "type": "object", "required": ["earliest", "latest"], "additionalProperties": false,
+                    "properties": {
+                        "earliest": time("The last moment at which it was not applied."),
+                        "latest": time("The first moment at which it was applied. It is not known before."),
+                        "attempted": time("When applying was first tried."),
+                        "effective": time("When it was rolled out completely; `latest` without it."),
+                        "state": {"enum": ["applied", "failed", "paused"], "default": "applied"},
+                    }}},
+            "changes": {"type": "array", "items": change(), "description": "Oldest first."},
+        },
+    })
+}
+
+fn change() -> Value {
+    json!({
+        "type": "object",
+        "required": ["commit", "author", "subject", "paths"],
+        "additionalProperties": false,
+        "properties": {
+            "commit": commit(),
+            "author": {"type": "string"},
+            "subject": {"type": "string"},
+            "paths": {"type": "array", "items": {"type": "string"}},
+            "message": {"type": "string", "default": ""},
+            "parents": {"type": "integer", "minimum": 0, "default": 1},
+            "reverts": nullable(commit()),
+            "services": {"type": "array", "items": {"type": "string"}, "default": [],
+                "description": "Policies that own one of its paths through a base, besides those whose `paths` match."},
+            "cosmetic": flag("Whether it changed only comments or white space."),
+            "definitionChanged": flag("Whether it changed how the health of its service is measured."),
+            "security": flag("Whether it is a security fix."),
+            "inverse": {"type": "object", "additionalProperties": false, "properties": {
+                "status": {"enum": ["clean", "conflict", "alreadyUndone"], "default": "clean"},
+                "exact": {"type": "boolean", "default": true},
+                "grade": {"enum": ["safe", "human", "refuse"], "default": "safe"},
+                "objects": {"type": "integer", "minimum": 0, "default": 1},
+                "ranHealthy": {"type": "boolean", "default": true},
+            }},
+        },
+    })
+}
+
+fn round() -> Value {
+    json!({
+        "type": "object",
+        "required": ["policy", "slo", "start", "end"],
+        "additionalProperties": false,
+        "properties": {
+            "policy": {"type": "string"},
+            "slo": {"type": "string"},
+            "instance": {"type": "string", "default": "default"},
+            "start": time("Its start."),
+            "end": time("Its end. It is not seen before."),
+            "good": {"type": ["boolean", "number", "null"], "description": "Whether it was good, or how many events were; null for Unknown."},
+            "total": {"type": "number", "minimum": 0},
+            "value": {"type": ["number", "null"]},
+            "why": {"enum": ["stale", "empty", "error", "unreachable"], "description": "Why it is Unknown."},
+            "targetsScraped": {"type": "boolean", "description": "Whether the metrics server scraped its other targets meanwhile."},
+        },
+        "oneOf": [
+            {"required": ["good", "total"], "properties": {"good": {"type": "number", "minimum": 0}}, "not": {"required": ["value"]}},
+            {"required": ["good"], "properties": {"good": {"type": ["boolean", "null"]}}, "not": {"anyOf": [{"required": ["total"]}, {"required": ["value"]}]}},
+            {"required": ["value"], "not": {"anyOf": [{"required": ["total"]}, {"required": ["good"]}]}},
+        ],
+    })
+}
+
+fn control() -> Value {
+    json!({
+        "type": "object",
+        "required": ["start", "end", "good"],
+        "additionalProperties": false,
+        "properties": {
+            "name": {"type": "string", "default": "control"},
+            "start": time("Its start."),
+            "end": time("Its end."),
+            "good": {"type": ["boolean", "null"], "description": "Whether it answered; null for Unknown."},
+        },
+    })
+}
+
+fn history() -> Value {
+    json!({
+        "type": "object",
+        "required": ["at", "kind", "policies", "suspects"],
+        "additionalProperties": false,
+        "properties": {
+            "at": time("When."),
+            "kind": {"enum": ["proposed", "merged", "vetoed", "held", "undone"]},
+            "policies": {"type": "array", "items": {"type": "string"}},
+            "suspects": {"type": "array", "items": commit()},
+        },
+    })
+}
+
+fn commit() -> Value {
+    json!({"type": "string", "pattern": "^[0-9a-f]{40}$"})
+}
+
+fn time(what: &str) -> Value {
+    json!({"type": "integer", "description": format!("{what} In Unix milliseconds.")})
+}
+
+fn flag(what: &str) -> Value {
+    json!({"type": "boolean", "default": false, "description": what})
+}
+
+fn nullable(schema: Value) -> Value {
+    json!({"anyOf": [schema, {"type": "null"}]})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::judge_file::CaseReader;
+
+    /// Every key that there is.
+    fn whole() -> Value {
+        let policy = json!({"apiVersion": "revertd.dev/v1alpha1", "kind": "RevertPolicy", "metadata": {"name": "checkout"}, "spec": {
+            "repository": "manifests", "paths": ["apps/checkout/**"],
+            "slos": [{"name": "availability", "indicator": {"http": {"url": "https://checkout.example/", "unreachable": "unknown"}}}]}});
+        let suspect = "0123456789abcdef0123456789abcdef01234567";
+        let round = |rest: Value| {
+            let mut round = json!({"policy": "checkout", "slo": "availability", "instance": "default", "start": 0});
+            if let (Some(round), Some(rest)) = (round.as_object_mut(), rest.as_object()) {
+                round.extend(rest.clone());
+            }
+            round
+        };
+        json!({
+            "id": "x", "now": 1_760_000_900_000_i64, "policies": [policy],
+            "landings": [{"branch": "main", "earliest": null, "latest": 5, "kind": "foxtrot",
+                "applied": {"checkout/default": {"earliest": 5, "latest": 6, "attempted": 5, "effective": 9, "state": "applied"}},
+                "changes": [{"commit": suspect, "author": "Robin", "subject": "Change", "paths": ["apps/checkout/deployment.yaml"], "message": "Change",
+                    "parents": 2, "reverts": null, "services": ["checkout"], "cosmetic": false, "definitionChanged": false, "security": false,
+                    "inverse": {"status": "clean", "exact": true, "grade": "safe", "objects": 1, "ranHealthy": true}}]}],
+            "rounds": [round(json!({"end": 1, "good": true})), round(json!({"end": 2, "good": null, "why": "stale", "targetsScraped": true})),
+                round(json!({"end": 3, "good": 987, "total": 1000})), round(json!({"end": 4, "value": 0.41}))],
+            "controls": [{"name": "forge", "start": 0, "end": 1, "good": null}],
+            "history": [{"at": 1, "kind": "vetoed", "policies": ["checkout"], "suspects": [suspect]}],
+            "expected": {"action": "propose", "suspects": [suspect]},
+        })
+    }
+
+    #[test]
+    fn what_is_documented_is_accepted_by_schema_and_reader() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&whole()).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        CaseReader::default().read(&whole().to_string()).unwrap();
+    }
+
+    #[test]
+    fn what_the_schema_refuses_the_reader_refuses() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for (place, value) in [
+            ("/rounds/0/good", json!("yes")),
+            ("/rounds/0/end", json!("soon")),
+            ("/landings/0/kind", json!("strange")),
+            ("/landings/0/changes/0/commit", json!("0123")),
+            ("/controls/0", json!({"start": 0, "end": 1})),
+            ("/expected/action", json!("revert")),
+            ("/policies/0", json!({"kind": "RevertPolicy"})),
+        ] {
+            let mut case = whole();
+            *case.pointer_mut(place).unwrap() = value;
+            assert!(!validator.is_valid(&case), "{place}");
+            assert!(CaseReader::default().read(&case.to_string()).is_err(), "{place}");
+        }
+    }
+}
