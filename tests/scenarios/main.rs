@@ -18,6 +18,7 @@ mod commits_are_signed;
 mod conflict_ends_in_a_refusal;
 mod crash_leaves_one_revert;
 mod hold_beats_approve;
+mod hours_limit_merging;
 mod human_deletes_the_proposal;
 mod human_fixes_forward;
 mod human_merges_the_proposal;

@@ -2,6 +2,7 @@
 //! instead when `REVERTD_REQUIRE_SERVERS=1`, which continuous integration sets.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the helpers of tests fail as tests do")]
 
+mod alerts;
 mod binary;
 mod canary;
 mod commands;
