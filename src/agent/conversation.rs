@@ -37,6 +37,8 @@ const CLOCKS_APART: std::time::Duration = std::time::Duration::from_secs(300);
 pub(super) struct Conversation {
     /// The forge.
     pub(super) forge: Arc<dyn Forge>,
+    /// Whether it has said which repository it is.
+    pub(super) identified: bool,
     cursor: Option<CommentCursor>,
     /// Comments on our proposals, as last read.
     heard: BTreeMap<CommentId, Comment>,
@@ -57,7 +59,7 @@ struct Found {
 
 impl Conversation {
     pub(super) fn new(forge: Arc<dyn Forge>, now: Timestamp) -> Self {
-        Self { forge, cursor: None, heard: BTreeMap::new(), due: now, quiet_until: now, consents: BTreeMap::new() }
+        Self { forge, identified: false, cursor: None, heard: BTreeMap::new(), due: now, quiet_until: now, consents: BTreeMap::new() }
     }
 
     /// Whether the forge has failed a moment ago.
@@ -89,7 +91,7 @@ impl Reconciler {
                 continue;
             }
             if let Err(error) = self.read_comments(index, &open, now) {
-                self.note_forge_failure(&name, &error);
+                self.note_forge_failure(&name, &error, now)?;
                 continue;
             }
             for proposal in open {
@@ -139,7 +141,7 @@ impl Reconciler {
             Err(error) => {
                 // What was found before may not hold any more.
                 self.forget_approval(name, key);
-                self.note_forge_failure(name, &error);
+                self.note_forge_failure(name, &error, call.now)?;
                 return Ok(());
             }
         };
@@ -356,11 +358,11 @@ pub(super) fn sentence(error: &ForgeError) -> String {
 }
 
 impl Reconciler {
-    pub(super) fn note_forge_failure(&mut self, name: &RepositoryName, error: &ForgeError) {
+    pub(super) fn note_forge_failure(&mut self, name: &RepositoryName, error: &ForgeError, now: Timestamp) -> Result<()> {
         let sentence = sentence(error);
         let until = match error {
             ForgeError::RateLimited { until } => *until,
-            _ => self.clock.now() + QUIET_AFTER_FAILURE,
+            _ => now + QUIET_AFTER_FAILURE,
         };
         if let Some(conversation) = self.conversation_mut(name) {
             conversation.quiet_until = until;
@@ -368,5 +370,6 @@ impl Reconciler {
         if self.status.forge_failed(name, &sentence) == crate::web::Change::New {
             warn!(repository = %name, "cannot ask the forge: {sentence}");
         }
+        self.stop_if_replaced(name, error, now)
     }
 }

@@ -9,6 +9,7 @@ mod conversation;
 mod execute;
 mod forge_merging;
 mod hearing;
+mod identity;
 mod judge;
 mod observe;
 mod plan;
@@ -108,12 +109,11 @@ impl Reconciler {
     ) -> Result<Self> {
         let now = clock.now();
         let config::Loaded { agent, policies, .. } = loaded;
-        let repositories = observe::open_repositories(&agent, &clock, now)?;
         let templates = templates(agent.templates.as_deref())?;
         let mut reconciler = Self {
             config: agent,
             policies,
-            repositories,
+            repositories: Vec::new(),
             journal,
             state: State::default(),
             last_sequence: 0,
@@ -126,6 +126,8 @@ impl Reconciler {
             clock,
         };
         reconciler.read_journal()?;
+        // With what is remembered of each forge: another repository under the old name is noticed before anything is asked of it.
+        reconciler.repositories = observe::open_repositories(&reconciler.config, &reconciler.state.forges, &reconciler.clock, now)?;
         let stored = reconciler.journal.rounds_since(now - reconciler.rounds_kept()).context("cannot read the rounds")?;
         reconciler.rounds.restore(stored);
         reconciler.restore_pinned()?;
@@ -154,7 +156,7 @@ impl Reconciler {
     /// # Errors
     /// A new mirror that cannot be opened; then everything stays as it was.
     pub(super) fn swap(&mut self, loaded: config::Loaded, now: Timestamp) -> Result<()> {
-        let repositories = observe::open_repositories(&loaded.agent, &self.clock, now)?;
+        let repositories = observe::open_repositories(&loaded.agent, &self.state.forges, &self.clock, now)?;
         self.templates = templates(loaded.agent.templates.as_deref())?;
         self.config = loaded.agent;
         self.policies = loaded.policies;

@@ -11,10 +11,11 @@ use super::{Clock, Conversation, Fetching, Reconciler, Repository};
 use crate::config;
 use crate::engine::fact::Event;
 use crate::engine::id::{CommitId, RepositoryName};
+use crate::engine::incident::ForgeRepository;
 use crate::engine::landing::{Landing, LandingShape, Stop};
 use crate::engine::time::{Interval, Timestamp};
-use crate::forge::Forge;
 use crate::forge::github::{Github, GithubAuth, GithubSettings, MUTATION_SPACING};
+use crate::forge::{Forge, RepositoryId};
 use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, Signer, Supplier};
 use crate::net::secret::{Secret, read_secret_file, read_secret_text};
 use crate::web::Change;
@@ -23,14 +24,19 @@ use crate::web::Change;
 const FORGE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Opens the mirror of every configured repository, beside the journal.
-pub(super) fn open_repositories(agent: &config::agent::Agent, clock: &Arc<dyn Clock>, now: Timestamp) -> Result<Vec<Repository>> {
+pub(super) fn open_repositories(
+    agent: &config::agent::Agent,
+    known: &BTreeMap<RepositoryName, ForgeRepository>,
+    clock: &Arc<dyn Clock>,
+    now: Timestamp,
+) -> Result<Vec<Repository>> {
     let git = GitExecutable::find()?;
     let directory = agent.journal.parent().map(|parent| parent.join("mirrors")).unwrap_or_else(|| "mirrors".into());
     agent
         .repositories
         .iter()
         .map(|config| {
-            let forge = forge_of(config)?;
+            let forge = forge_of(config, known.get(&config.name).map(|known| RepositoryId(known.id)))?;
             // Without credentials of its own, Git uses the forge's token; a local path needs none.
             let ours = config.credentials.as_ref().map(credentials);
             let forges =
@@ -58,7 +64,7 @@ pub(super) fn open_repositories(agent: &config::agent::Agent, clock: &Arc<dyn Cl
 }
 
 /// The forge of a repository; none with plain Git. Nothing is asked yet.
-fn forge_of(config: &config::agent::Repository) -> Result<Option<Arc<dyn Forge>>> {
+fn forge_of(config: &config::agent::Repository, expected: Option<RepositoryId>) -> Result<Option<Arc<dyn Forge>>> {
     let config::agent::Forge::Github(github) = &config.forge else { return Ok(None) };
     let doing = || format!("cannot set up GitHub for the repository `{}`", config.name);
     let auth = match &github.auth {
@@ -71,7 +77,7 @@ fn forge_of(config: &config::agent::Repository) -> Result<Option<Arc<dyn Forge>>
         url: github.url.clone(),
         owner: github.owner.clone(),
         name: github.name.clone(),
-        expected: None,
+        expected,
         auth,
         ca_file: github.ca_file.clone(),
         proxy: github.proxy.clone().map(Secret::new),
@@ -195,7 +201,7 @@ impl Reconciler {
         self.record(now, vec![Event::Landed { landing: Landing { repository: name, branch, from, to, landed, shape, changes } }])
     }
 
-    fn stop(&mut self, index: usize, stop: Stop, now: Timestamp) -> Result<()> {
+    pub(super) fn stop(&mut self, index: usize, stop: Stop, now: Timestamp) -> Result<()> {
         let config = &self.repositories[index].config;
         let (repository, branch) = (config.name.clone(), config.branch.clone());
         warn!(%repository, "{}", stop.sentence(&repository, &branch));

@@ -63,10 +63,7 @@ impl Reconciler {
                 self.status.forge_answered(&name);
                 Ok(())
             }
-            Ok(Err(error)) => {
-                self.note_forge_failure(&name, &error);
-                Ok(())
-            }
+            Ok(Err(error)) => self.note_forge_failure(&name, &error, now),
             Err(error) => Err(error),
         }
     }
@@ -222,10 +219,7 @@ impl Reconciler {
             Ok(false) => {
                 self.refuse_effect(effect.clone(), Obstacle::NotShown, "the forge does not show it; it is decided again".to_owned(), now)
             }
-            Err(error) => {
-                self.note_forge_failure(&intent.repository, &error);
-                Ok(())
-            }
+            Err(error) => self.note_forge_failure(&intent.repository, &error, now),
         }
     }
 

@@ -32,6 +32,7 @@ impl Reconciler {
         self.read_journal().context("cannot read the journal")?;
         self.save_rounds(now).context("cannot save the rounds")?;
         self.observe_repositories(now)?;
+        self.identify(now)?;
         self.close_open_effects(now)?;
         self.follow_proposals(now)?;
         self.listen(now)?;

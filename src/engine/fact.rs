@@ -70,6 +70,15 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// The forge said for the first time which repository it is, or under which name it stands now.
+    ForgeIdentified {
+        /// Which.
+        repository: RepositoryName,
+        /// Its numeric id on the forge, which no renaming changes.
+        id: u64,
+        /// Its full name there.
+        name: String,
+    },
     /// A person paused reverting.
     Paused {
         /// One repository, or all of them.

@@ -210,6 +210,15 @@ pub struct Sticky {
     pub digest: String,
 }
 
+/// A repository as its forge knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForgeRepository {
+    /// Its numeric id, which no renaming changes.
+    pub id: u64,
+    /// Its full name when it was last asked.
+    pub name: String,
+}
+
 /// Everything that the facts add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -221,6 +230,8 @@ pub struct State {
     pub heads: BTreeMap<RepositoryName, CommitId>,
     /// Repositories whose automation stands still.
     pub stops: BTreeMap<RepositoryName, Stop>,
+    /// The repositories of the forge, by their configured names.
+    pub forges: BTreeMap<RepositoryName, ForgeRepository>,
     /// Every pause that was not ended by a person; those past their time hold no more.
     pub pauses: Vec<Pause>,
     landings: Vec<Landing>,
@@ -245,10 +256,16 @@ impl State {
                 self.stops.insert(repository.clone(), stop.clone());
             }
             Event::RepositoryResumed { repository, accept, .. } => {
-                self.stops.remove(repository);
+                if let Some(Stop::Replaced { .. }) = self.stops.remove(repository) {
+                    // Whichever repository is there now is the one from here on.
+                    self.forges.remove(repository);
+                }
                 if let Some(accept) = accept {
                     self.heads.insert(repository.clone(), *accept);
                 }
+            }
+            Event::ForgeIdentified { repository, id, name } => {
+                self.forges.insert(repository.clone(), ForgeRepository { id: *id, name: name.clone() });
             }
             Event::Paused { repository, until, reason, by } => {
                 self.pauses.retain(|pause| pause.repository != *repository);

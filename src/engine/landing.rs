@@ -61,6 +61,13 @@ pub enum Stop {
         /// The paths that differ, at most twenty.
         paths: Vec<String>,
     },
+    /// Another repository stands on the forge under the configured name.
+    Replaced {
+        /// The numeric id of the one that was watched.
+        expected: u64,
+        /// The numeric id of the one that is there now.
+        found: u64,
+    },
 }
 
 impl Stop {
@@ -84,6 +91,10 @@ impl Stop {
                 "What landed as {commit} is not what was planned: {} differ. Nothing is merged in `{repository}` until a person has looked \
                  and runs `revertd resume {repository}`.",
                 paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+            ),
+            Self::Replaced { expected, found } => format!(
+                "Another repository stands on the forge under the name of `{repository}`: its id is {found}, and the one that was watched had \
+                 {expected}. Nothing is done in `{repository}` until a person has looked and runs `revertd resume {repository}`."
             ),
         }
     }

@@ -17,6 +17,7 @@ mod comment_approves_the_pull_request;
 mod commits_are_signed;
 mod conflict_ends_in_a_refusal;
 mod crash_leaves_one_revert;
+mod forge_repository_is_replaced;
 mod hold_beats_approve;
 mod hours_limit_merging;
 mod human_deletes_the_proposal;

@@ -236,6 +236,7 @@ impl World {
             let start = self.now();
             let end = start + EVERY;
             self.clock.set(end);
+            let _entered = self.runtime.enter();
             let agent = self.agent.as_mut().unwrap();
             agent.rounds.add(control_series("control-1"), round(start, end, self.control));
             for (service, health) in &self.health {
