@@ -25,6 +25,7 @@ use crate::render;
 use crate::render::neutral::Markdown;
 
 use super::hearing::{Hearing, said_in_comment, said_in_review};
+use super::impairment::Part;
 
 /// The most replies to refused commands on one proposal in an hour (catalogue of failures A11).
 const REPLIES_PER_HOUR: usize = 10;
@@ -94,6 +95,7 @@ impl Reconciler {
                 self.note_forge_failure(&name, &error, now)?;
                 continue;
             }
+            self.note_answer(&name, Part::Forge);
             for proposal in open {
                 self.hear(&name, &proposal.key, Call::poll(now))?;
             }
@@ -360,6 +362,11 @@ pub(super) fn sentence(error: &ForgeError) -> String {
 impl Reconciler {
     pub(super) fn note_forge_failure(&mut self, name: &RepositoryName, error: &ForgeError, now: Timestamp) -> Result<()> {
         let sentence = sentence(error);
+        match error {
+            // It answered; it is this request that it did not like.
+            ForgeError::NotFound { .. } | ForgeError::Conflict { .. } | ForgeError::Invalid { .. } => self.note_answer(name, Part::Forge),
+            _ => self.note_silence(name, Part::Forge, &sentence, self.clock.now()),
+        }
         let until = match error {
             ForgeError::RateLimited { until } => *until,
             _ => now + QUIET_AFTER_FAILURE,

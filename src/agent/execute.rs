@@ -139,8 +139,12 @@ impl Reconciler {
         self.carry_out(intent, None, now)
     }
 
-    /// Steps 1 to 5.
+    /// Steps 1 to 5. As long as it is not known how an earlier push for the same proposal ended, nothing more is pushed for it: a remote that
+    /// is down for an hour leaves one intent behind, and its commit stays the one that people were told of.
     fn carry_out(&mut self, intent: Intent, grant: Option<MergeGrant>, now: Timestamp) -> Result<()> {
+        if self.state.open_effects().iter().any(|(_, open, _)| open.proposal == intent.proposal && open.action.is_push()) {
+            return Ok(());
+        }
         let effect = EffectId::new(&sha256_hex(format!("{}\n{now}", canonical_json(&intent)?).as_bytes())[..16]);
         self.record(now, vec![Event::Intended { effect: effect.clone(), intent: intent.clone() }])?;
         self.look_again(&intent.repository, now)?;

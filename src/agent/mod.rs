@@ -1,15 +1,17 @@
 //! The agent: it owns the product's tasks and its clock, asks the ports, and gives their answers to the engine.
 //!
 //! `reconcile` says in what order. `observe` reads repositories, `situations` gathers what a decision is made from, `proposals` follows
-//! what people do to proposals, `execute` carries effects out, `wording` gathers what is told about them, `judge` decides what comes from a
-//! file, `schedule` says when, `probing` runs the probes.
+//! what people do to proposals, `execute` carries effects out, `wording` gathers what is told about them on the forge, `telling` tells chats and
+//! pagers through the threads of `courier`, `judge` decides what comes from a file, `schedule` says when, `probing` runs the probes.
 
 mod clock;
 mod conversation;
+mod courier;
 mod execute;
 mod forge_merging;
 mod hearing;
 mod identity;
+mod impairment;
 mod judge;
 mod observe;
 mod plan;
@@ -20,6 +22,7 @@ mod reconcile;
 mod rounds;
 mod run;
 mod situations;
+mod telling;
 mod wording;
 
 use std::collections::BTreeMap;
@@ -30,11 +33,14 @@ use anyhow::{Context, Result};
 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 use self::conversation::Conversation;
+use self::courier::Courier;
+use self::impairment::Trouble;
 pub use self::judge::{Answer, DecideAt, JudgedAction, JudgedDecision, judge};
 pub use self::plan::{Planned, plan};
 pub use self::probing::Probing;
 pub use self::rounds::Rounds;
 pub use self::run::{Options, run};
+use self::telling::Teller;
 pub use self::wording::templates;
 use crate::config;
 use crate::engine::fact::{Event, Fact};
@@ -83,6 +89,8 @@ pub struct Reconciler {
     status: AgentStatus,
     fetching: Fetching,
     templates: Templates,
+    teller: Teller,
+    trouble: Trouble,
     clock: Arc<dyn Clock>,
 }
 
@@ -110,6 +118,7 @@ impl Reconciler {
         let now = clock.now();
         let config::Loaded { agent, policies, .. } = loaded;
         let templates = templates(agent.templates.as_deref())?;
+        let teller = Teller::new(Courier::new(&agent.notifiers)?);
         let mut reconciler = Self {
             config: agent,
             policies,
@@ -123,6 +132,8 @@ impl Reconciler {
             status,
             fetching: Fetching::References,
             templates,
+            teller,
+            trouble: Trouble::default(),
             clock,
         };
         reconciler.read_journal()?;
@@ -157,7 +168,9 @@ impl Reconciler {
     /// A new mirror that cannot be opened; then everything stays as it was.
     pub(super) fn swap(&mut self, loaded: config::Loaded, now: Timestamp) -> Result<()> {
         let repositories = observe::open_repositories(&loaded.agent, &self.state.forges, &self.clock, now)?;
-        self.templates = templates(loaded.agent.templates.as_deref())?;
+        let templates = templates(loaded.agent.templates.as_deref())?;
+        self.teller.courier.replace(&loaded.agent.notifiers)?;
+        self.templates = templates;
         self.config = loaded.agent;
         self.policies = loaded.policies;
         self.repositories = repositories;

@@ -1,12 +1,14 @@
 //! What the watched repositories show: one reference listing when nothing has changed, a fetch and the landing when something has.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tracing::{info, warn};
 
+use super::impairment::Part;
 use super::{Clock, Conversation, Fetching, Reconciler, Repository};
 use crate::config;
 use crate::engine::fact::Event;
@@ -31,7 +33,6 @@ pub(super) fn open_repositories(
     now: Timestamp,
 ) -> Result<Vec<Repository>> {
     let git = GitExecutable::find()?;
-    let directory = agent.journal.parent().map(|parent| parent.join("mirrors")).unwrap_or_else(|| "mirrors".into());
     agent
         .repositories
         .iter()
@@ -42,7 +43,7 @@ pub(super) fn open_repositories(
             let forges =
                 forge.clone().filter(|_| config.url.starts_with("http")).map(|forge| Credentials::Supplied(token_of(forge, clock.clone())));
             let remote = Remote { url: config.url.clone(), branch: config.branch.clone(), credentials: ours.or(forges) };
-            let mirror = Mirror::open(&directory.join(format!("{}.git", config.name)), remote, git.clone())
+            let mirror = Mirror::open(&mirror_of(agent, &config.name), remote, git.clone())
                 .with_context(|| format!("cannot open the mirror of the repository `{}`", config.name))?;
             let signer = config
                 .commit
@@ -61,6 +62,12 @@ pub(super) fn open_repositories(
             })
         })
         .collect()
+}
+
+/// Where the mirror of a repository is.
+pub(super) fn mirror_of(agent: &config::agent::Agent, repository: &RepositoryName) -> PathBuf {
+    let directory = agent.journal.parent().map(|parent| parent.join("mirrors")).unwrap_or_else(|| "mirrors".into());
+    directory.join(format!("{repository}.git"))
 }
 
 /// The forge of a repository; none with plain Git. Nothing is asked yet.
@@ -139,6 +146,7 @@ impl Reconciler {
             return Ok(());
         }
         self.status.poll_succeeded(&name);
+        self.note_answer(&name, Part::Remote);
         self.metrics.polled(&name, now);
         self.take_up(index, &listing, before, now)?;
         if let Some(head) = listing.head.filter(|head| self.state.heads.get(&name) == Some(head)) {
@@ -222,6 +230,7 @@ impl Reconciler {
 
     fn note_poll_failure(&mut self, name: &RepositoryName, error: &anyhow::Error) {
         let sentence = format!("{error:#}");
+        self.note_silence(name, Part::Remote, &sentence, self.clock.now());
         if self.status.poll_failed(name, &sentence) == Change::New {
             warn!(repository = %name, "cannot read the repository: {sentence}");
         }

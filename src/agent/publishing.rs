@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use tracing::{info, warn};
 
 use super::Reconciler;
+use super::impairment::Part;
 use crate::engine::consent::Publication;
 use crate::engine::fact::{EffectAction, Event, Intent, Obstacle, ProposalClosing};
 use crate::engine::id::{BranchName, CommitId, EffectId, PlanDigest, ProposalKey, canonical_json, sha256_hex};
@@ -116,6 +117,9 @@ impl Reconciler {
     fn take_over(&mut self, effect: &EffectId, proposal: &Proposal, there: &ForgeProposal, now: Timestamp) -> Result<()> {
         let Some(plan) = proposal.plan_digest() else { return Ok(()) };
         info!(proposal = %proposal.key, url = %there.url, "the forge shows the proposal");
+        if let Some(repository) = &proposal.repository {
+            self.note_answer(repository, Part::Forge);
+        }
         let mut events = vec![
             Event::Done { effect: effect.clone() },
             Event::ProposalPublished { proposal: proposal.key.clone(), number: there.number.0, url: there.url.clone(), plan },
@@ -167,6 +171,9 @@ impl Reconciler {
         };
         match (written, effect) {
             (Ok((comment, url, at)), effect) => {
+                if let Some(repository) = &proposal.repository {
+                    self.note_answer(repository, Part::Forge);
+                }
                 let shown = self.newly_shown(proposal, at);
                 if let Some(shown) = &shown {
                     self.mark_commits(forge, proposal, &shown.plan, now);

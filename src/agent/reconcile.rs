@@ -1,6 +1,6 @@
 //! One pass, from what is there to what is done about it. It reads like the product:
 //!
-//! observe → assess → attribute → decide → execute → record → verify.
+//! observe → assess → attribute → decide → execute → record → verify → tell.
 //!
 //! Level-triggered: a pass starts from the journal and from what the remote shows, never from what an earlier pass meant to do. All
 //! rules are in `engine/`; this file only says in what order they are asked and which port is given the answer.
@@ -29,6 +29,14 @@ impl Reconciler {
     /// When the journal cannot be read or written: then nothing more is done, because what cannot be recorded is not done. A repository
     /// that cannot be reached is no error; it is noted in the status and tried again.
     pub fn pass(&mut self, now: Timestamp) -> Result<()> {
+        let ended = self.steps(now);
+        if let Err(error) = &ended {
+            self.note_failed_pass(format!("{error:#}"), now);
+        }
+        ended
+    }
+
+    fn steps(&mut self, now: Timestamp) -> Result<()> {
         self.read_journal().context("cannot read the journal")?;
         self.save_rounds(now).context("cannot save the rounds")?;
         self.observe_repositories(now)?;
@@ -46,6 +54,8 @@ impl Reconciler {
             self.verify(&incident, now)?;
         }
         self.publish_proposals(now)?;
+        self.note_good_pass(now)?;
+        self.tell(now)?;
         self.publish(now);
         Ok(())
     }

@@ -25,6 +25,9 @@ const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// How often missing rounds of metrics servers are asked for again.
 const FILL_EVERY: Duration = Duration::from_secs(15);
 
+/// How long the end waits for messages that are on their way, so that the next start does not have to look whether they arrived.
+const LAST_DELIVERIES: Duration = Duration::from_secs(3);
+
 /// What the loop needs besides the configuration.
 pub struct Options {
     /// The agent file, to be read again on a reload; `None` where the configuration came from memory.
@@ -87,6 +90,10 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
     }
     if let Some(server) = server {
         server.abort();
+    }
+    let told = tokio::task::spawn_blocking(move || reconciler.await_deliveries(LAST_DELIVERIES)).await?;
+    if let Err(error) = told {
+        warn!("what was told last is not written down, and is looked for at the next start: {error:#}");
     }
     info!("revertd ends");
     Ok(())

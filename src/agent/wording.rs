@@ -73,11 +73,11 @@ impl Reconciler {
     }
 
     /// Every story of the proposal whose policy is known.
-    fn told_stories(&self, proposal: &Proposal) -> Vec<(&Incident, Policy)> {
+    pub(super) fn told_stories(&self, proposal: &Proposal) -> Vec<(&Incident, Policy)> {
         self.stories(proposal).into_iter().filter_map(|incident| Some((incident, self.policy_of(&incident.id)?))).collect()
     }
 
-    fn view<'a>(&self, proposal: &'a Proposal, stories: &'a [(&'a Incident, Policy)]) -> ProposalView<'a> {
+    pub(super) fn view<'a>(&self, proposal: &'a Proposal, stories: &'a [(&'a Incident, Policy)]) -> ProposalView<'a> {
         let services = stories.iter().map(|(incident, policy)| ServiceView { incident, policy, plot: None, healthy: None }).collect();
         ProposalView { proposal, services, authors: self.authors(stories), objects: Vec::new() }
     }
@@ -96,7 +96,7 @@ impl Reconciler {
             .collect()
     }
 
-    fn object_changes(&self, proposal: &Proposal) -> Vec<ObjectChange> {
+    pub(super) fn object_changes(&self, proposal: &Proposal) -> Vec<ObjectChange> {
         let (Some(plan), Some(repository)) = (&proposal.plan, proposal.repository.as_ref().and_then(|name| self.repository(name))) else {
             return Vec::new();
         };

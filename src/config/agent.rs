@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::engine::id::{BranchName, EnvironmentName, MetricsName, RepositoryName};
+use crate::engine::channel::Channel;
+use crate::engine::id::{BranchName, EnvironmentName, MetricsName, NotifierName, RepositoryName};
 use crate::engine::policy::{HttpIndicator, Limits, Mode};
 
 /// The agent file, valid by construction. Relative paths in it have been made relative to the file.
@@ -28,6 +29,8 @@ pub struct Agent {
     pub metrics: Vec<MetricsServer>,
     /// What must answer, else the agent is the one that is cut off. Only `url`, `timeout` and `expect_status` matter.
     pub controls: Vec<Control>,
+    /// Chats and pagers.
+    pub notifiers: Vec<Notifier>,
     /// Ceilings per environment.
     pub environments: Vec<Environment>,
     /// The directory with the operator's own templates, each in place of the one of its name; those that are built in without it.
@@ -163,6 +166,80 @@ pub struct Control {
     pub name: String,
     /// The request. `unreachable` is always `unknown`: silence of a control is never evidence.
     pub http: HttpIndicator,
+}
+
+/// A chat or a pager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notifier {
+    /// The name that policies use.
+    pub name: NotifierName,
+    /// Which, and where its secrets are.
+    pub kind: NotifierKind,
+}
+
+/// A chat or a pager, and where its secrets are. Files are read for each message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotifierKind {
+    /// Slack, as an app.
+    Slack {
+        /// The address of the Web API.
+        url: String,
+        /// The file with the bot token.
+        token_file: PathBuf,
+        /// The channel.
+        channel: Channel,
+    },
+    /// Slack, through an incoming webhook.
+    SlackWebhook {
+        /// The file with its address.
+        webhook_file: PathBuf,
+    },
+    /// Mattermost, through an incoming webhook.
+    Mattermost {
+        /// The file with its address.
+        webhook_file: PathBuf,
+        /// Another channel than its own.
+        channel: Option<Channel>,
+    },
+    /// Discord, through a webhook.
+    Discord {
+        /// The file with its address.
+        webhook_file: PathBuf,
+    },
+    /// Microsoft Teams, through a workflow.
+    Teams {
+        /// The file with its address.
+        webhook_file: PathBuf,
+    },
+    /// PagerDuty.
+    PagerDuty {
+        /// The address of the Events API.
+        url: String,
+        /// The file with the integration key.
+        routing_key_file: PathBuf,
+    },
+    /// Signed JSON.
+    Webhook {
+        /// The file with the receiver's address.
+        url_file: PathBuf,
+        /// The file with the secret to sign with.
+        secret_file: PathBuf,
+    },
+}
+
+impl Notifier {
+    /// The channel that it posts to, where one is written.
+    pub fn channel(&self) -> Option<&Channel> {
+        match &self.kind {
+            NotifierKind::Slack { channel, .. } => Some(channel),
+            NotifierKind::Mattermost { channel, .. } => channel.as_ref(),
+            NotifierKind::SlackWebhook { .. }
+            | NotifierKind::Discord { .. }
+            | NotifierKind::Teams { .. }
+            | NotifierKind::PagerDuty { .. }
+            | NotifierKind::Webhook { .. } => None,
+        }
+    }
 }
 
 /// A named environment with a ceiling of its own.

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::engine::id::{BranchName, EnvironmentName, MetricsName, RepositoryName};
+use crate::engine::channel::Channel;
+use crate::engine::id::{BranchName, EnvironmentName, MetricsName, NotifierName, RepositoryName};
 use crate::engine::policy::{HttpIndicator, Mode, Unreachable};
 
 use super::agent::{
-    Agent, CommitIdentity, Control, Credentials, Environment, Forge, Github, GithubAuth, MetricsServer, Repository, SyncSource,
+    Agent, CommitIdentity, Control, Credentials, Environment, Forge, Github, GithubAuth, MetricsServer, Notifier, NotifierKind, Repository,
+    SyncSource,
 };
 use super::diagnostic::{Findings, quoted};
 use super::form;
@@ -27,6 +29,8 @@ pub struct Names {
     pub syncs: Vec<(String, Duration)>,
     /// Metrics servers.
     pub metrics: Vec<String>,
+    /// Notifiers with their channels.
+    pub notifiers: Vec<(String, Option<Channel>)>,
 }
 
 /// A request is sent with every round of another indicator; this stands where an indicator has its own pace.
@@ -48,6 +52,7 @@ impl Names {
             environments: named("environments").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
             syncs: named("sync").map(|(name, view)| (name, view.duration("lag").unwrap_or_default())).collect(),
             metrics: named("metrics").map(|(name, _)| name).collect(),
+            notifiers: named("notifiers").map(|(name, view)| (name, channel_of(&view))).collect(),
         }
     }
 }
@@ -55,7 +60,7 @@ impl Names {
 /// Reads an agent document; `None` where an error was found, now or before.
 pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Option<Agent> {
     let spec = View::new(root, root.span).object("spec")?;
-    for key in ["repositories", "sync", "metrics", "environments"] {
+    for key in ["repositories", "sync", "metrics", "notifiers", "environments"] {
         unique_names(&spec, key, findings);
     }
     watched_once(&spec, findings);
@@ -76,6 +81,7 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
         syncs: spec.objects("sync").iter().map(sync).collect::<Option<_>>()?,
         metrics: metrics.into_iter().collect::<Option<_>>()?,
         controls: controls.into_iter().collect::<Option<_>>()?,
+        notifiers: spec.objects("notifiers").iter().map(|view| notifier(view, directory)).collect::<Option<_>>()?,
         environments: spec.objects("environments").iter().map(environment).collect::<Option<_>>()?,
         templates: spec.text("templates").map(|path| directory.join(path)),
         policies: spec.texts("policies")?.iter().map(|path| directory.join(path)).collect(),
@@ -203,6 +209,32 @@ fn server(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Opt
         bearer_token_file: prometheus.text("bearerTokenFile").map(|path| directory.join(path)),
         ingest_delay: prometheus.duration("ingestDelay")?,
     })
+}
+
+/// The channel of a notifier, whatever else is wrong with it.
+fn channel_of(view: &View<'_>) -> Option<Channel> {
+    let text = ["slack", "mattermost"].into_iter().find_map(|kind| view.object(kind)?.text("channel"))?;
+    Channel::parse(&text).ok()
+}
+
+fn notifier(view: &View<'_>, directory: &Path) -> Option<Notifier> {
+    let (key, kind) = ["slack", "mattermost", "discord", "teams", "pagerduty", "webhook"]
+        .into_iter()
+        .find_map(|key| view.object(key).map(|object| (key, object)))?;
+    let file = |name: &str| kind.text(name).map(|path| directory.join(path));
+    let webhook_file = file("webhookFile");
+    let kind = match key {
+        "slack" => match webhook_file {
+            Some(webhook_file) => NotifierKind::SlackWebhook { webhook_file },
+            None => NotifierKind::Slack { url: kind.text("url")?, token_file: file("tokenFile")?, channel: channel_of(view)? },
+        },
+        "mattermost" => NotifierKind::Mattermost { webhook_file: webhook_file?, channel: channel_of(view) },
+        "discord" => NotifierKind::Discord { webhook_file: webhook_file? },
+        "teams" => NotifierKind::Teams { webhook_file: webhook_file? },
+        "pagerduty" => NotifierKind::PagerDuty { url: kind.text("url")?, routing_key_file: file("routingKeyFile")? },
+        _ => NotifierKind::Webhook { url_file: file("urlFile")?, secret_file: file("secretFile")? },
+    };
+    Some(Notifier { name: NotifierName::new(view.text("name")?), kind })
 }
 
 fn headers(prometheus: &View<'_>, findings: &mut Findings<'_>) {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use globset::GlobBuilder;
 use ipnet::IpNet;
 
+use crate::engine::channel::Channel;
 use crate::engine::schedule;
 
 use super::check::nearest;
@@ -63,6 +64,10 @@ pub fn check(form: Form, text: &str) -> Verdict {
         Form::Schedule => schedule::check_schedule(text)
             .map_err(|error| Complaint { says: format!("is a schedule, and this one {}", error.says), hint: error.hint }),
         Form::TimeZone => time_zone(text),
+        Form::Channel => match Channel::parse(text) {
+            Ok(_) => Ok(()),
+            Err(error) => wrong(format!("is no channel: {error}"), "write `\"#oncall\"` or `\"#$team-oncall\"`"),
+        },
         // The value is a secret: nothing of it is repeated.
         Form::Secret if text.is_empty() || text.chars().any(|char| char.is_control()) || !text.is_ascii() => {
             wrong("is empty or holds characters that a header cannot carry", None)

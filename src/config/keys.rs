@@ -29,6 +29,7 @@ const fn days(count: u64) -> Duration {
 const NAME: Kind = Kind::Text(Form::Name);
 const LINE: Kind = Kind::Text(Form::Line);
 const PATH: Kind = Kind::Text(Form::Path);
+const CHANNEL: Kind = Kind::Text(Form::Channel);
 const MODES: &[Word] = &[word("observe"), word("propose"), word("merge")];
 const ROLES: &[Word] = &[word("triage"), word("write"), word("maintain"), word("admin")];
 const BUDGETS: Kind = Kind::OneOrMany(&Kind::Object(&LIMIT));
@@ -94,7 +95,7 @@ static AGENT: Object = Object {
             PATH,
             "A directory with templates of your own, each in place of the one that is built in: title.txt, proposal.md, sticky.md, commit.txt.",
         ),
-        Field::later("notifiers"),
+        Field::default("notifiers", Kind::List(&Kind::Object(&NOTIFIER), 0, &[]), "[]", "Chats and pagers that policies refer to."),
         Field::later("stop"),
     ],
     choice: &[],
@@ -279,6 +280,82 @@ static CONTROL_HTTP: Object = Object {
     choice: &[],
 };
 
+static NOTIFIER: Object = Object {
+    doc: "A chat or a pager. Tokens and webhook addresses are secrets: they stand in files, which are read for each message.",
+    fields: &[
+        Field::required("name", NAME, "The name that policies use."),
+        Field::optional("slack", Kind::Object(&SLACK), "Slack, as an app or through an incoming webhook."),
+        Field::optional("mattermost", Kind::Object(&MATTERMOST), "Mattermost, through an incoming webhook."),
+        Field::optional("discord", Kind::Object(&DISCORD), "Discord, through a webhook of a channel."),
+        Field::optional("teams", Kind::Object(&TEAMS), "Microsoft Teams, through the webhook of a workflow."),
+        Field::optional("pagerduty", Kind::Object(&PAGERDUTY), "PagerDuty, through its Events API v2."),
+        Field::optional("webhook", Kind::Object(&WEBHOOK), "Signed JSON for a receiver of your own."),
+    ],
+    choice: &[
+        Alternative { needs: &["slack"], with: &[] },
+        Alternative { needs: &["mattermost"], with: &[] },
+        Alternative { needs: &["discord"], with: &[] },
+        Alternative { needs: &["teams"], with: &[] },
+        Alternative { needs: &["pagerduty"], with: &[] },
+        Alternative { needs: &["webhook"], with: &[] },
+    ],
+};
+
+static SLACK: Object = Object {
+    doc: "Slack, as an app or through an incoming webhook. Only an app can go on in a thread.",
+    fields: &[
+        Field::optional("channel", CHANNEL, "The channel; `$team` or `${team}` stands for a label of the policy: `#$team-oncall`."),
+        Field::optional("tokenFile", PATH, "The file that holds the bot token of the app on its first line."),
+        Field::default("url", Kind::Text(Form::HttpUrl), "https://slack.com/api", "The address of the Web API; GovSlack has another."),
+        Field::optional("webhookFile", PATH, "The file that holds the address of an incoming webhook on its first line."),
+    ],
+    choice: &[Alternative { needs: &["channel", "tokenFile"], with: &["url"] }, Alternative { needs: &["webhookFile"], with: &[] }],
+};
+
+static MATTERMOST: Object = Object {
+    doc: "Mattermost, through an incoming webhook.",
+    fields: &[
+        Field::required("webhookFile", PATH, "The file that holds the address of the webhook on its first line."),
+        Field::optional("channel", CHANNEL, "Another channel than the webhook's own; labels of the policy may stand in it, as in Slack's."),
+    ],
+    choice: &[],
+};
+
+static DISCORD: Object = Object {
+    doc: "Discord, through a webhook of a channel.",
+    fields: &[Field::required("webhookFile", PATH, "The file that holds the address of the webhook on its first line.")],
+    choice: &[],
+};
+
+static TEAMS: Object = Object {
+    doc: "Microsoft Teams, through the webhook of a workflow.",
+    fields: &[Field::required("webhookFile", PATH, "The file that holds the address of the webhook on its first line.")],
+    choice: &[],
+};
+
+static PAGERDUTY: Object = Object {
+    doc: "PagerDuty, through its Events API v2.",
+    fields: &[
+        Field::required("routingKeyFile", PATH, "The file that holds the integration key on its first line."),
+        Field::default(
+            "url",
+            Kind::Text(Form::HttpUrl),
+            "https://events.pagerduty.com",
+            "The address of the Events API; accounts in Europe have another.",
+        ),
+    ],
+    choice: &[],
+};
+
+static WEBHOOK: Object = Object {
+    doc: "Signed JSON for a receiver of your own.",
+    fields: &[
+        Field::required("urlFile", PATH, "The file that holds the receiver's address on its first line."),
+        Field::required("secretFile", PATH, "The file that holds the secret to sign with (HMAC-SHA256) on its first line."),
+    ],
+    choice: &[],
+};
+
 static ENVIRONMENT: Object = Object {
     doc: "An environment with a ceiling of its own.",
     fields: &[
@@ -308,8 +385,8 @@ static POLICY: Object = Object {
         Field::default("approval", Kind::Object(&APPROVAL), "{}", "How approvals work."),
         Field::default("verify", Kind::Object(&VERIFY), "{}", "How the recovery is judged."),
         Field::default("links", Kind::Map(Form::HttpUrl), "{}", "Addresses to show, by name."),
+        Field::default("notify", Kind::List(&NAME, 0, &[]), "[]", "Which of the agent's notifiers are told."),
         Field::later("instances"),
-        Field::later("notify"),
     ],
     choice: &[],
 };

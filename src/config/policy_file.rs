@@ -1,10 +1,11 @@
 //! `kind: RevertPolicy`: a checked and completed tree to a valid [`Policy`], with the rules that need more than one value and those that
 //! need the agent file.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, Role};
-use crate::engine::id::{EnvironmentName, InstanceName, PolicyName, RepositoryName};
+use crate::engine::id::{EnvironmentName, InstanceName, NotifierName, PolicyName, RepositoryName};
 use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Slo, Sync, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
 
@@ -26,6 +27,8 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
     let verify = verify(&spec, findings);
     let name = metadata.and_then(|metadata| metadata.text("name"));
     depends_on(&spec, name.as_deref(), findings);
+    let labels = metadata.and_then(|metadata| metadata.map("labels")).unwrap_or_default();
+    notify(&spec, &labels, names, findings);
     let lag = match names {
         Some(names) => {
             references(&spec, names, findings);
@@ -55,6 +58,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         approval: approval?,
         verify: verify?,
         links: spec.map("links")?,
+        notify: spec.texts("notify")?.into_iter().map(NotifierName::new).collect(),
     })
 }
 
@@ -79,6 +83,35 @@ fn depends_on(spec: &View<'_>, name: Option<&str>, findings: &mut Findings<'_>) 
             findings.error(item.span, format!("{} is there twice", quoted(text)), "remove one of the two".to_owned());
         }
         seen.push(text);
+    }
+}
+
+/// Names that are there twice, that no notifier has, or whose channel needs a label that the policy does not have.
+fn notify(spec: &View<'_>, labels: &BTreeMap<String, String>, names: Option<&Names>, findings: &mut Findings<'_>) {
+    let Some(node) = spec.node("notify") else { return };
+    let mut seen: Vec<&str> = Vec::new();
+    for item in node.items() {
+        let Some(text) = item.text() else { continue };
+        if seen.contains(&text) {
+            findings.error(item.span, format!("{} is there twice", quoted(text)), "remove one of the two".to_owned());
+            continue;
+        }
+        seen.push(text);
+        let Some(names) = names else { continue };
+        match names.notifiers.iter().find(|(name, _)| name == text) {
+            None => {
+                let known: Vec<String> = names.notifiers.iter().map(|(name, _)| name.clone()).collect();
+                let message = format!("the agent file has no notifier {}", quoted(text));
+                findings.error(item.span, message, instead(text, &known, "`notifiers`"));
+            }
+            Some((_, Some(channel))) => {
+                if let Err(error) = channel.resolve(labels) {
+                    let hint = channel.labels().next().map(|label| format!("write `metadata: {{labels: {{{label}: …}}}}`"));
+                    findings.error(item.span, format!("{} has no channel for this policy: {error}", quoted(text)), hint);
+                }
+            }
+            Some((_, None)) => {}
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use super::diagnostic::Source;
 use super::node::{Entry, Node, Piece, Scalar, Value};
 
 const SECRET_WORDS: &[&str] =
-    &["password", "passphrase", "token", "secret", "authorization", "cookie", "apikey", "privatekey", "credential"];
+    &["password", "passphrase", "token", "secret", "authorization", "cookie", "apikey", "privatekey", "routingkey", "credential"];
+
+/// Under this key, addresses may be secrets as well: a webhook's address is all that it takes to use it.
+const NOTIFIERS: &str = "notifiers";
 
 /// Masks the secrets of a document that parses.
 pub fn mask_tree(node: &Node, source: &mut Source) {
@@ -22,8 +25,29 @@ pub fn mask_tree(node: &Node, source: &mut Source) {
                 if holds_secrets {
                     mask_all(&entry.value, source);
                 } else {
+                    if nearest(&entry.key, [NOTIFIERS].into_iter()).is_some() {
+                        mask_addresses(&entry.value, source);
+                    }
                     mask_tree(&entry.value, source);
                 }
+            }
+        }
+    }
+}
+
+/// Masks every address.
+fn mask_addresses(node: &Node, source: &mut Source) {
+    match &node.value {
+        Value::Scalar { text, .. } if text.contains("://") => mask_scalar(node, source),
+        Value::Scalar { .. } => {}
+        Value::List(items) => items.iter().for_each(|item| mask_addresses(item, source)),
+        Value::Map(entries) => {
+            for entry in entries {
+                // `{webhook https://…}` is a key without its colon.
+                if entry.key.contains("://") {
+                    source.mask(entry.span.line, entry.span.column, entry.span.length);
+                }
+                mask_addresses(&entry.value, source);
             }
         }
     }
@@ -33,10 +57,15 @@ pub fn mask_tree(node: &Node, source: &mut Source) {
 pub fn hide_text(piece: Piece<'_>, source: &mut Source) {
     let lines: Vec<&str> = piece.text.split('\n').collect();
     let first =
-        lines.iter().position(|line| line.split(|char: char| !char.is_alphanumeric() && !matches!(char, '-' | '_')).any(sounds_secret));
+        lines.iter().position(|line| line.split(|char: char| !char.is_alphanumeric() && !matches!(char, '-' | '_')).any(may_hold_secrets));
     if let Some(first) = first {
         source.hide(piece.first_line + first, piece.first_line + lines.len() - 1);
     }
+}
+
+/// Whether secrets may follow a word of a text that cannot be read.
+fn may_hold_secrets(word: &str) -> bool {
+    sounds_secret(word) || nearest(word, [NOTIFIERS, "webhook"].into_iter()).is_some()
 }
 
 fn is_object(node: &Node) -> bool {
@@ -90,6 +119,28 @@ mod tests {
         let found = check_texts(&[("a.yaml".to_owned(), text.into_bytes())]);
         assert!(!found.is_empty());
         found.iter().map(|found| format!("{found}{}", serde_json::to_string(found).unwrap())).collect()
+    }
+
+    #[test]
+    fn addresses_of_webhooks_are_shown_in_no_form() {
+        for notifier in [
+            "{name: a, slack: {webhook: https://hooks.example/hunter2}}",
+            "{name: a, slack: {url: https://hooks.example/hunter2, x: 1}}",
+            "{name: a, slack: {webhookFile: https://hooks.example/hunter2}}",
+            "{name: a, slack: https://hooks.example/hunter2}",
+            "{name: a, slack: {webhook https://hooks.example/hunter2}}",
+            "{name: a, slack: {token: xoxb-hunter2}}",
+            "{name: a, pagerduty: {routingKey: hunter2}}",
+            "{name: a, slack: {webhook: 'https://hooks.example/hunter2}}",
+            "{name: a, webhook: [https://hooks.example/hunter2]}",
+        ] {
+            for key in ["notifiers", "notifier"] {
+                let text = format!("apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  {key}:\n    - {notifier}\n");
+                let found = check_texts(&[("a.yaml".to_owned(), text.into_bytes())]);
+                let shown: String = found.iter().map(|found| format!("{found}{}", serde_json::to_string(found).unwrap())).collect();
+                assert!(!found.is_empty() && !shown.contains("hunter2"), "{notifier}\n{shown}");
+            }
+        }
     }
 
     #[test]

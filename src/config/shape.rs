@@ -129,6 +129,8 @@ pub enum Form {
     Schedule,
     /// The IANA name of a time zone.
     TimeZone,
+    /// A channel of a chat, or the template of one.
+    Channel,
     /// The value of a header: shown nowhere.
     Secret,
 }

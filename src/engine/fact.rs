@@ -10,11 +10,13 @@ use super::attribution::Attribution;
 use super::consent::{Hold, Publication, SaidId};
 use super::decision::DecisionRecord;
 use super::id::{
-    BranchName, CommitId, EffectId, FactHash, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName,
+    BranchName, CommitId, EffectId, FactHash, IncidentId, InstanceName, NotifierName, PlanDigest, PolicyName, ProposalKey, RepositoryName,
     SituationDigest, TreeId, canonical_json, sha256_hex,
 };
 use super::landing::{Landing, Stop};
+use super::message::Message;
 use super::plan::Plan;
+use super::telling::Impairment;
 use super::time::{Interval, Timestamp};
 use super::verification::Recovery;
 
@@ -242,6 +244,55 @@ pub enum Event {
         /// One sentence, with the arithmetic.
         sentence: String,
     },
+    /// A notifier stands in the agent file for the first time. What happened before is not told to it.
+    NotifierAdded {
+        /// Which.
+        notifier: NotifierName,
+    },
+    /// The agent cannot work as it should.
+    Impaired {
+        /// In what.
+        what: Impairment,
+        /// Why, in one sentence.
+        sentence: String,
+    },
+    /// It can again.
+    Restored {
+        /// In what.
+        what: Impairment,
+    },
+    /// Something is to be told. It waits until every notifier has taken it or it is dropped.
+    NotificationQueued {
+        /// What.
+        message: Message,
+        /// To whom; at least one.
+        notifiers: Vec<NotifierName>,
+    },
+    /// Its first attempt begins. Written before it, so that after a crash it counts as one that may have arrived.
+    NotificationTried {
+        /// The message.
+        key: String,
+        /// To whom.
+        notifier: NotifierName,
+    },
+    /// It was delivered.
+    Notified {
+        /// The message.
+        key: String,
+        /// To whom.
+        notifier: NotifierName,
+        /// What continues the thread there, as the notifier wrote it; absent where the chat has none.
+        thread: Option<String>,
+    },
+    /// It is not tried any more.
+    NotificationDropped {
+        /// The message.
+        key: String,
+        /// To whom.
+        notifier: NotifierName,
+        /// Why, in one sentence.
+        why: String,
+    },
 }
 
 /// What an effect does, with everything that fixes its commit id.
@@ -382,6 +433,15 @@ pub enum Ending {
         /// The commit, where one is known.
         by: Option<CommitId>,
     },
+}
+
+// === impl EffectAction ===
+
+impl EffectAction {
+    /// Whether Git carries it out.
+    pub fn is_push(self) -> bool {
+        matches!(self, Self::OpenProposal | Self::UpdateProposal | Self::DeleteProposal | Self::Merge)
+    }
 }
 
 // === impl Fact ===

@@ -107,6 +107,10 @@ text_id!(
     PolicyName
 );
 text_id!(
+    /// The operator's name for a notifier.
+    NotifierName
+);
+text_id!(
     /// The name of an SLO within its policy.
     SloName
 );

@@ -15,6 +15,7 @@ use super::id::{CommitId, EffectId, IncidentId, InstanceName, PlanDigest, Policy
 use super::landing::{Landing, Stop};
 use super::plan::Plan;
 use super::situation::{FailedPushes, MergedRevert, OpenedProposal, Pause};
+use super::telling::Notifications;
 use super::time::{Interval, Timestamp};
 use super::verification::{Recovery, RecoveryStanding};
 
@@ -72,6 +73,9 @@ pub struct Incident {
     pub decision: Option<DecisionRecord>,
     /// What it was made from.
     pub situation: Option<SituationDigest>,
+    /// When that was recorded.
+    #[serde(skip)]
+    pub decision_at: Option<Timestamp>,
     /// When the first decision to propose or merge was made.
     pub decided_at: Option<Timestamp>,
     /// The proposal for its suspects.
@@ -234,6 +238,8 @@ pub struct State {
     pub forges: BTreeMap<RepositoryName, ForgeRepository>,
     /// Every pause that was not ended by a person; those past their time hold no more.
     pub pauses: Vec<Pause>,
+    /// What was told and what waits to be.
+    pub notifications: Notifications,
     landings: Vec<Landing>,
     intents: BTreeMap<EffectId, (Intent, Timestamp)>,
     merged: Vec<MergedRevert>,
@@ -295,6 +301,13 @@ impl State {
             Event::Detected { .. } | Event::Attributed { .. } | Event::Decided { .. } | Event::Verified { .. } | Event::Ended { .. } => {
                 self.apply_to_incident(at, &fact.event);
             }
+            Event::NotifierAdded { .. }
+            | Event::Impaired { .. }
+            | Event::Restored { .. }
+            | Event::NotificationQueued { .. }
+            | Event::NotificationTried { .. }
+            | Event::Notified { .. }
+            | Event::NotificationDropped { .. } => self.notifications.apply(fact.sequence, at, &fact.event),
         }
     }
 
@@ -345,6 +358,7 @@ impl State {
                     incident.decided_at = incident.decided_at.or(Some(at));
                 }
                 incident.proposal = decision.proposal.clone().or_else(|| incident.proposal.clone());
+                incident.decision_at = Some(at);
                 incident.decision = Some(decision.clone());
                 incident.situation = Some(situation.clone());
             }),
@@ -541,6 +555,7 @@ impl Incident {
             attribution: None,
             decision: None,
             situation: None,
+            decision_at: None,
             decided_at: None,
             proposal: None,
             landed: None,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::ConsentRules;
 use super::id::{
-    EnvironmentName, InstanceName, MetricsName, PolicyDigest, PolicyName, RepositoryName, SloName, canonical_json, sha256_hex,
+    EnvironmentName, InstanceName, MetricsName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, canonical_json, sha256_hex,
 };
 use super::round::Decimal;
 use super::schedule::RecurringWindow;
@@ -51,6 +51,9 @@ pub struct Policy {
     pub verify: VerifyRules,
     /// Names and addresses to show (`runbook: https://…`).
     pub links: BTreeMap<String, String>,
+    /// The notifiers that are told of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifierName>,
 }
 
 /// Globs for the paths of a service: `include` less `exclude`, separators literal, matched against the old and the new path.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::card::Card;
 use super::text::{address, command, fitted, harmless, lines, markdown, units};
 use super::transport::Destination;
-use super::{Delivered, Message, Notifier, NotifyError, Thread, Transport};
+use super::{Delivered, Message, Notifier, NotifyError, Opening, Thread, Transport};
 use crate::engine::time::Timestamp;
 use crate::net::client::{Answer, Method};
 use crate::net::secret::Secret;
@@ -79,7 +79,7 @@ impl Notifier for Discord {
         if posted.id.is_empty() || !posted.id.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(NotifyError::Answer { detail: "Discord named the message by what is no id".to_owned() });
         }
-        Ok(Delivered { thread: Some(Thread::Discord { message: posted.id, opening: message.opening() }) })
+        Ok(Delivered { thread: Some(Thread::Discord { message: posted.id, opening: Opening::of(message) }) })
     }
 }
 

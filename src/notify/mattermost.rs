@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::card::Card;
-use super::channel::Channel;
 use super::text::{address, command, fitted, harmless, lines, markdown};
 use super::transport::Destination;
 use super::{Delivered, Message, Notifier, NotifyError, Thread, Transport};
+use crate::engine::channel::Channel;
 use crate::engine::time::Timestamp;
 use crate::net::client::Method;
 

@@ -15,7 +15,6 @@
 //! * **Tokens and webhook addresses are secrets**, read from their files for each message, and shown by no error.
 
 mod card;
-pub mod channel;
 pub mod discord;
 mod error;
 pub mod mattermost;
@@ -28,8 +27,10 @@ mod text;
 mod transport;
 pub mod webhook;
 
+pub use crate::engine::channel;
+pub use crate::engine::message::{Link, Message, MessageEvent};
 pub use error::{NotifyError, Remedy};
-pub use message::{Delivered, Link, Message, MessageEvent, Opening, Thread};
+pub use message::{Delivered, Opening, Thread};
 pub use transport::{REQUEST_LIMIT, Transport};
 
 use crate::engine::time::Timestamp;

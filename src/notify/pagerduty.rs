@@ -73,7 +73,7 @@ fn action(event: MessageEvent) -> Action {
         MessageEvent::Refused => Action::Trigger { severity: "error" },
         MessageEvent::NotRecovered | MessageEvent::AgentImpaired => Action::Trigger { severity: "critical" },
         MessageEvent::Approved => Action::Acknowledge,
-        MessageEvent::Recovered => Action::Resolve,
+        MessageEvent::Recovered | MessageEvent::Closed => Action::Resolve,
         MessageEvent::Merged => Action::Change,
     }
 }

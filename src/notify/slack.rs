@@ -23,9 +23,9 @@ use serde_json::{Value, json};
 use self::answer::{Reply, read, read_webhook};
 use self::blocks::{blocks, fallback};
 use super::card::Card;
-use super::channel::Channel;
 use super::transport::Destination;
 use super::{Delivered, Found, Message, Notifier, NotifyError, Opening, Thread, Transport};
+use crate::engine::channel::Channel;
 use crate::engine::time::Timestamp;
 use crate::net::client::Method;
 
@@ -103,7 +103,7 @@ impl Slack {
     /// Posts the first message of a thread.
     fn open(&self, message: &Message, now: Timestamp) -> Result<Delivered, NotifyError> {
         let channel = self.channel(message)?;
-        let opening = message.opening();
+        let opening = Opening::of(message);
         let mut body = content(&Card::first(message), &opening.key);
         body["channel"] = json!(channel);
         let reply = match self.write("chat.postMessage", &body, now) {
@@ -216,7 +216,7 @@ impl Slack {
         };
         let form = [page(&channel), vec![("oldest", (now - SEARCHED).secs().to_string())]].concat();
         Ok(match self.search("conversations.history", &form, now, with_key)? {
-            Some(ts) => Found::Delivered(delivered(&channel, &ts, message.opening())),
+            Some(ts) => Found::Delivered(delivered(&channel, &ts, Opening::of(message))),
             None => Found::Absent,
         })
     }

@@ -6,6 +6,8 @@
 use super::neutral::harmless;
 use super::proposal::{ProposalView, approve_command};
 use super::report;
+use crate::engine::fact::{EffectAction, Ending};
+use crate::engine::id::CommitId;
 use crate::engine::incident::Incident;
 use crate::engine::object::{Place, sentences};
 
@@ -23,8 +25,57 @@ pub struct ChatText {
     pub command: Option<String>,
 }
 
+/// A revert that is built and cannot be brought to the remote: where it is, and where it belongs.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready<'a> {
+    /// The commit.
+    pub commit: CommitId,
+    /// The bare repository that holds it.
+    pub mirror: &'a str,
+    /// The remote's address, without a password.
+    pub remote: &'a str,
+    /// The watched branch.
+    pub branch: &'a str,
+}
+
 /// A revert stands as a proposal.
 pub fn proposed(view: &ProposalView<'_>) -> ChatText {
+    said(format!("A revert is proposed for {}", services(view)), case(view), command(view))
+}
+
+/// A revert is ready, and the remote or its forge does not take it; `why` is one sentence. The command lands it, once the remote answers.
+pub fn stranded(view: &ProposalView<'_>, why: &str, ready: Ready<'_>) -> ChatText {
+    let Ready { commit, mirror, remote, branch } = ready;
+    let mut lines = vec![format!("It cannot be brought to where people read it: {}.", why.trim_end_matches('.'))];
+    lines.extend(case(view));
+    lines.push(format!("The revert is ready: commit {commit} in {mirror}, on {}.", base(view)));
+    let read = format!("git -C {mirror} show {commit}");
+    lines.push("It is proposed by itself when the remote answers.".to_owned());
+    // A code block of a chat holds no `@`, which an address of SSH needs.
+    let command = if remote.contains('@') {
+        lines.push(format!("To land it by hand before that, push that commit to refs/heads/{branch} of {remote}. To read it:"));
+        read
+    } else {
+        lines.push(format!("To read it: {read}. To land it on {branch} by hand, without waiting for that:"));
+        format!("git -C {mirror} push {remote} {commit}:refs/heads/{branch}")
+    };
+    said(format!("The revert for {} is ready and cannot be proposed", services(view)), lines, Some(command))
+}
+
+fn base(view: &ProposalView<'_>) -> String {
+    view.proposal.latest_commit.as_ref().map_or_else(|| "an unknown base".to_owned(), |commit| format!("top of {}", commit.base.short()))
+}
+
+/// What to type: at the comment where there is one, else in a shell beside the agent.
+fn command(view: &ProposalView<'_>) -> Option<String> {
+    match view.proposal.published {
+        Some(_) => approve_command(view.proposal),
+        None => view.proposal.incidents.first().map(|incident| format!("revertd approve {incident}")),
+    }
+}
+
+/// What broke, what is suspected, and what merging changes.
+fn case(view: &ProposalView<'_>) -> Vec<String> {
     let mut lines: Vec<String> = view.services.iter().flat_map(|service| breach(service.incident)).collect();
     lines.extend(suspects(view));
     let changes = sentences(&view.objects, Place::Chat);
@@ -32,13 +83,13 @@ pub fn proposed(view: &ProposalView<'_>) -> ChatText {
     if changes.len() > MOST_CHANGES {
         lines.push(format!("Merging it changes {} more; the proposal says what.", changes.len() - MOST_CHANGES));
     }
-    said(format!("A revert is proposed for {}", services(view)), lines, approve_command(view.proposal))
+    lines
 }
 
 /// It has waited for an approval for long.
 pub fn waiting(view: &ProposalView<'_>) -> ChatText {
     let lines = vec![format!("It was proposed at {}, and nobody has approved or closed it.", view.proposal.opened_at)];
-    said(format!("The revert for {} waits for an approval", services(view)), lines, approve_command(view.proposal))
+    said(format!("The revert for {} waits for an approval", services(view)), lines, command(view))
 }
 
 /// Somebody allowed it.
@@ -46,22 +97,39 @@ pub fn approved(view: &ProposalView<'_>, by: &str) -> ChatText {
     said(format!("The revert for {} is approved", services(view)), vec![format!("{by} approved it.")], None)
 }
 
-/// It is on the watched branch.
+/// It is on the watched branch. One that was never proposed is told from its beginning.
 pub fn merged(view: &ProposalView<'_>) -> ChatText {
-    let lines = view.proposal.landed.iter().map(|commit| format!("It landed as {}; the recovery is watched.", commit.short())).collect();
+    let proposed = view.proposal.commits.iter().any(|(action, _)| *action == EffectAction::OpenProposal);
+    let mut lines = if proposed { Vec::new() } else { case(view) };
+    lines.extend(view.proposal.landed.iter().map(|commit| format!("It landed as {}; the recovery is watched.", commit.short())));
+    lines.extend(view.proposal.remark().map(|remark| format!("Look at it: {remark}.")));
     said(format!("The revert for {} is merged", services(view)), lines, None)
 }
 
-/// The service is well again.
-pub fn recovered(incident: &Incident) -> ChatText {
-    said(format!("{} has recovered", incident.policy), outcome(incident), None)
-}
-
-/// The revert is effective, and the service is not well.
-pub fn not_recovered(incident: &Incident) -> ChatText {
+/// An incident is over.
+pub fn ended(incident: &Incident) -> ChatText {
+    let policy = &incident.policy;
     let mut lines = outcome(incident);
-    lines.push("The reverted change is probably not the cause. Somebody has to look.".to_owned());
-    said(format!("{} has not recovered after the revert", incident.policy), lines, None)
+    let title = match &incident.ending {
+        Some(Ending::NotRecovered) => {
+            lines.push("The reverted change is probably not the cause. Somebody has to look.".to_owned());
+            format!("{policy} has not recovered after the revert")
+        }
+        Some(Ending::Unverified) => {
+            lines.push("Whether the revert helped is not known. Somebody has to look.".to_owned());
+            format!("The recovery of {policy} cannot be verified")
+        }
+        Some(Ending::Withdrawn) => {
+            lines.push("The revert is not needed any more and was taken back.".to_owned());
+            format!("{policy} has recovered by itself")
+        }
+        Some(Ending::Superseded { .. }) => format!("{policy} has recovered after somebody's own commit"),
+        Some(Ending::Refused { code }) if code == "vetoed" => format!("The revert for {policy} was closed by a person"),
+        Some(Ending::Refused { code }) if code == "disowned" => format!("The revert for {policy} was taken over by a person"),
+        Some(Ending::Refused { .. }) => return refused(incident),
+        Some(Ending::Recovered) | None => format!("{policy} has recovered"),
+    };
+    said(title, lines, None)
 }
 
 /// Nothing was done, and a person has something to do.
@@ -74,6 +142,11 @@ pub fn refused(incident: &Incident) -> ChatText {
 /// The agent cannot work as it should; `why` is one sentence.
 pub fn agent_impaired(why: &str) -> ChatText {
     said("revertd cannot work as it should".to_owned(), vec![why.to_owned()], None)
+}
+
+/// The agent can work again.
+pub fn agent_restored(what: &str) -> ChatText {
+    said("revertd works as it should again".to_owned(), vec![format!("It is over: {}.", what.trim_end_matches('.'))], None)
 }
 
 fn services(view: &ProposalView<'_>) -> String {

@@ -68,11 +68,36 @@ fn nothing_that_somebody_else_wrote_has_an_effect() {
             chat::approved(&view, hostile),
             chat::refused(incident),
             chat::agent_impaired(hostile),
+            chat::agent_restored(hostile),
+            chat::merged(&view),
+            chat::ended(incident),
+            chat::stranded(&view, hostile, ready()),
         ] {
             assert!(said.lines.iter().chain([&said.title]).all(|line| !line.contains('\n')), "{said:?}");
             said.lines.iter().chain([&said.title]).for_each(|line| no_reference(line));
         }
     }
+}
+
+fn ready() -> chat::Ready<'static> {
+    chat::Ready { commit: SUSPECT, mirror: "/srv/mirrors/manifests.git", remote: "https://git.example/m.git", branch: "main" }
+}
+
+#[test]
+fn a_revert_that_is_ready_says_how_to_land_it() {
+    let story = Story::proposed(Words::honest());
+    let said = chat::stranded(&story.view(), "no route", ready());
+    assert_eq!(
+        said.command.unwrap(),
+        format!("git -C /srv/mirrors/manifests.git push https://git.example/m.git {SUSPECT}:refs/heads/main")
+    );
+    let lines = said.lines.join("\n");
+    for part in ["no route", "Suspected: ", "1.5.0 → 1.4.2", &format!("commit {SUSPECT} in /srv/mirrors/manifests.git")] {
+        assert!(lines.contains(part), "{part} is not in {lines}");
+    }
+    // No chat's code block holds an `@`: what would be broken there is not offered for copying.
+    let said = chat::stranded(&story.view(), "no route", chat::Ready { remote: "git@git.example:m.git", ..ready() });
+    assert_eq!(said.command.unwrap(), format!("git -C /srv/mirrors/manifests.git show {SUSPECT}"));
 }
 
 fn no_reference(text: &str) {
@@ -115,6 +140,7 @@ fn values_are_in_the_proposal_and_in_no_chat() {
     let story = Story::proposed(Words::honest());
     let view = story.view();
     assert!(proposal::body(&templates, &view).unwrap().contains("CANARY1"));
-    let said = format!("{:?}", [chat::proposed(&view), chat::waiting(&view), chat::merged(&view)]);
+    let said =
+        format!("{:?}", [chat::proposed(&view), chat::waiting(&view), chat::merged(&view), chat::stranded(&view, "no route", ready())]);
     assert!(said.contains("1.5.0 → 1.4.2") && !said.contains("CANARY"), "{said}");
 }

@@ -104,6 +104,7 @@ pub fn policy() -> Policy {
         },
         verify: VerifyRules { recover_within: Duration::from_secs(900), hold_for: Duration::from_secs(300) },
         links: BTreeMap::from([("runbook".to_owned(), "https://wiki.shop.example/checkout".to_owned())]),
+        notify: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::engine::decision::DecisionVerdict;
 use crate::engine::fact::EffectAction;
 use crate::engine::guardrail::Refusal;
-use crate::engine::id::{PolicyName, RepositoryName, SloName};
+use crate::engine::id::{NotifierName, PolicyName, RepositoryName, SloName};
 use crate::engine::slo::Verdict;
 use crate::engine::time::Timestamp;
 
@@ -34,6 +34,7 @@ struct Inner {
     refusals: Family<Labels, Counter>,
     effects: Family<Labels, Counter>,
     rounds: Family<Labels, Counter>,
+    notifications: Family<Labels, Counter>,
     polls: Family<Labels, FloatGauge>,
     stopped: Family<Labels, Gauge>,
     paused: Gauge,
@@ -57,6 +58,7 @@ impl Metrics {
         let refusals = Family::<Labels, Counter>::default();
         let effects = Family::<Labels, Counter>::default();
         let rounds = Family::<Labels, Counter>::default();
+        let notifications = Family::<Labels, Counter>::default();
         let polls = Family::<Labels, FloatGauge>::default();
         let stopped = Family::<Labels, Gauge>::default();
         let (paused, incidents_open) = (Gauge::default(), Gauge::default());
@@ -68,6 +70,7 @@ impl Metrics {
         registry.register("refusals", "Guardrails that said no in a decision, by code", refusals.clone());
         registry.register("effects", "Effects, by action and outcome", effects.clone());
         registry.register("rounds", "Probe rounds, by policy, SLO and outcome", rounds.clone());
+        registry.register("notifications", "Deliveries to chats and pagers, by notifier and outcome", notifications.clone());
         registry.register_with_unit("repository_last_poll_timestamp", "When a repository was last read", Unit::Seconds, polls.clone());
         registry.register("repository_stopped", "1 while a repository's automation stands still", stopped.clone());
         registry.register("paused", "Pauses that hold", paused.clone());
@@ -81,6 +84,7 @@ impl Metrics {
             refusals,
             effects,
             rounds,
+            notifications,
             polls,
             stopped,
             paused,
@@ -138,6 +142,16 @@ impl Metrics {
         self.0.rounds.get_or_create(&vec![("policy", policy), ("slo", slo.to_string()), ("outcome", outcome.to_owned())]).inc();
     }
 
+    /// A delivery to a chat or a pager came to an end.
+    pub fn notification(&self, notifier: &NotifierName, outcome: Delivery) {
+        let outcome = match outcome {
+            Delivery::Delivered => "delivered",
+            Delivery::Failed => "failed",
+            Delivery::Dropped => "dropped",
+        };
+        self.0.notifications.get_or_create(&vec![("notifier", notifier.to_string()), ("outcome", outcome.to_owned())]).inc();
+    }
+
     /// A repository was read.
     pub fn polled(&self, repository: &RepositoryName, at: Timestamp) {
         self.0.polls.get_or_create(&vec![("repository", repository.to_string())]).set(at.millis() as f64 / 1000.0);
@@ -174,4 +188,15 @@ pub enum Standing {
     Going,
     /// It stands still.
     Stopped,
+}
+
+/// How a delivery to a chat or a pager ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It arrived.
+    Delivered,
+    /// It did not, and is tried again.
+    Failed,
+    /// It did not, and is not tried again.
+    Dropped,
 }

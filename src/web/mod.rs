@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::engine::time::{Timestamp, spoken};
 
-pub use self::metrics::{Metrics, Standing};
+pub use self::metrics::{Delivery, Metrics, Standing};
 pub use self::status::{AgentStatus, Change};
 
 /// The loop is taken for dead when the last pass that succeeded is older.

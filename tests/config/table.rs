@@ -57,6 +57,7 @@ spec:
     - {http: {url: https://status.acme.example/}}
   environments: [{name: prod, maxMode: propose}]
   policies: []
+  notifiers: [{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]
 ";
 
 /// A valid policy with the indicator `http`.
@@ -971,11 +972,123 @@ pub const CASES: &[Case] = &[
         findings: &["18:62-68 `header` is no key of `prometheus`; did you mean `headers`?"],
     },
     Case {
-        name: "planned notifiers",
+        name: "two notifiers of one name",
         base: AGENT,
-        edit: Edit::Replace("  policies: []\n", "  policies: []\n  notifiers: []\n"),
+        edit: Edit::Replace(
+            "[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]",
+            "[{name: a, teams: {webhookFile: x}}, {name: a, discord: {webhookFile: x}}]",
+        ),
+        schema: Schema::Accepts,
+        findings: &["23:58-59 two items of `notifiers` are named `a`; the first is at line 23; give one of them another name"],
+    },
+    Case {
+        name: "a notifier of two kinds",
+        base: AGENT,
+        edit: Edit::Replace(
+            "[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]",
+            "[{name: a, teams: {webhookFile: x}, discord: {webhookFile: x}}]",
+        ),
         schema: Schema::Refuses,
-        findings: &["23:3-12 `notifiers` is not supported yet; remove it"],
+        findings: &[
+            "23:50-57 an item of `notifiers` takes only one of `slack`, `mattermost`, `discord`, `teams`, `pagerduty` and `webhook`; remove the others",
+        ],
+    },
+    Case {
+        name: "a notifier of no kind",
+        base: AGENT,
+        edit: Edit::Replace("[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]", "[{name: a}]"),
+        schema: Schema::Refuses,
+        findings: &["23:15-24 an item of `notifiers` needs `slack`, `mattermost`, `discord`, `teams`, `pagerduty` or `webhook`"],
+    },
+    Case {
+        name: "a webhook's address in the file",
+        base: AGENT,
+        edit: Edit::Replace(
+            "[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]",
+            "[{name: a, slack: {webhookFile: https://hooks.slack.example/hunter2}}]",
+        ),
+        schema: Schema::Accepts,
+        findings: &["23:46-81 `webhookFile` is an address, and a file or directory is meant"],
+    },
+    Case {
+        name: "slack without a channel",
+        base: AGENT,
+        edit: Edit::Replace(
+            "[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]",
+            "[{name: a, slack: {tokenFile: x}}]",
+        ),
+        schema: Schema::Refuses,
+        findings: &["23:25-30 `slack` lacks the key `channel`; `slack` needs `channel` with `tokenFile` or `webhookFile`"],
+    },
+    Case {
+        name: "a token in the file",
+        base: AGENT,
+        edit: Edit::Replace(
+            "[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]",
+            "[{name: a, slack: {channel: \"#x\", token: xoxb-hunter2}}]",
+        ),
+        schema: Schema::Refuses,
+        findings: &["23:48-53 `token` is no key of `slack`; did you mean `tokenFile`?"],
+    },
+    Case {
+        name: "a channel that is none",
+        base: AGENT,
+        edit: Edit::Replace(
+            "[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]",
+            "[{name: a, slack: {channel: \"#on call\", tokenFile: x}}]",
+        ),
+        schema: Schema::Accepts,
+        findings: &[
+            "23:42-52 `channel` is no channel: `#on call` holds ' ', which no channel's name does; write `\"#oncall\"` or `\"#$team-oncall\"`",
+        ],
+    },
+    Case {
+        name: "a channel that is a comment",
+        base: AGENT,
+        edit: Edit::Replace(
+            "[{name: oncall, slack: {channel: \"#$team-oncall\", tokenFile: slack}}]",
+            "\n    - name: a\n      slack:\n        tokenFile: x\n        channel: #oncall",
+        ),
+        schema: Schema::Refuses,
+        findings: &["27:9-16 `channel` is empty; write a value or remove the key"],
+    },
+    Case {
+        name: "an unknown notifier",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  breachWhen: any\n  notify: [oncal]"),
+        schema: Schema::Accepts,
+        findings: &["13:12-17 the agent file has no notifier `oncal`; did you mean `oncall`?"],
+    },
+    Case {
+        name: "a channel needs a label that the policy lacks",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  breachWhen: any\n  notify: [oncall]"),
+        schema: Schema::Accepts,
+        findings: &[
+            "13:12-18 `oncall` has no channel for this policy: `#$team-oncall` needs the label `team`, which the policy does not have; write `metadata: {labels: {team: …}}`",
+        ],
+    },
+    Case {
+        name: "a channel needs another value of a label",
+        base: POLICY,
+        edit: Edit::Replace(
+            "metadata: {name: checkout}\nspec:\n",
+            "metadata: {name: checkout, labels: {team: \"@here\"}}\nspec:\n  notify: [oncall]\n",
+        ),
+        schema: Schema::Accepts,
+        findings: &[
+            "5:12-18 `oncall` has no channel for this policy: the label `team` is \"@here\", and `#$team-oncall` needs lower case letters, digits, `-` and `_` there; write `metadata: {labels: {team: …}}`",
+        ],
+    },
+    Case {
+        name: "a notifier twice",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  breachWhen: any\n  notify: [x, x]"),
+        schema: Schema::Accepts,
+        findings: &[
+            "13:12-13 the agent file has no notifier `x`; `notifiers`: `oncall`",
+            "13:15-16 `x` is there twice; remove one of the two",
+        ],
     },
     Case {
         name: "policies as a text",

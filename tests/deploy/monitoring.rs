@@ -6,9 +6,9 @@ use std::time::Duration;
 use revertd::engine::decision::DecisionVerdict;
 use revertd::engine::fact::EffectAction;
 use revertd::engine::guardrail::{Refusal, RefusalCode};
-use revertd::engine::id::{PolicyName, RepositoryName, SloName};
+use revertd::engine::id::{NotifierName, PolicyName, RepositoryName, SloName};
 use revertd::engine::slo::Verdict;
-use revertd::web::{Metrics, Standing};
+use revertd::web::{Delivery, Metrics, Standing};
 use serde_json::{Value, json};
 
 use super::{NOW, at, items, repository, succeeded, text, where_installed, yaml};
@@ -21,7 +21,7 @@ const DASHBOARD: &str = "deploy/monitoring/dashboard.json";
 const ADDED: [&str; 3] = ["job", "instance", "le"];
 
 /// Labels whose values are names that people give.
-const NAMED: [&str; 4] = ["policy", "slo", "repository", "version"];
+const NAMED: [&str; 5] = ["policy", "slo", "repository", "version", "notifier"];
 
 /// The labels of each exposed series with their values.
 type Exposed = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
@@ -38,6 +38,9 @@ fn exposed() -> Exposed {
         metrics.effect(action, "pushed");
     }
     metrics.round(Some(&policy), &slo, "good");
+    for outcome in [Delivery::Delivered, Delivery::Failed, Delivery::Dropped] {
+        metrics.notification(&NotifierName::new("oncall"), outcome);
+    }
     metrics.polled(&manifests, NOW);
     metrics.standing(&[(manifests, Standing::Going)], 0, 0);
     metrics.slo_state(&policy, &slo, Verdict::Healthy);

@@ -4,6 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/chat.rs"]
+mod chat;
+
 mod agent_is_cut_off;
 mod approval_lands_the_proposal;
 mod bad_deploy_is_merged_away;
@@ -13,10 +16,12 @@ mod branch_is_deleted;
 mod branch_is_rewritten;
 mod breach_before_the_change;
 mod budgets_hold_over_a_restart;
+mod chat_is_down;
 mod comment_approves_the_pull_request;
 mod commits_are_signed;
 mod conflict_ends_in_a_refusal;
 mod crash_leaves_one_revert;
+mod forge_is_down;
 mod forge_repository_is_replaced;
 mod hold_beats_approve;
 mod hours_limit_merging;
@@ -36,5 +41,8 @@ mod reader_approves_in_vain;
 mod remote_refuses_a_push;
 mod repositories_that_are_not_worked_with;
 mod risky_files_are_proposed;
+mod secrets_of_chats;
 mod several_suspects_are_proposed;
+mod story_is_told;
+mod told_over_a_restart;
 mod what_landed_is_not_the_plan;

@@ -28,6 +28,13 @@ pub enum Health {
     Unknown,
 }
 
+/// Whether something answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Answers,
+    IsDown,
+}
+
 pub struct World {
     _directory: tempfile::TempDir,
     pub root: PathBuf,
@@ -47,6 +54,8 @@ pub struct World {
 pub const TOKEN: &str = "github_pat_canary_5f1d0c";
 /// The moment at which every story begins.
 const BEGIN: Timestamp = Timestamp::from_secs(1_795_230_000);
+/// A delivery on this host takes much less.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Time from one round to the next, as the policies of [`policy`] say.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -86,7 +95,12 @@ impl World {
     /// The same over GitHub: a fake one with the real bare repository behind it, asked by the real client. The agent is `revertd`, the people
     /// are `dana` (who maintains), `robin` (who writes) and `mallory` (who only reads).
     pub fn on_github(services: &[&str], policies: &[String]) -> Self {
-        let mut world = Self::with_forge(services, policies, "", &[], |root, clock| {
+        Self::on_github_with(services, policies, "")
+    }
+
+    /// The same with more lines in the agent file.
+    pub fn on_github_with(services: &[&str], policies: &[String], more: &str) -> Self {
+        let mut world = Self::with_forge(services, policies, more, &[], |root, clock| {
             let clock = clock.clone();
             let people = [("revertd", Role::Write), ("dana", Role::Maintain), ("robin", Role::Write), ("mallory", Role::Read)];
             let settings = FakeSettings {
@@ -175,8 +189,12 @@ impl World {
 
     /// The same, or the sentence that says why it does not start.
     pub fn try_restart(&mut self) -> Result<(), String> {
+        self.restart_on(self.journal.clone())
+    }
+
+    /// The same on another journal.
+    pub fn restart_on(&mut self, journal: Arc<dyn Journal>) -> Result<(), String> {
         self.agent = None;
-        let journal: Arc<dyn Journal> = self.journal.clone();
         let _entered = self.runtime.enter();
         self.status = AgentStatus::default();
         let agent = Reconciler::new(self.loaded.clone(), journal, Metrics::new(), self.status.clone(), self.clock.clone());
@@ -244,6 +262,41 @@ impl World {
             }
             agent.pass(end).unwrap();
         }
+    }
+
+    /// The same, and after each second what is on its way to the chats arrives or fails.
+    pub fn told_seconds(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.seconds(1);
+            self.agent.as_mut().unwrap().await_deliveries(PATIENCE).unwrap();
+        }
+    }
+
+    /// The same, at most so many seconds, until the condition holds.
+    pub fn told_until(&mut self, seconds: u32, condition: impl Fn(&Self) -> bool) {
+        for _ in 0..seconds {
+            if condition(self) {
+                return;
+            }
+            self.told_seconds(1);
+        }
+        assert!(condition(self), "it did not come true within {seconds} seconds");
+    }
+
+    /// One pass at another time, without rounds: what it came to.
+    pub fn pass_after(&mut self, time: Duration) -> Result<(), String> {
+        let now = self.now() + time;
+        self.clock.set(now);
+        let ended = self.agent.as_mut().unwrap().pass(now).map_err(|error| format!("{error:#}"));
+        self.agent.as_mut().unwrap().await_deliveries(PATIENCE).unwrap();
+        ended
+    }
+
+    /// Takes the remote away, or brings it back.
+    pub fn set_remote(&self, reach: Reach) {
+        let (there, away) = (self.root.join("remote.git"), self.root.join("away.git"));
+        let (from, to) = if reach == Reach::Answers { (away, there) } else { (there, away) };
+        std::fs::rename(from, to).unwrap();
     }
 
     /// Lets time pass, at most so many seconds, until the condition holds.

@@ -98,6 +98,7 @@ impl Puppet {
             attribution: None,
             decision: None,
             situation: None,
+            decision_at: None,
             decided_at: Some(now),
             proposal: None,
             landed: None,

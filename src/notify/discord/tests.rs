@@ -11,7 +11,7 @@ fn posted() -> Reply {
 }
 
 fn thread() -> Thread {
-    Thread::Discord { message: "115".into(), opening: proposed().opening() }
+    Thread::Discord { message: "115".into(), opening: Opening::of(&proposed()) }
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn hostile_text_has_no_effect() {
 #[test]
 fn a_message_fits_whatever_it_says() {
     let long = Message { title: "*".repeat(3000), lines: vec!["*".repeat(700); 9], command: Some("c".repeat(900)), ..proposed() };
-    let edited = Opening { title: "[".repeat(900), ..long.opening() };
+    let edited = Opening { title: "[".repeat(900), ..Opening::of(&long) };
     for card in [Card::first(&long), Card::edited(&long, &edited)] {
         let content = content(&card);
         assert!(units(&content) <= 2000, "{}", units(&content));

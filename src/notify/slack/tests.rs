@@ -106,7 +106,7 @@ impl Fake {
 }
 
 fn thread(ts: &str) -> Thread {
-    Thread::Slack { channel: CHANNEL.into(), ts: ts.into(), opening: proposed().opening() }
+    Thread::Slack { channel: CHANNEL.into(), ts: ts.into(), opening: Opening::of(&proposed()) }
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn where_the_thread_is_gone_a_new_one_begins() {
         _ => ok(r#"{"ok":true,"channel":"C024BE91L","ts":"9.0"}"#),
     });
     let delivered = at(&server, server.transport.clone()).deliver(&recovered(), Some(&thread("1.0")), NOW).unwrap();
-    assert_eq!(delivered.thread, Some(Thread::Slack { channel: CHANNEL.into(), ts: "9.0".into(), opening: recovered().opening() }));
+    assert_eq!(delivered.thread, Some(Thread::Slack { channel: CHANNEL.into(), ts: "9.0".into(), opening: Opening::of(&recovered()) }));
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn an_answer_that_is_none_of_slacks_is_said() {
 fn hostile_text_stays_in_literal_elements() {
     let message = hostile();
     let first = content(&Card::first(&message), "k");
-    let edited = content(&Card::edited(&message, &message.opening()), "k");
+    let edited = content(&Card::edited(&message, &Opening::of(&message)), "k");
     for body in [first, edited] {
         let text = body["text"].as_str().unwrap();
         assert!(!text.contains(['<', '>']) && !text.contains("@here") && !text.contains("://"), "{text}");
