@@ -156,6 +156,7 @@ fn rules(rules: &Rules) -> ConsentRules {
         count: rules.count.unwrap_or(1),
         four_eyes: if rules.four_eyes { FourEyes::Needed } else { FourEyes::NotNeeded },
         force: rules.force.iter().map(|text| source(text)).collect(),
+        if_silent: None,
         expires: rules.expires.map_or(default.expires, Duration::from_secs),
     }
 }

@@ -147,9 +147,6 @@ const PLANNED: &[(&str, &str, &str, &str)] = &[
     ("never", POLICY, "  breachWhen: any", "  guardrails: {never: {}}"),
     ("ask", POLICY, "  breachWhen: any", "  guardrails: {ask: {}}"),
     ("render", POLICY, "  breachWhen: any", "  guardrails: {render: {}}"),
-    ("ifSilent", POLICY, "  breachWhen: any", "  approval: {ifSilent: {}}"),
-    ("notAuthorOfChange", POLICY, "  breachWhen: any", "  approval: {notAuthorOfChange: true}"),
-    ("force", POLICY, "  breachWhen: any", "  approval: {force: []}"),
     ("checks", POLICY, "  breachWhen: any", "  verify: {checks: []}"),
 ];
 

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::Reconciler;
 use crate::engine::approval::{Approval, ApprovalSource};
 use crate::engine::command::Command;
-use crate::engine::consent::{self, Consent, ConsentRules, Judged, Said, SaidId, Verdict, evaluate};
+use crate::engine::consent::{self, Consent, ConsentRules, FourEyes, Judged, Said, SaidId, Verdict, evaluate, needs_lookup};
 use crate::engine::fact::{CommandAnswer, Event, ProposalClosing};
 use crate::engine::id::{ProposalKey, RepositoryName};
 use crate::engine::incident::{Incident, Proposal};
@@ -24,7 +24,7 @@ use crate::forge::{
 use crate::render;
 use crate::render::neutral::Markdown;
 
-use super::hearing::{Hearing, said_in_comment, said_in_review};
+use super::hearing::{Hearing, Questions, said_in_comment, said_in_review};
 use super::impairment::Part;
 
 /// The most replies to refused commands on one proposal in an hour (catalogue of failures A11).
@@ -68,6 +68,11 @@ impl Conversation {
         now < self.quiet_until
     }
 
+    /// When everything that was said on a proposal was last found out.
+    pub(super) fn heard_at(&self, key: &ProposalKey) -> Option<Timestamp> {
+        self.consents.get(key).map(|found| found.at)
+    }
+
     /// The approval that was found at the last look.
     pub(super) fn approval(&self, key: &ProposalKey) -> Option<Approval> {
         self.consents.get(key).and_then(|found| found.approval.clone())
@@ -104,7 +109,7 @@ impl Reconciler {
     }
 
     /// The open proposals of a repository that its forge knows.
-    fn published(&self, name: &RepositoryName) -> Vec<Proposal> {
+    pub(super) fn published(&self, name: &RepositoryName) -> Vec<Proposal> {
         self.state
             .proposals
             .values()
@@ -114,7 +119,7 @@ impl Reconciler {
             .collect()
     }
 
-    fn read_comments(&mut self, index: usize, open: &[Proposal], now: Timestamp) -> Answered<()> {
+    pub(super) fn read_comments(&mut self, index: usize, open: &[Proposal], now: Timestamp) -> Answered<()> {
         let Some(conversation) = self.repositories[index].conversation.as_mut() else { return Ok(()) };
         let first = open.iter().map(|proposal| proposal.opened_at).min().unwrap_or(now);
         let cursor = conversation.cursor.take().unwrap_or_else(|| CommentCursor::starting_after(first - CLOCKS_APART));
@@ -185,32 +190,41 @@ impl Reconciler {
         let hour_ago = call.now - std::time::Duration::from_secs(3600);
         let replies = proposal.replies.iter().filter(|at| **at > hour_ago).count();
         let mut hearing = Hearing::new(&identity, shown, proposal, plan, REPLIES_PER_HOUR.saturating_sub(replies));
-        let teams: BTreeSet<String> = self.consent_rules(proposal).iter().flat_map(ConsentRules::teams).collect();
+        let rules = self.consent_rules(name, proposal);
+        let look = Questions {
+            teams: rules.iter().flat_map(ConsentRules::teams).collect(),
+            owners: rules.iter().any(ConsentRules::asks_owners).then(|| self.path_owners(name, proposal)),
+        };
         for comment in conversation.heard.values().filter(|comment| comment.on == number) {
-            if let Some(said) = said_in_comment(forge, call, &hearing.now, comment, &teams) {
+            if let Some(said) = said_in_comment(forge, call, &hearing.now, comment, &look) {
                 hearing.said.push(said);
             }
         }
         for review in forge.reviews(call, number)? {
-            if let Some(said) = said_in_review(forge, call, &hearing.now, &review, &teams) {
+            if let Some(said) = said_in_review(forge, call, &hearing.now, &review, &look) {
                 hearing.said.push(said);
             }
         }
+        let counts = hearing.said.iter().any(|said| needs_lookup(&hearing.now, said));
+        // `force` never comes from an author, whatever the rule for approvals is.
+        if counts && rules.iter().any(|rules| rules.four_eyes != FourEyes::NotNeeded || !rules.force.is_empty()) {
+            hearing.now.change_authors = self.change_authors(name, proposal, forge, call);
+        }
+        hearing.rules = rules;
         Ok(Some(hearing))
     }
 
     /// The rules of every policy that the proposal is for; all of them must be met.
-    fn consent_rules(&self, proposal: &Proposal) -> Vec<ConsentRules> {
+    fn consent_rules(&self, name: &RepositoryName, proposal: &Proposal) -> Vec<ConsentRules> {
         let mut rules: Vec<ConsentRules> =
             proposal.incidents.iter().filter_map(|incident| self.policy_of(incident)).map(|policy| policy.approval).collect();
         rules.dedup();
-        rules
+        self.rules_for_grade(name, proposal, rules)
     }
 
     /// One verdict for each thing that was said, the holds that stand, and the approval where every policy's rules are met.
     fn judge(&self, proposal: &Proposal, hearing: &Hearing, now: Timestamp) -> (Vec<Judged>, Vec<consent::Hold>, Option<Approval>) {
-        let consents: Vec<Consent> =
-            self.consent_rules(proposal).iter().map(|rules| evaluate(rules, &hearing.now, &hearing.said, now)).collect();
+        let consents: Vec<Consent> = hearing.rules.iter().map(|rules| evaluate(rules, &hearing.now, &hearing.said, now)).collect();
         let Some(first) = consents.first() else { return (Vec::new(), proposal.holds.clone(), None) };
         let judged = (0..first.judged.len())
             .map(|position| {

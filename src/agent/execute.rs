@@ -81,6 +81,8 @@ impl Reconciler {
             if self.conversation(&incident.repository).is_some() {
                 return self.merge_on_forge(incident, policy, plan, inverse, grant, now);
             }
+        } else if !self.nobody_objects(incident, now)? {
+            return Ok(());
         }
         let key = plan.key();
         let incidents = self.incidents_of(&plan, incident);

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::owners::{PathOwners, ownership};
 use crate::engine::consent::{
-    self, Author, AuthorKind, Edit, Form, Head, HeadWriter, Lookup, Ownership, ProposalNow, Said, SaidId, Visibility, needs_lookup,
+    self, Author, AuthorKind, ConsentRules, Edit, Form, Head, HeadWriter, Lookup, ProposalNow, Said, SaidId, Visibility, needs_lookup,
 };
 use crate::engine::id::PlanDigest;
 use crate::engine::incident::Proposal;
@@ -23,6 +24,16 @@ pub(super) struct Hearing {
     pub(super) now: ProposalNow,
     /// Everything that was said.
     pub(super) said: Vec<Said>,
+    /// The rules of every policy that the proposal is for, for its plan as it is.
+    pub(super) rules: Vec<ConsentRules>,
+}
+
+/// What has to be looked up about who says something.
+pub(super) struct Questions {
+    /// Membership in these teams.
+    pub(super) teams: BTreeSet<String>,
+    /// The owners of every path of the plan, where a policy asks for them.
+    pub(super) owners: Option<PathOwners>,
 }
 
 impl Hearing {
@@ -45,7 +56,7 @@ impl Hearing {
             holds: proposal.holds.clone(),
             replies_left,
         };
-        Self { shown, now, said: Vec::new() }
+        Self { shown, now, said: Vec::new(), rules: Vec::new() }
     }
 }
 
@@ -55,7 +66,7 @@ pub(super) fn said_in_comment(
     call: Call,
     proposal: &ProposalNow,
     comment: &Comment,
-    teams: &BTreeSet<String>,
+    questions: &Questions,
 ) -> Option<Said> {
     let mut said = said(
         SaidId::Comment(comment.id.0),
@@ -83,7 +94,7 @@ pub(super) fn said_in_comment(
             said.visibility = Lookup::Unknown(error.to_string());
         }
     }
-    look_up_person(forge, call, &mut said, teams);
+    look_up_person(forge, call, &mut said, questions);
     Some(said)
 }
 
@@ -93,7 +104,7 @@ pub(super) fn said_in_review(
     call: Call,
     proposal: &ProposalNow,
     review: &Review,
-    teams: &BTreeSet<String>,
+    questions: &Questions,
 ) -> Option<Said> {
     let state = match review.state {
         ReviewState::Approved => consent::ReviewState::Approved,
@@ -107,7 +118,7 @@ pub(super) fn said_in_review(
     said.edit = Lookup::Known(Edit::Never);
     said.visibility = Lookup::Known(Visibility::Shown);
     if needs_lookup(proposal, &said) {
-        look_up_person(forge, call, &mut said, teams);
+        look_up_person(forge, call, &mut said, questions);
     }
     Some(said)
 }
@@ -139,7 +150,7 @@ fn author(user: &User, through_app: Option<u64>) -> Author {
     Author { id: consent::UserId(user.id.0), login: user.login.clone(), kind }
 }
 
-fn look_up_person(forge: &dyn Forge, call: Call, said: &mut Said, teams: &BTreeSet<String>) {
+fn look_up_person(forge: &dyn Forge, call: Call, said: &mut Said, questions: &Questions) {
     let login = said.author.login.clone();
     said.permission = known(forge.permission(call, &login)).and_then(|permission| {
         let role = match permission.role {
@@ -153,7 +164,7 @@ fn look_up_person(forge: &dyn Forge, call: Call, said: &mut Said, teams: &BTreeS
         };
         Lookup::Known(consent::Permission { user: consent::UserId(permission.user.0), role })
     });
-    for name in teams {
+    for name in &questions.teams {
         let membership = match name.split_once('/') {
             Some((organization, slug)) => {
                 known(forge.team_member(call, &Team { organization: organization.to_owned(), slug: slug.to_owned() }, &login))
@@ -169,7 +180,9 @@ fn look_up_person(forge: &dyn Forge, call: Call, said: &mut Said, teams: &BTreeS
         });
         said.teams.insert(name.clone(), membership);
     }
-    said.codeowner = Lookup::<Ownership>::Unknown("CODEOWNERS was not read".to_owned());
+    if let Some(owners) = &questions.owners {
+        said.codeowner = ownership(owners, said, forge, call);
+    }
 }
 
 fn known<T>(answer: Answered<T>) -> Lookup<T> {

@@ -71,7 +71,7 @@ pub(super) fn mirror_of(agent: &config::agent::Agent, repository: &RepositoryNam
 }
 
 /// The forge of a repository; none with plain Git. Nothing is asked yet.
-fn forge_of(config: &config::agent::Repository, expected: Option<RepositoryId>) -> Result<Option<Arc<dyn Forge>>> {
+pub(super) fn forge_of(config: &config::agent::Repository, expected: Option<RepositoryId>) -> Result<Option<Arc<dyn Forge>>> {
     let config::agent::Forge::Github(github) = &config.forge else { return Ok(None) };
     let doing = || format!("cannot set up GitHub for the repository `{}`", config.name);
     let auth = match &github.auth {
@@ -95,14 +95,14 @@ fn forge_of(config: &config::agent::Repository, expected: Option<RepositoryId>) 
     Ok(Some(Arc::new(Github::new(&settings, runtime).with_context(doing)?)))
 }
 
-fn token_of(forge: Arc<dyn Forge>, clock: Arc<dyn Clock>) -> Supplier {
+pub(super) fn token_of(forge: Arc<dyn Forge>, clock: Arc<dyn Clock>) -> Supplier {
     Supplier::new(move || {
         let credentials = forge.git_credentials(clock.now()).map_err(|error| error.to_string())?;
         Ok((credentials.username, credentials.password))
     })
 }
 
-fn credentials(credentials: &config::agent::Credentials) -> Credentials {
+pub(super) fn credentials(credentials: &config::agent::Credentials) -> Credentials {
     match credentials.clone() {
         config::agent::Credentials::Password { username, password_file } => Credentials::Password { username, password_file },
         config::agent::Credentials::SshKey { key_file, known_hosts_file } => Credentials::SshKey { key_file, known_hosts_file },

@@ -168,7 +168,7 @@ impl Probing {
     }
 }
 
-fn servers(agent: &config::agent::Agent) -> Result<BTreeMap<String, (PrometheusClient, Duration)>> {
+pub(super) fn servers(agent: &config::agent::Agent) -> Result<BTreeMap<String, (PrometheusClient, Duration)>> {
     agent
         .metrics
         .iter()

@@ -7,18 +7,17 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::Reconciler;
 use super::impairment::Part;
 use crate::engine::consent::Publication;
 use crate::engine::fact::{EffectAction, Event, Intent, Obstacle, ProposalClosing};
-use crate::engine::id::{BranchName, CommitId, EffectId, PlanDigest, ProposalKey, canonical_json, sha256_hex};
+use crate::engine::id::{BranchName, CommitId, EffectId, ProposalKey, canonical_json, sha256_hex};
 use crate::engine::incident::{Incident, Proposal};
 use crate::engine::time::Timestamp;
 use crate::forge::{
-    Answered, Call, CommentId, CommentState, Forge, ForgeError, ForgeProposal, Identity, NewProposal, NewStatus, ProposalNumber,
-    ProposalState, StatusState,
+    Answered, Call, CommentId, CommentState, Forge, ForgeError, ForgeProposal, Identity, NewProposal, ProposalNumber, ProposalState,
 };
 use crate::render;
 
@@ -26,8 +25,6 @@ use crate::render;
 pub(super) const LISTS_ARE_LATE: Duration = Duration::from_secs(30);
 /// The story of an incident is kept up to date this long after its end.
 const TOLD_AFTER_THE_END: Duration = Duration::from_secs(600);
-/// The label that every proposal gets.
-const LABEL: &str = "revertd";
 
 impl Reconciler {
     /// Has every forge show its open proposals as they stand.
@@ -62,7 +59,11 @@ impl Reconciler {
         match told {
             Ok(Ok(())) => {
                 self.status.forge_answered(&name);
-                Ok(())
+                match self.state.proposals.get(key).cloned() {
+                    // With the comment there, everything that has to be there is.
+                    Some(proposal) if proposal.sticky.is_some() => self.decorate(&*forge, &proposal, now),
+                    _ => Ok(()),
+                }
             }
             Ok(Err(error)) => self.note_forge_failure(&name, &error, now),
             Err(error) => Err(error),
@@ -98,10 +99,6 @@ impl Reconciler {
         match forge.open(Call::act(now), &new) {
             Ok(opened) => {
                 self.take_over(&effect, proposal, &opened.proposal, now)?;
-                // Decoration: without it the proposal is the same.
-                if let Err(error) = forge.add_labels(Call::act(now), opened.proposal.number, &[LABEL.to_owned()]) {
-                    warn!(proposal = %proposal.key, "the label could not be put on the proposal: {error}");
-                }
                 Ok(Ok(()))
             }
             // The effect stays open, and the next pass looks for it.
@@ -175,9 +172,6 @@ impl Reconciler {
                     self.note_answer(repository, Part::Forge);
                 }
                 let shown = self.newly_shown(proposal, at);
-                if let Some(shown) = &shown {
-                    self.mark_commits(forge, proposal, &shown.plan, now);
-                }
                 let mut events: Vec<Event> = effect.into_iter().map(|effect| Event::Done { effect }).collect();
                 events.push(Event::StickyWritten { proposal: proposal.key.clone(), comment: comment.0, url, digest, shown });
                 self.record(now, events)?;
@@ -260,23 +254,6 @@ impl Reconciler {
     /// The incidents that a proposal is for, in the order in which they joined it.
     pub(super) fn stories(&self, proposal: &Proposal) -> Vec<&Incident> {
         proposal.incidents.iter().filter_map(|id| self.state.incidents.get(id)).collect()
-    }
-
-    /// Says on the suspected commits and on the proposal's head how things stand; decoration, tried once.
-    fn mark_commits(&self, forge: &dyn Forge, proposal: &Proposal, plan: &PlanDigest, now: Timestamp) {
-        let Some(known) = &proposal.plan else { return };
-        let target = proposal.published.as_ref().map(|published| published.url.clone());
-        let statuses = known
-            .suspects
-            .iter()
-            .map(|suspect| (*suspect, StatusState::Failure, "A revert of this commit is proposed.".to_owned(), "revertd"))
-            .chain(proposal.head.map(|head| (head, StatusState::Success, format!("Plan {plan}"), "revertd/plan")));
-        for (commit, state, description, context) in statuses {
-            let status = NewStatus { context: context.to_owned(), state, description, target: target.clone() };
-            if let Err(error) = forge.set_status(Call::act(now), commit, &status) {
-                warn!(proposal = %proposal.key, "a commit status could not be written: {error}");
-            }
-        }
     }
 }
 

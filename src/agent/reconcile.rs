@@ -44,6 +44,7 @@ impl Reconciler {
         self.close_open_effects(now)?;
         self.follow_proposals(now)?;
         self.listen(now)?;
+        self.end_silences(now)?;
         for policy in self.policies.clone() {
             self.detect(&policy, now)?;
         }
@@ -201,7 +202,7 @@ impl Reconciler {
     }
 
     /// Says that the service recovered by itself, and takes an open proposal back.
-    fn withdraw(&mut self, incident: &Incident, sentence: String, now: Timestamp) -> Result<()> {
+    pub(super) fn withdraw(&mut self, incident: &Incident, sentence: String, now: Timestamp) -> Result<()> {
         if let Some(key) = &incident.proposal {
             self.close_proposal(key, ProposalClosing::Withdrawn, now)?;
         }

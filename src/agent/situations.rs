@@ -59,7 +59,8 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         && !attribution.suspects.is_empty()
     {
         situation.inverse = Some(inverse(repository, &situation, &attribution));
-        situation.proposal = proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects));
+        situation.proposal =
+            proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects), now);
         situation.joint = joint(reconciler, repository, &situation, &attribution);
     }
     Ok(Some(situation))
@@ -155,7 +156,7 @@ fn inverse(repository: &Repository, situation: &Situation, attribution: &Attribu
     }
 }
 
-fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey) -> Option<ProposalEvidence> {
+fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey, now: Timestamp) -> Option<ProposalEvidence> {
     let known = reconciler.state.proposals.get(key)?;
     let listed = repository.listing.as_ref().is_some_and(|(_, listing)| listing.proposals.contains_key(key));
     Some(ProposalEvidence {
@@ -164,6 +165,7 @@ fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey)
         branch: if listed { ProposalBranch::Present } else { ProposalBranch::Absent },
         approvals: known.approvals.iter().cloned().chain(repository.conversation.as_ref().and_then(|heard| heard.approval(key))).collect(),
         holds: known.holds.clone(),
+        silent_since: reconciler.silent_since(&repository.config.name, known, now),
         failed: known.failed.clone(),
         merge_rejected: known.merge_rejected.clone(),
     })

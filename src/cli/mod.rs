@@ -5,6 +5,7 @@ mod approve;
 pub mod check;
 mod completions;
 mod demo;
+pub mod doctor;
 pub mod exit;
 mod explain;
 mod failure;
@@ -73,6 +74,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Import(import::ImportArgs),
+    Doctor(doctor::DoctorArgs),
     Plan(plan::PlanArgs),
     Judge(judge::JudgeArgs),
     Status(status::StatusArgs),
@@ -122,6 +124,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args, out),
             Command::Check(args) => check::run(args, out),
             Command::Import(args) => import::run(args, out, &mut std::io::stderr().lock()),
+            Command::Doctor(args) => doctor::run(args, &self.config, out),
             Command::Plan(args) => plan::run(args, &self.config, out),
             Command::Judge(args) => judge::run(args, out),
             Command::Status(args) => status::run(args, &self.config, out),

@@ -32,6 +32,7 @@ const PATH: Kind = Kind::Text(Form::Path);
 const CHANNEL: Kind = Kind::Text(Form::Channel);
 const MODES: &[Word] = &[word("observe"), word("propose"), word("merge")];
 const ROLES: &[Word] = &[word("triage"), word("write"), word("maintain"), word("admin")];
+const SILENCES: &[Word] = &[word("escalate"), word("withdraw"), word("merge")];
 const BUDGETS: Kind = Kind::OneOrMany(&Kind::Object(&LIMIT));
 const GLOBS: Kind = Kind::List(&Kind::Text(Form::Glob), 0, &[]);
 
@@ -644,14 +645,42 @@ static APPROVAL: Object = Object {
         Field::default("expires", Kind::Duration(seconds(1), days(30)), "4h", "How long an approval counts."),
         Field::default(
             "from",
-            Kind::List(&Kind::WordOr(&[later_word("codeowners")], &APPROVER), 1, &[]),
+            Kind::List(&Kind::WordOr(&[word("codeowners")], &APPROVER), 1, &[]),
             "[{role: write}]",
             "Who may approve by a comment or a review on the forge; any of these makes an approver.",
         ),
         Field::default("count", Kind::Integer(1, 20), "1", "How many different people."),
-        Field::later("ifSilent"),
-        Field::later("notAuthorOfChange"),
-        Field::later("force"),
+        Field::optional(
+            "notAuthorOfChange",
+            Kind::Flag,
+            "Whether the author of the change may not approve its revert; without it, only where the revert is not an exact inverse of ordinary \
+             manifests. The author never forces.",
+        ),
+        Field::default(
+            "force",
+            Kind::List(&Kind::Object(&APPROVER), 0, &[]),
+            "[]",
+            "Who may force with `/revertd force REASON`, which lifts the budgets too; nobody where it is empty.",
+        ),
+        Field::optional("ifSilent", Kind::Object(&IF_SILENT), "What happens when nobody answers."),
+    ],
+    choice: &[],
+};
+
+static IF_SILENT: Object = Object {
+    doc: "What happens when nobody answers a proposal.",
+    fields: &[
+        Field::required(
+            "after",
+            Kind::Duration(seconds(1), days(7)),
+            "How long nobody answers, from the moment at which it could be seen.",
+        ),
+        Field::required(
+            "then",
+            Kind::Word(SILENCES),
+            "`escalate` tells it again, `withdraw` takes the proposal back, `merge` counts the policy's own mode as `merge`: every ceiling and \
+             every other guardrail of the merge gate holds.",
+        ),
     ],
     choice: &[],
 };

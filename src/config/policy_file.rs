@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, Role};
+use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, IfSilent, Role, Silence};
 use crate::engine::id::{EnvironmentName, InstanceName, NotifierName, PolicyName, RepositoryName};
 use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Slo, Sync, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
@@ -152,12 +152,39 @@ fn revert(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<RevertRules> {
 
 fn approval(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<ConsentRules> {
     let approval = spec.object("approval")?;
-    let from: Vec<Option<ApprovalSource>> = approval.objects("from").iter().map(|view| approver(view, findings)).collect();
+    let mut approvers = |key: &str| -> Option<Vec<ApprovalSource>> {
+        let nodes = approval.node(key).map_or(&[][..], Node::items);
+        let sources: Vec<Option<ApprovalSource>> = nodes
+            .iter()
+            .map(|node| match node.text() {
+                Some("codeowners") => Some(ApprovalSource::Codeowners),
+                _ => approver(&View::new(node, node.span), findings),
+            })
+            .collect();
+        sources.into_iter().collect()
+    };
+    let (from, force) = (approvers("from"), approvers("force"));
+    let if_silent = match approval.object("ifSilent") {
+        Some(silent) => Some(IfSilent {
+            after: silent.duration("after")?,
+            then: match silent.text("then")?.as_str() {
+                "escalate" => Silence::Escalate,
+                "withdraw" => Silence::Withdraw,
+                _ => Silence::Merge,
+            },
+        }),
+        None => None,
+    };
     Some(ConsentRules {
-        from: from.into_iter().collect::<Option<_>>()?,
+        from: from?,
         count: approval.integer("count")?,
-        four_eyes: FourEyes::NotNeeded,
-        force: Vec::new(),
+        four_eyes: match approval.flag("notAuthorOfChange") {
+            Some(true) => FourEyes::Needed,
+            Some(false) => FourEyes::NotNeeded,
+            None => FourEyes::UnlessSafe,
+        },
+        force: force?,
+        if_silent,
         expires: approval.duration("expires")?,
     })
 }

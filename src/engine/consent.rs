@@ -17,8 +17,9 @@ mod refusal;
 mod standing;
 
 pub use evidence::{
-    Answer, ApprovalSource, Author, AuthorKind, ConsentRules, Edit, Form, FourEyes, Head, HeadWriter, Hold, Lookup, Membership, Ownership,
-    Permission, ProposalNow, ProposalNumber, ProposalState, Publication, RepositoryId, ReviewState, Role, Said, SaidId, UserId, Visibility,
+    Answer, ApprovalSource, Author, AuthorKind, ConsentRules, Edit, Form, FourEyes, Grade, Head, HeadWriter, Hold, IfSilent, Lookup,
+    Membership, Ownership, Permission, ProposalNow, ProposalNumber, ProposalState, Publication, RepositoryId, ReviewState, Role, Said,
+    SaidId, Silence, UserId, Visibility,
 };
 pub use refusal::ConsentRefusal;
 use standing::{Standing, has_role, is_among};
@@ -380,7 +381,8 @@ impl<'a> Sum<'a> {
             return Err(ConsentRefusal::Expired);
         }
         allowed(is_among(said, sources))?;
-        if four_eyes == FourEyes::Needed {
+        // Rules that were not made for the plan's grade are read as strictly as they can be.
+        if four_eyes != FourEyes::NotNeeded {
             match &self.proposal.change_authors {
                 Lookup::Known(authors) if authors.contains(&said.author.id) => return Err(ConsentRefusal::OwnChange),
                 Lookup::Known(_) => {}

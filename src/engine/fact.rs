@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
 use super::attribution::Attribution;
-use super::consent::{Hold, Publication, SaidId};
+use super::consent::{Hold, Publication, SaidId, Silence};
 use super::decision::DecisionRecord;
 use super::id::{
     BranchName, CommitId, EffectId, FactHash, IncidentId, InstanceName, NotifierName, PlanDigest, PolicyName, ProposalKey, RepositoryName,
@@ -200,6 +200,22 @@ pub enum Event {
         /// Those that stand now, oldest first.
         holds: Vec<Hold>,
     },
+    /// Something that adorns a proposal was tried: labels, reviewers, statuses. Written whatever came of it, so that it is tried once.
+    Decorated {
+        /// Which proposal.
+        proposal: ProposalKey,
+        /// What was tried.
+        what: Decoration,
+    },
+    /// Nobody had answered a proposal for as long as a policy says.
+    SilenceEnded {
+        /// Which proposal.
+        proposal: ProposalKey,
+        /// Since when nobody had.
+        since: Timestamp,
+        /// What was done about it.
+        then: Silence,
+    },
     /// A proposal's branch was absent from a listing for the first time; two reads and no landing make a veto (F8).
     ProposalMissing {
         /// Which.
@@ -293,6 +309,23 @@ pub enum Event {
         /// Why, in one sentence.
         why: String,
     },
+}
+
+/// What adorns a proposal on the forge. Without it the proposal is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Decoration {
+    /// Its labels and reviewers.
+    Asked,
+    /// The status on the suspected commits, and the plan's digest on this head.
+    Proposed {
+        /// The head.
+        head: CommitId,
+    },
+    /// The status on the suspected commits after the revert landed.
+    Landed,
+    /// The status on them after it ended without.
+    Closed,
 }
 
 /// What an effect does, with everything that fixes its commit id.

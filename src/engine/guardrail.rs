@@ -7,7 +7,7 @@ mod propose;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::merge::{DANGEROUS_KINDS, may_merge};
+pub use self::merge::{DANGEROUS_KINDS, grade, may_merge};
 pub use self::propose::{effective_mode, may_propose};
 use super::attribution::Attribution;
 use super::change::Change;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, ApprovalSource};
 use super::attribution::Attribution;
-use super::consent::{Answer, Hold, Publication, SaidId};
+use super::consent::{Answer, Hold, Publication, SaidId, Silence};
 use super::decision::{DecisionRecord, DecisionVerdict};
-use super::fact::{CommandAnswer, CommitText, EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle, ProposalClosing};
+use super::fact::{CommandAnswer, CommitText, Decoration, EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle, ProposalClosing};
 use super::id::{CommitId, EffectId, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName, SituationDigest};
 use super::landing::{Landing, Stop};
 use super::plan::Plan;
@@ -177,6 +177,22 @@ pub struct Proposal {
     /// Every plan that the sticky comment showed, oldest first: what an approval can have meant.
     #[serde(skip)]
     pub shown: Vec<Publication>,
+    /// What was tried to adorn it, oldest first.
+    #[serde(skip)]
+    pub decorated: Vec<Decoration>,
+    /// What was done when nobody had answered for as long as a policy says.
+    pub silence: Option<EndedSilence>,
+}
+
+/// Nobody had answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EndedSilence {
+    /// When that was noticed.
+    pub at: Timestamp,
+    /// Since when.
+    pub since: Timestamp,
+    /// What was done about it.
+    pub then: Silence,
 }
 
 /// Something that a person asked for on the forge, and what became of it.
@@ -282,9 +298,12 @@ impl State {
             Event::Done { effect } => self.done(effect, at),
             Event::EffectRefused { effect, cause, why } => self.effect_refused(effect, *cause, why, at),
             Event::Approved { approval } => self.approved(approval),
-            Event::ProposalPublished { .. } | Event::StickyWritten { .. } | Event::CommandAnswered { .. } | Event::HoldsChanged { .. } => {
-                self.apply_to_published(at, &fact.event);
-            }
+            Event::ProposalPublished { .. }
+            | Event::StickyWritten { .. }
+            | Event::CommandAnswered { .. }
+            | Event::HoldsChanged { .. }
+            | Event::Decorated { .. }
+            | Event::SilenceEnded { .. } => self.apply_to_published(at, &fact.event),
             Event::ProposalMissing { proposal } => {
                 if let Some(proposal) = self.proposals.get_mut(proposal) {
                     proposal.missing_since = proposal.missing_since.or(Some(at));
@@ -315,7 +334,9 @@ impl State {
         let (Event::ProposalPublished { proposal, .. }
         | Event::StickyWritten { proposal, .. }
         | Event::CommandAnswered { proposal, .. }
-        | Event::HoldsChanged { proposal, .. }) = event
+        | Event::HoldsChanged { proposal, .. }
+        | Event::Decorated { proposal, .. }
+        | Event::SilenceEnded { proposal, .. }) = event
         else {
             return;
         };
@@ -337,6 +358,8 @@ impl State {
                 }
             }
             Event::HoldsChanged { holds, .. } => proposal.holds.clone_from(holds),
+            Event::Decorated { what, .. } => proposal.decorated.push(*what),
+            Event::SilenceEnded { since, then, .. } => proposal.silence = Some(EndedSilence { at, since: *since, then: *then }),
             _ => {}
         }
     }
@@ -607,6 +630,8 @@ impl Proposal {
             merge_rejected: None,
             published: None,
             sticky: None,
+            decorated: Vec::new(),
+            silence: None,
             enqueued: None,
             holds: Vec::new(),
             answered: BTreeMap::new(),
@@ -626,6 +651,19 @@ impl Proposal {
     pub fn remark(&self) -> Option<String> {
         let paths: Vec<String> = self.not_the_plan.iter().map(|path| format!("`{path}`")).collect();
         (!paths.is_empty()).then(|| format!("what landed is not what was planned: {} differ", paths.join(", ")))
+    }
+
+    /// Since when it could be seen and nobody has answered it; `None` where somebody approved, holds or has been answered with a yes, or where
+    /// it is over.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        let answered = self.told.iter().any(|told| told.answer == CommandAnswer::Accepted);
+        let quiet = self.approvals.is_empty() && self.holds.is_empty() && !answered;
+        let open = self.closing.is_none() && self.landed.is_none() && self.enqueued.is_none();
+        let seen = match &self.published {
+            Some(_) => self.shown.first().map(|shown| shown.at.max(self.opened_at)),
+            None => Some(self.opened_at),
+        };
+        seen.filter(|_| quiet && open && self.head.is_some())
     }
 
     /// The digest of the newest plan.

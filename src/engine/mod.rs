@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod message;
 pub mod object;
 pub mod onset;
+pub mod owners;
 pub mod ownership;
 pub mod plan;
 pub mod policy;

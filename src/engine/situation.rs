@@ -156,6 +156,9 @@ pub struct ProposalEvidence {
     pub approvals: Vec<Approval>,
     /// Who holds it.
     pub holds: Vec<Hold>,
+    /// Since when nobody has answered it, where that is known; `None` once somebody has, and where the forge cannot be asked.
+    #[serde(default)]
+    pub silent_since: Option<Timestamp>,
     /// Pushes for it that failed since the last one that did not.
     pub failed: Option<FailedPushes>,
     /// What the remote said when a merge without an approval was pushed.

@@ -4,6 +4,7 @@
 //! engine's, and what is told here is told as the forge said it, with every doubt as a value or an error of its own. Every call blocks
 //! until its answer is there or its time is over, since a pass runs on a thread of its own; the time comes as an argument.
 
+pub mod access;
 pub mod failure;
 pub mod github;
 pub mod landing;
@@ -16,6 +17,7 @@ use crate::engine::approval::MergeGrant;
 use crate::engine::id::{BranchName, CommitId};
 use crate::engine::time::Timestamp;
 
+pub use access::{Access, Grants, OwnersFile, Readable, TeamSight};
 pub use failure::ForgeError;
 pub use landing::{
     Check, CheckState, CommitOutcome, Conclusion, EnqueueOutcome, FileChange, ForgeCommit, MadeCommit, MergeCall, MergeMethod,
@@ -208,4 +210,13 @@ pub trait Forge: Send + Sync {
 
     /// Writes a finished check run; [`ForgeError::Forbidden`] where [`Capabilities::check_runs`] says that it cannot.
     fn check_run(&self, call: Call, commit: CommitId, run: &NewCheckRun) -> Answered<()>;
+
+    /// What the credentials may do, as far as reading shows it, never from a cache. `branch` is one that is there.
+    fn access(&self, call: Call, branch: &BranchName) -> Answered<Access>;
+
+    /// Whether a team is seen.
+    fn team(&self, call: Call, team: &Team) -> Answered<TeamSight>;
+
+    /// How the forge itself reads the `CODEOWNERS` of a branch.
+    fn owners_file(&self, call: Call, branch: &BranchName) -> Answered<OwnersFile>;
 }

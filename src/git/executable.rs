@@ -35,6 +35,7 @@ const MERGE_SETTINGS: [&str; 5] = [
 #[derive(Clone, Debug)]
 pub struct GitExecutable {
     path: PathBuf,
+    version: (u32, u32),
 }
 
 /// How a command ended.
@@ -50,16 +51,21 @@ impl GitExecutable {
     /// # Errors
     /// [`GitError::Executable`] with what was found and what is needed.
     pub fn find() -> Result<Self, GitError> {
-        let git = Self { path: PathBuf::from("git") };
-        let mut command = Command::new(&git.path);
+        let path = PathBuf::from("git");
+        let mut command = Command::new(&path);
         command.arg("--version");
         let output = run(command, "--version", None, LOCAL_LIMIT)
             .map_err(|error| GitError::Executable(format!("git 2.45 or newer must be first on PATH, and no git can be run: {error}")))?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         match parse_version(&text) {
-            Some(version) if version >= OLDEST_VERSION => Ok(git),
+            Some(version) if version >= OLDEST_VERSION => Ok(Self { path, version }),
             _ => Err(GitError::Executable(format!("git 2.45 or newer must be first on PATH; the first one says `{text}`"))),
         }
+    }
+
+    /// Its version: major and minor number.
+    pub fn version(&self) -> (u32, u32) {
+        self.version
     }
 
     /// A command on objects: hermetic, in the repository at `directory`.

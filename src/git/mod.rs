@@ -10,7 +10,9 @@ mod inverse;
 mod local;
 mod mirror;
 mod push;
+mod reading;
 pub mod scratch;
+pub mod survey;
 mod trees;
 
 use std::fmt;
@@ -28,6 +30,7 @@ pub use self::history::read_message;
 pub use self::local::LocalRepository;
 pub use self::mirror::Mirror;
 pub use self::push::PushOutcome;
+pub use self::reading::{Brought, FileAt};
 
 /// Where a mirror fetches from and pushes to.
 #[derive(Clone, Debug, PartialEq, Eq)]

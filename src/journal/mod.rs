@@ -3,6 +3,7 @@
 //! A trait, so that the agent does not know where the record is; [`SqliteJournal`] is the one that is built. Calls block.
 
 mod memory;
+pub mod sight;
 mod sqlite;
 
 use crate::engine::fact::{Event, Fact};

@@ -85,6 +85,20 @@ pub fn revert_message(templates: &Templates, message: &RevertMessage<'_>) -> Res
     Ok(format!("{}\n", text.trim_end()))
 }
 
+/// The message of a revert of a commit with this subject, for trying rules for messages out: everything that a rule may look at is as in a
+/// real one, and the rest is made up.
+///
+/// # Errors
+/// As [`revert_message`].
+pub fn specimen(templates: &Templates, commit_subject: &str) -> Result<String, TemplateError> {
+    let mut message = String::new();
+    for sample in CommitContext::samples() {
+        let context = CommitContext { subject: harmless(&git_subject(commit_subject)), ..sample };
+        message = templates.render(TEMPLATE, &context)?;
+    }
+    Ok(format!("{}\n", message.trim_end()))
+}
+
 fn git_subject(subject: &str) -> String {
     match subject.strip_prefix("Revert \"") {
         // Git leaves deeper nesting alone.

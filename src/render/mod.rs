@@ -34,7 +34,7 @@ fn within_limit(text: &str, kept: &str) -> String {
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 #[cfg(test)]
 mod tests {

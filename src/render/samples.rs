@@ -100,6 +100,7 @@ pub fn policy() -> Policy {
             count: 1,
             four_eyes: FourEyes::NotNeeded,
             force: Vec::new(),
+            if_silent: None,
             expires: Duration::from_secs(4 * 3600),
         },
         verify: VerifyRules { recover_within: Duration::from_secs(900), hold_for: Duration::from_secs(300) },

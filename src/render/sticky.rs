@@ -9,10 +9,11 @@ use super::neutral::{self, Markdown};
 use super::proposal::{ProposalView, approve_command, who_approves};
 use super::report;
 use super::templates::{TemplateError, Templates};
-use crate::engine::consent::ConsentRules;
+use crate::engine::consent::{ConsentRules, Silence};
 use crate::engine::fact::{CommandAnswer, LandedBy, ProposalClosing};
 use crate::engine::id::ProposalKey;
-use crate::engine::incident::{Phase, Proposal, Told};
+use crate::engine::incident::{EndedSilence, Phase, Proposal, Told};
+use crate::engine::time::spoken;
 
 /// The template.
 pub(super) const TEMPLATE: &str = "sticky.md";
@@ -240,7 +241,17 @@ fn happened(proposal: &Proposal) -> Vec<Markdown> {
             };
             Markdown::trusted(format!("{}, {}: {}, {}", told.at, by.as_str(), command.as_str(), answer.as_str()))
         })
+        .chain(proposal.silence.map(silence))
         .collect()
+}
+
+fn silence(ended: EndedSilence) -> Markdown {
+    let what = match ended.then {
+        Silence::Escalate => "told again",
+        Silence::Withdraw => "taken back",
+        Silence::Merge => "merged",
+    };
+    Markdown::trusted(format!("{}: nobody had answered for {}; {what}", ended.at, spoken(ended.at.since(ended.since))))
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
             holds: Vec::new(),
             failed: None,
             merge_rejected: None,
+            silent_since: None,
         }),
         history: History::default(),
         joint: Vec::new(),

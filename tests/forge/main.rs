@@ -2,6 +2,7 @@
 //! case and in its failures. Each request and each answer is checked against GitHub's own OpenAPI description when a world ends.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the helpers of tests fail as tests do")]
 
+mod access;
 mod app;
 mod comments;
 mod commits;

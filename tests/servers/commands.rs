@@ -183,3 +183,28 @@ async fn what_cannot_be_meant_is_told_what_to_write() {
     assert_eq!(text(&world.command(&["incidents"]).stdout), "There are no incidents.\n");
     assert_eq!(json(&world.command(&["incidents", "--output", "json"])), serde_json::json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_ends_by_what_it_finds() {
+    let world = watched("propose").await;
+    let output = world.command(&["doctor", "--output", "json"]);
+    let report = serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    let verdicts: Vec<&str> = report["sections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|section| section["findings"].as_array().unwrap())
+        .map(|finding| finding["verdict"].as_str().unwrap())
+        .collect();
+    assert!(verdicts.len() > 5 && !verdicts.contains(&"problem"), "{report:#}");
+    assert_eq!(output.status.code(), Some(0));
+    std::fs::rename(world.bare(), world.bare().with_extension("gone")).unwrap();
+    let output = world.command(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("  problem   remote: ") && shown.contains("1 problem, "), "{shown}");
+    let agent = world.agent_file();
+    std::fs::write(&agent, std::fs::read_to_string(&agent).unwrap().replace("repositories:", "repositorys:")).unwrap();
+    let output = world.command(&["doctor"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(5), 0), "{}", text(&output.stderr));
+}

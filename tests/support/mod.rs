@@ -125,14 +125,30 @@ impl World {
 
     /// A world on GitHub in which checkout broke after a bump, and the pull request with the revert waits for an approval.
     pub fn with_pull_request() -> Self {
-        let mut world = Self::on_github(&["checkout"], &[policy("checkout", "propose", "")]);
-        world.seconds(8);
-        world.bump("checkout", "1.5.0");
-        world.seconds(1);
-        world.set_health("checkout", Health::Bad);
-        let told = |world: &Self| world.agent.as_ref().unwrap().state().proposals.values().any(|proposal| proposal.sticky.is_some());
-        world.until(15, told);
+        Self::with_pull_request_by("", |_| {})
+    }
+
+    /// The same with more lines under the policy, after something was done to the repository.
+    pub fn with_pull_request_by(more: &str, before: impl FnOnce(&mut Self)) -> Self {
+        let mut world = Self::on_github(&["checkout"], &[policy("checkout", "propose", more)]);
+        before(&mut world);
+        world.break_checkout();
         world
+    }
+
+    /// The same with the pull request's policy under a ceiling of the repository.
+    pub fn with_pull_request_under(repository: &str, more: &str) -> Self {
+        let mut world = Self::on_github_with(&["checkout"], &[policy("checkout", "propose", more)], &format!("      {repository}\n"));
+        world.break_checkout();
+        world
+    }
+
+    fn break_checkout(&mut self) {
+        self.seconds(8);
+        self.bump("checkout", "1.5.0");
+        self.seconds(1);
+        self.set_health("checkout", Health::Bad);
+        self.until(15, |world| world.agent.as_ref().unwrap().state().proposals.values().any(|proposal| proposal.sticky.is_some()));
     }
 
     fn with_forge(
@@ -210,6 +226,21 @@ impl World {
     /// What happens on GitHub beside the agent.
     pub fn github(&self) -> &GithubState {
         self.github.as_ref().unwrap().state()
+    }
+
+    /// What `revertd doctor` finds.
+    pub fn doctor(&self) -> revertd::agent::doctor::Report {
+        self.runtime.block_on(revertd::agent::doctor::examine(self.loaded.clone(), self.clock.clone())).unwrap()
+    }
+
+    /// One section of that as people read it, without the names of temporary directories.
+    pub fn examined(&self, about: &str) -> String {
+        let mut report = self.doctor();
+        report.sections.retain(|section| section.about == about);
+        let mut out = Vec::new();
+        revertd::cli::doctor::text(&report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap().replace(&self.root.display().to_string(), "ROOT");
+        text.split("\n\n").next().unwrap().to_owned()
     }
 
     /// The one pull request.

@@ -208,6 +208,7 @@ impl<'a> Evidence<'a> {
             holds: Vec::new(),
             failed: None,
             merge_rejected: None,
+            silent_since: None,
         })
     }
 

@@ -183,6 +183,16 @@ impl World {
         }
     }
 
+    /// Refuses what only an administrator may read. No call of revertd needs it.
+    pub(super) fn require_administrator(&self, caller: &Caller) -> Result<(), Reply> {
+        let may = match caller {
+            Caller::App => false,
+            Caller::Person(login) => self.level(login) >= Role::Admin.level(),
+            Caller::Installation { permissions, .. } => permissions.contains_key("administration"),
+        };
+        if may { Ok(()) } else { Err(Reply::error(403, "Resource not accessible")) }
+    }
+
     /// Installs the App, and makes the account that it acts as.
     pub(super) fn install(&mut self, app: AppSettings) {
         self.add_account(&format!("{}[bot]", app.slug), AccountKind::Bot, Role::None);

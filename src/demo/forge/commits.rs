@@ -7,7 +7,7 @@ use crate::engine::id::CommitId;
 use crate::engine::time::Timestamp;
 use crate::git::scratch::ScratchError;
 
-use super::reply::{Handled, Reply};
+use super::reply::{Call, Handled, Reply};
 use super::state::World;
 
 /// A person and a date as a commit's header has them.
@@ -88,4 +88,28 @@ pub(super) fn branch(world: &World, branch: &str) -> Handled {
         },
         "protection_url": format!("{address}/protection"),
     })))
+}
+
+/// Where a `CODEOWNERS` may be, in the order in which GitHub looks.
+const OWNERS: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
+
+/// `GET /repos/{owner}/{repo}/codeowners/errors`. Of all mistakes it knows one: an owner that is neither a name nor an address.
+pub(super) fn codeowners_errors(world: &World, call: &Call) -> Handled {
+    let head = world.resolve(call.parameter("ref").unwrap_or(&world.default_branch)).ok_or_else(Reply::not_found)?.to_string();
+    for path in OWNERS {
+        let Some(content) = world.repository.show_file(&head, path)? else { continue };
+        let text = String::from_utf8_lossy(&content).into_owned();
+        let wrong = |line: &str| line.split_whitespace().skip(1).any(|owner| !owner.contains('@'));
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with(['#', '[', '^']) && wrong(line));
+        let mistakes: Vec<_> = lines
+            .map(|(index, line)| {
+                json!({
+                    "line": index + 1, "column": 1, "kind": "Invalid owner", "source": line, "suggestion": null,
+                    "message": format!("Invalid owner on line {}: {line}", index + 1), "path": path,
+                })
+            })
+            .collect();
+        return Ok(Reply::ok(json!({ "errors": mistakes })));
+    }
+    Err(Reply::not_found())
 }

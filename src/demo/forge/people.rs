@@ -231,3 +231,12 @@ pub(super) fn membership(world: &World, call: &Call, organisation: &str, team: &
     };
     Ok(Reply::ok(json!({"url": format!("{}{}", world.root(), call.path), "role": "member", "state": state})))
 }
+
+/// `GET /orgs/{org}/teams/{team}`, for a team that has somebody in it.
+pub(super) fn team(world: &World, organisation: &str, team: &str) -> Handled {
+    if !world.teams.contains_key(&(organisation.to_lowercase(), team.to_lowercase())) {
+        return Err(Reply::not_found());
+    }
+    let address = format!("{}/orgs/{organisation}/teams/{team}", world.root());
+    Ok(Reply::ok(json!({"id": 1, "node_id": "T_1", "slug": team, "name": team, "url": address, "privacy": "closed", "permission": "pull"})))
+}

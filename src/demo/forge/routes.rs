@@ -1,5 +1,7 @@
 //! Which REST request goes where, and what it needs to be allowed.
 
+use serde_json::json;
+
 use super::auth::{self, Need};
 use super::reply::{Call, Handled, Reply, decoded};
 use super::state::World;
@@ -21,6 +23,10 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("GET", ["orgs", organisation, "teams", team, "memberships", login]) => {
             world.require(&call.caller, Need::READ_MEMBERS)?;
             people::membership(world, call, organisation, team, login)
+        }
+        ("GET", ["orgs", organisation, "teams", team]) => {
+            world.require(&call.caller, Need::READ_MEMBERS)?;
+            people::team(world, organisation, team)
         }
         (_, ["repositories", id, rest @ ..]) if *id == world.repository_id.to_string() => repository(world, call, rest),
         (_, ["repos", owner, name, rest @ ..]) => {
@@ -83,6 +89,14 @@ fn reading(world: &World, call: &Call, rest: &[&str]) -> Handled {
             commits::branch(world, &branch.join("/"))
         }
         ["rules", "branches", branch @ ..] if !branch.is_empty() => rules::for_branch(world, call, &branch.join("/")),
+        ["keys" | "hooks"] | ["actions", "secrets"] => {
+            world.require_administrator(&call.caller)?;
+            Ok(Reply::ok(if rest == ["actions", "secrets"] { json!({"total_count": 0, "secrets": []}) } else { json!([]) }))
+        }
+        ["codeowners", "errors"] => {
+            world.require(&call.caller, Need::READ_CONTENTS)?;
+            commits::codeowners_errors(world, call)
+        }
         ["rulesets"] => rules::list(world, call),
         ["rulesets", id] => rules::get(world, call, number(id)?),
         _ => Err(Reply::not_found()),

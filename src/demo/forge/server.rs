@@ -243,7 +243,12 @@ fn counted(world: &mut World, incoming: &Incoming, path: &str, body: Value) -> R
         budget.remaining = budget.remaining.saturating_sub(1);
     }
     let budget = *world.faults.budget(&payer, now);
-    with_headers(reply, &budget.headers(resource))
+    with_headers(reply, &budget.headers(resource)).with("date", http_date(now))
+}
+
+/// A moment in the form of RFC 9110, so that the fake's clock shows.
+fn http_date(moment: Timestamp) -> String {
+    chrono::DateTime::from_timestamp(moment.secs(), 0).map(|time| time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).unwrap_or_default()
 }
 
 /// Tags an answer by its content, and leaves out what the client has already.

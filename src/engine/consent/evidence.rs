@@ -43,6 +43,9 @@ pub struct ConsentRules {
     pub four_eyes: FourEyes,
     /// Any of these may force; empty: nobody.
     pub force: Vec<ApprovalSource>,
+    /// What happens when nobody answers; nothing without it.
+    #[serde(default)]
+    pub if_silent: Option<IfSilent>,
     /// How long an approval counts, from the moment it was written.
     #[serde(with = "millis")]
     pub expires: Duration,
@@ -68,8 +71,41 @@ pub enum ApprovalSource {
 pub enum FourEyes {
     /// Anybody who may approve; at night the author is the one on call.
     NotNeeded,
+    /// Anybody where the plan is safe, else somebody else than the authors.
+    UnlessSafe,
     /// Somebody else than the authors of the change.
     Needed,
+}
+
+/// How dangerous a plan is by its own content: an exact inverse of ordinary manifests, or something that a person should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grade {
+    /// It is such an inverse.
+    Safe,
+    /// It is not, or that is not known.
+    NotSafe,
+}
+
+/// `ifSilent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IfSilent {
+    /// How long nobody answers, from the moment at which the proposal could be seen.
+    #[serde(with = "millis")]
+    pub after: Duration,
+    /// What then.
+    pub then: Silence,
+}
+
+/// What silence does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Silence {
+    /// It is told again, more loudly.
+    Escalate,
+    /// The proposal is taken back.
+    Withdraw,
+    /// The policy's own mode counts as `merge`; every ceiling and every other guardrail of the merge gate holds.
+    Merge,
 }
 
 /// A role in a repository. The order is the order of rights.
@@ -338,6 +374,22 @@ pub enum Ownership {
 }
 
 impl ConsentRules {
+    /// The rules for a plan of this grade.
+    #[must_use]
+    pub fn for_grade(&self, grade: Grade) -> Self {
+        let four_eyes = match (self.four_eyes, grade) {
+            (FourEyes::UnlessSafe, Grade::Safe) => FourEyes::NotNeeded,
+            (FourEyes::UnlessSafe, Grade::NotSafe) => FourEyes::Needed,
+            (other, _) => other,
+        };
+        Self { four_eyes, ..self.clone() }
+    }
+
+    /// Whether its sources name the owners of the touched paths.
+    pub fn asks_owners(&self) -> bool {
+        self.from.iter().chain(&self.force).any(|source| *source == ApprovalSource::Codeowners)
+    }
+
     /// The teams that its sources name, `organisation/team`.
     pub fn teams(&self) -> impl Iterator<Item = String> {
         self.from.iter().chain(&self.force).filter_map(|source| match source {
@@ -365,6 +417,7 @@ impl Default for ConsentRules {
             count: 1,
             four_eyes: FourEyes::NotNeeded,
             force: Vec::new(),
+            if_silent: None,
             expires: Duration::from_secs(4 * 3600),
         }
     }

@@ -3,8 +3,9 @@
 use super::propose::effective_mode;
 use super::{Refusal, RefusalCode, over, refuse, suspects};
 use crate::engine::attribution::{Attribution, Standing, applied, baseline, newest_change};
+use crate::engine::consent::Grade;
 use crate::engine::landing::LandingShape;
-use crate::engine::plan::{CleanInverse, ManifestContent};
+use crate::engine::plan::{CleanInverse, InverseMethod, ManifestContent};
 use crate::engine::policy::{Guardrails, Indicator, Mode};
 use crate::engine::schedule;
 use crate::engine::situation::Situation;
@@ -145,6 +146,11 @@ pub const DANGEROUS_KINDS: [&str; 14] = [
     "ClusterRole",
     "ClusterRoleBinding",
 ];
+
+/// How dangerous a plan is by its own content, by the same rules that keep a file from being force-merged.
+pub fn grade(inverse: &CleanInverse) -> Grade {
+    if inverse.method == InverseMethod::Exact && files(inverse).is_empty() { Grade::Safe } else { Grade::NotSafe }
+}
 
 fn files(inverse: &CleanInverse) -> Vec<Refusal> {
     let mut refusals = Vec::new();

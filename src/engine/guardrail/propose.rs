@@ -2,6 +2,7 @@
 
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
 use crate::engine::attribution::{Attribution, SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, Standing, baseline, shared_fate};
+use crate::engine::consent::Silence;
 use crate::engine::policy::{Guardrails, Mode};
 use crate::engine::round::Outcome;
 use crate::engine::situation::{ProposalBranch, Situation};
@@ -27,12 +28,23 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
 
 /// The lowest of the policy's mode and every ceiling, with whose it is.
 pub fn effective_mode(situation: &Situation) -> (Mode, String) {
-    let own = (situation.service.policy.revert.mode, format!("the policy `{}`", situation.service.policy.name));
+    let policy = &situation.service.policy;
+    let own = match policy.revert.mode {
+        Mode::Propose if silence_merges(situation) => (Mode::Merge, format!("`ifSilent` of the policy `{}`", policy.name)),
+        mode => (mode, format!("the policy `{}`", policy.name)),
+    };
     situation
         .ceilings
         .iter()
         .map(|ceiling| (ceiling.max_mode, ceiling.of.clone()))
         .fold(own, |lowest, ceiling| if ceiling.0 < lowest.0 { ceiling } else { lowest })
+}
+
+/// Whether nobody has answered for so long that the policy's own mode counts as `merge`. Every ceiling still holds.
+fn silence_merges(situation: &Situation) -> bool {
+    let rule = situation.service.policy.approval.if_silent.filter(|rule| rule.then == Silence::Merge);
+    let since = situation.proposal.as_ref().and_then(|proposal| proposal.silent_since);
+    matches!((rule, since), (Some(rule), Some(since)) if situation.now.since(since) >= rule.after)
 }
 
 fn mode_observe(situation: &Situation) -> Option<Refusal> {

@@ -166,6 +166,22 @@ impl Authority {
         if let Some(known) = &minted.installation {
             return Ok(known.clone());
         }
+        let (wire, _) = self.asked_installation(api, app, now).await?;
+        if wire.suspended_at.is_some() {
+            return Err(ForgeError::Forbidden { sentence: "the App's installation is suspended".to_owned() });
+        }
+        let installation = Installation { id: wire.id, app: wire.app_id, slug: wire.app_slug };
+        minted.installation = Some(installation.clone());
+        Ok(installation)
+    }
+
+    /// The App's installation on the repository as it is now, with the time of GitHub's clock; none for a token.
+    pub(super) async fn read_installation(&self, api: &Api, now: Timestamp) -> Answered<Option<(WireInstallation, Option<Timestamp>)>> {
+        let Source::App { app, .. } = &self.source else { return Ok(None) };
+        self.asked_installation(api, app, now).await.map(Some)
+    }
+
+    async fn asked_installation(&self, api: &Api, app: &Octocrab, now: Timestamp) -> Answered<(WireInstallation, Option<Timestamp>)> {
         let place = api.place();
         let path = format!("/repos/{}/{}/installation", segment(&place.owner), segment(&place.name));
         let ask = Ask::get("find the App's installation on the repository", path.clone()).at_root();
@@ -174,13 +190,7 @@ impl Authority {
             let path = api.redirected(&reply)?;
             reply = self.as_app(api, app, Method::GET, &path, None, now).await?;
         }
-        let wire: WireInstallation = api.parsed(&ask, &reply)?;
-        if wire.suspended_at.is_some() {
-            return Err(ForgeError::Forbidden { sentence: "the App's installation is suspended".to_owned() });
-        }
-        let installation = Installation { id: wire.id, app: wire.app_id, slug: wire.app_slug };
-        minted.installation = Some(installation.clone());
-        Ok(installation)
+        Ok((api.parsed(&ask, &reply)?, super::access::date(&reply.headers)))
     }
 
     /// Sends a request in the App's own name. It is paid from a budget of its own, but a limit on everything holds here too.

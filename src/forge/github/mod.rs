@@ -4,6 +4,7 @@
 //! What a call may cost and what its answer means is `client`'s, one file each says what is asked for what concern, and `wire` has the
 //! parts of answers that are read.
 
+mod access;
 mod auth;
 mod budget;
 mod cache;
@@ -30,10 +31,10 @@ use self::budget::Budget;
 use self::cache::Cache;
 use self::client::{Api, Place};
 use super::{
-    Answered, BranchRules, Bypassing, Call, Capabilities, CasBase, CasHead, ChangedPaths, Check, CheckRuns, Comment, CommentCursor,
+    Access, Answered, BranchRules, Bypassing, Call, Capabilities, CasBase, CasHead, ChangedPaths, Check, CheckRuns, Comment, CommentCursor,
     CommentId, CommentState, CommitOutcome, EditSignal, EnqueueOutcome, Forge, ForgeCommit, ForgeProposal, GitCredentials, Identity,
-    Membership, MergeCall, MergeOutcome, MergeQueues, NewCheckRun, NewCommit, NewProposal, NewStatus, Opened, Permission, ProposalNumber,
-    QueueEntry, Rate, Reaction, RepositoryId, Review, Team,
+    Membership, MergeCall, MergeOutcome, MergeQueues, NewCheckRun, NewCommit, NewProposal, NewStatus, Opened, OwnersFile, Permission,
+    ProposalNumber, QueueEntry, Rate, Reaction, RepositoryId, Review, Team, TeamSight,
 };
 use crate::engine::approval::MergeGrant;
 use crate::engine::id::{BranchName, CommitId};
@@ -367,6 +368,18 @@ impl Forge for Github {
 
     fn check_run(&self, call: Call, commit: CommitId, run: &NewCheckRun) -> Answered<()> {
         self.wait(self.api.check_run(call, commit, run))
+    }
+
+    fn access(&self, call: Call, branch: &BranchName) -> Answered<Access> {
+        self.wait(self.api.access(call, branch))
+    }
+
+    fn team(&self, call: Call, team: &Team) -> Answered<TeamSight> {
+        self.wait(self.api.team(call, team))
+    }
+
+    fn owners_file(&self, call: Call, branch: &BranchName) -> Answered<OwnersFile> {
+        self.wait(self.api.owners_file(call, branch))
     }
 }
 

@@ -3,6 +3,8 @@
 //! octocrab's own models refuse an answer that lacks a field nobody asks for, as those of Enterprise servers do. These have what decides,
 //! and turn into the port's values here, where what cannot be understood becomes an error and never a default that allows something.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::engine::id::{BranchName, CommitId};
@@ -35,6 +37,8 @@ pub(super) struct WireInstallation {
     pub(super) id: u64,
     pub(super) app_id: u64,
     pub(super) app_slug: String,
+    #[serde(default)]
+    pub(super) permissions: BTreeMap<String, String>,
     pub(super) suspended_at: Option<String>,
 }
 

@@ -1,0 +1,134 @@
+//! Asks every metrics server, control and indicator once, by the probes that the agent itself uses.
+
+use std::time::Duration;
+
+use super::report::{Finding, Section};
+use crate::agent::probing::{Probing, servers};
+use crate::agent::{Clock, control_series};
+use crate::config::Loaded;
+use crate::engine::policy::{Indicator, Policy, Slo};
+use crate::engine::round::{Outcome, Round, Unknown};
+use crate::engine::time::spoken;
+use crate::journal::Series;
+use crate::net::prometheus::Evaluated;
+
+/// Looks at everything that measures.
+pub(super) async fn examine(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> {
+    let mut sections = metrics(loaded, clock).await;
+    let mut probing = match Probing::new(&loaded.agent, &loaded.policies, clock.now()) {
+        Ok(probing) => probing,
+        Err(error) => {
+            let mut section = Section::new("measurements");
+            section.findings.push(Finding::problem("probes", format!("{error:#}"), "put the file where the agent file says"));
+            sections.push(section);
+            return sections;
+        }
+    };
+    probing.start_due(clock.now());
+    let rounds = probing.finish().await;
+    sections.extend(controls(loaded, &rounds));
+    sections.extend(loaded.policies.iter().map(|policy| of_policy(policy, &rounds)));
+    sections
+}
+
+async fn metrics(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> {
+    let servers = match servers(&loaded.agent) {
+        Ok(servers) => servers,
+        Err(error) => {
+            let mut section = Section::new("metrics servers");
+            section.findings.push(Finding::problem("client", format!("{error:#}"), "mend `metrics` in the agent file"));
+            return vec![section];
+        }
+    };
+    let mut sections = Vec::new();
+    for (name, (client, _)) in servers {
+        let mut section = Section::new(format!("metrics server {name}"));
+        let fix = "check `url`, `headers` and `bearerTokenFile`, and that this machine reaches the server";
+        section.findings.push(match client.instant("vector(1)", clock.now()).await {
+            Ok(Evaluated::Number(_)) => Finding::ok("answers", "it answers queries"),
+            Ok(other) => {
+                Finding::problem("answers", format!("`vector(1)` gave {other:?}"), "set `url` to the server's address without `/api/v1`")
+            }
+            Err(error) => Finding::problem("answers", error.to_string(), fix),
+        });
+        sections.push(section);
+    }
+    sections
+}
+
+fn controls(loaded: &Loaded, rounds: &[(Series, Round)]) -> Option<Section> {
+    let mut section = Section::new("controls");
+    for control in &loaded.agent.controls {
+        let round = rounds.iter().find(|(series, _)| *series == control_series(&control.name)).map(|(_, round)| round);
+        let url = &control.http.url;
+        let fix = "name an address that always answers, as of a status page; while a control does not, nothing is reverted";
+        section.findings.push(match round.map(|round| &round.outcome) {
+            Some(Outcome::Good(said)) => Finding::ok(control.name.clone(), format!("{url} answers: {said}")),
+            Some(Outcome::Bad(said)) => Finding::problem(control.name.clone(), format!("{url} answers {said}"), fix),
+            Some(Outcome::Unknown(why)) => Finding::problem(control.name.clone(), format!("{url}: {}", spoken_unknown(why)), fix),
+            Some(Outcome::Counts { .. } | Outcome::Value(_)) | None => {
+                Finding::not_seen(control.name.clone(), format!("{url}: no round came"), "run this again")
+            }
+        });
+    }
+    if section.findings.is_empty() {
+        let sentence = "there are none: an agent that is cut off takes every service for broken";
+        section.findings.push(Finding::warning("controls", sentence, "name under `controls` what always answers"));
+    }
+    Some(section)
+}
+
+fn of_policy(policy: &Policy, rounds: &[(Series, Round)]) -> Section {
+    let mut section = Section::new(format!("policy {}", policy.name));
+    for slo in &policy.slos {
+        let series = crate::agent::series_of(&policy.name, &slo.name);
+        let round = rounds.iter().find(|(other, _)| *other == series).map(|(_, round)| round);
+        section.findings.push(match round {
+            Some(round) => judge(slo, &round.outcome),
+            None => Finding::not_seen(format!("slo {}", slo.name), "no round came", "run this again"),
+        });
+        if let Indicator::Prometheus(indicator) = &slo.indicator
+            && indicator.freshness.is_none()
+        {
+            let sentence = "has no `freshness`: how old the data is cannot be told, and an aggregate hides it";
+            let fix = "name the selector whose newest sample says how fresh the data is";
+            section.findings.push(Finding::warning(format!("slo {}", slo.name), sentence, fix));
+        }
+    }
+    section
+}
+
+/// Judges one round. That a service is not well is no fault of the configuration.
+fn judge(slo: &Slo, outcome: &Outcome) -> Finding {
+    let subject = format!("slo {}", slo.name);
+    match outcome {
+        Outcome::Good(said) => Finding::ok(subject, format!("measured: good ({said})")),
+        Outcome::Bad(said) => Finding::warning(subject, format!("measured: bad ({said})"), "look at the service"),
+        Outcome::Value(value) => Finding::ok(subject, format!("measured: {value}")),
+        Outcome::Counts { good, total } => Finding::ok(subject, format!("measured: {good} good of {total}")),
+        Outcome::Unknown(why) => {
+            let fix = match why {
+                Unknown::Unreachable { .. } => "check the address, and that this machine reaches it",
+                Unknown::ServerError { .. } => "try the query on the server's own page",
+                Unknown::NoData => "check the query's names and labels: it matches no series",
+                Unknown::Stale { .. } => "see whether the target is still scraped, or raise `maxStaleness`",
+                Unknown::NotANumber { .. } => "have the query give one number: aggregate over every label",
+                Unknown::Undecided { .. } => "look at the alert and its silences; while it does not count, nothing follows from it",
+                Unknown::Refused { .. } => "allow the range under `network.allow` in the agent file",
+            };
+            Finding::problem(subject, spoken_unknown(why), fix)
+        }
+    }
+}
+
+fn spoken_unknown(why: &Unknown) -> String {
+    match why {
+        Unknown::Unreachable { detail } => format!("no complete answer: {detail}"),
+        Unknown::ServerError { detail } => format!("the metrics server gave no answer: {detail}"),
+        Unknown::NoData => "the query returned nothing".to_owned(),
+        Unknown::Stale { age } => format!("the newest sample is {} old", spoken((*age).max(Duration::from_millis(1)))),
+        Unknown::NotANumber { detail } => format!("no one number: {detail}"),
+        Unknown::Undecided { detail } => format!("the alert does not count now: {detail}"),
+        Unknown::Refused { detail } => format!("it may not be asked: {detail}"),
+    }
+}

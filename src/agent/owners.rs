@@ -1,0 +1,139 @@
+//! Who vouches for what: the owners of the touched paths by `CODEOWNERS`, and the accounts behind the changes that a plan undoes.
+//!
+//! The file is read by Git from the head of the watched branch, never from a proposal's. Doubt is `Unknown`, which never counts for acting.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Reconciler;
+use crate::engine::consent::{self, ConsentRules, FourEyes, Grade, Lookup, Ownership, Said};
+use crate::engine::guardrail::grade;
+use crate::engine::id::{CommitId, RepositoryName};
+use crate::engine::incident::Proposal;
+use crate::engine::owners::{LARGEST, Owner, Owners, PLACES};
+use crate::engine::plan::Inverse;
+use crate::forge::{Answered, Call, Forge, Membership, Team, User, UserKind};
+use crate::git::{Brought, FileAt, Undo};
+
+/// The owners of each path of a plan.
+pub(super) type PathOwners = Lookup<Vec<BTreeSet<Owner>>>;
+
+impl Reconciler {
+    /// The owners of every path of the proposal's plan, by the head of the watched branch.
+    pub(super) fn path_owners(&self, name: &RepositoryName, proposal: &Proposal) -> PathOwners {
+        let unknown = |why: String| Lookup::Unknown(why);
+        let (Some(plan), Some(repository)) = (&proposal.plan, self.repository(name)) else {
+            return unknown("the proposal has no plan".to_owned());
+        };
+        let Some(head) = self.listing(name).and_then(|listing| listing.head) else {
+            return unknown("the head of the branch is not known".to_owned());
+        };
+        for place in PLACES {
+            match repository.mirror.file(head, place, LARGEST) {
+                Ok(FileAt::Absent) => {}
+                Ok(FileAt::TooLarge) => return unknown(format!("{place} is too large")),
+                Ok(FileAt::Content(bytes)) => {
+                    return match Owners::parse(&String::from_utf8_lossy(&bytes)) {
+                        Ok(owners) => Lookup::Known(plan.paths.iter().map(|path| owners.of(&path.path)).collect()),
+                        Err(error) => unknown(format!("{place} cannot be read: {error}")),
+                    };
+                }
+                Err(error) => return unknown(error.to_string()),
+            }
+        }
+        // Without a file nobody owns anything, and so nobody approves as an owner.
+        Lookup::Known(plan.paths.iter().map(|_| BTreeSet::new()).collect())
+    }
+
+    /// How dangerous the proposal's plan is on the present head.
+    pub(super) fn grade_of(&self, name: &RepositoryName, proposal: &Proposal) -> Grade {
+        let (Some(plan), Some(repository)) = (&proposal.plan, self.repository(name)) else { return Grade::NotSafe };
+        let Some(head) = self.listing(name).and_then(|listing| listing.head) else { return Grade::NotSafe };
+        let changes = |id: &CommitId| self.state.landings().iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
+        let undo: Vec<Undo> =
+            plan.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
+        if undo.len() != plan.suspects.len() {
+            return Grade::NotSafe;
+        }
+        match repository.mirror.inverse(head, &undo) {
+            Ok(Inverse::Clean(inverse)) if inverse.paths == plan.paths => grade(&inverse),
+            _ => Grade::NotSafe,
+        }
+    }
+
+    /// The rules of every policy, for the proposal's plan as it is.
+    pub(super) fn rules_for_grade(&self, name: &RepositoryName, proposal: &Proposal, rules: Vec<ConsentRules>) -> Vec<ConsentRules> {
+        // Grading builds the inverse: only where it decides something.
+        if rules.iter().all(|rules| rules.four_eyes != FourEyes::UnlessSafe) {
+            return rules;
+        }
+        let grade = self.grade_of(name, proposal);
+        rules.iter().map(|rules| rules.for_grade(grade)).collect()
+    }
+
+    /// The accounts behind the changes that the proposal's plan undoes, also those behind what a merge brought.
+    pub(super) fn change_authors(
+        &self,
+        name: &RepositoryName,
+        proposal: &Proposal,
+        forge: &dyn Forge,
+        call: Call,
+    ) -> Lookup<BTreeSet<consent::UserId>> {
+        let (Some(plan), Some(repository)) = (&proposal.plan, self.repository(name)) else {
+            return Lookup::Unknown("the proposal has no plan".to_owned());
+        };
+        let mut authors = BTreeSet::new();
+        for suspect in &plan.suspects {
+            let commits = match repository.mirror.brought(*suspect) {
+                Ok(Brought::All(commits)) => commits,
+                Ok(Brought::TooMany) => {
+                    return Lookup::Unknown(format!("{} merged too many commits to name their authors", suspect.short()));
+                }
+                Err(error) => return Lookup::Unknown(error.to_string()),
+            };
+            for commit in commits {
+                match author(forge.commit(call, commit).map(|known| known.author), commit) {
+                    Lookup::Known(user) => authors.insert(user),
+                    Lookup::Unknown(why) => return Lookup::Unknown(why),
+                };
+            }
+        }
+        Lookup::Known(authors)
+    }
+}
+
+fn author(told: Answered<Option<User>>, commit: CommitId) -> Lookup<consent::UserId> {
+    match told {
+        Ok(Some(user)) if user.kind == UserKind::User => Lookup::Known(consent::UserId(user.id.0)),
+        Ok(Some(user)) => Lookup::Unknown(format!("{} was made by {}, and whose change it is is not known", commit.short(), user.login)),
+        Ok(None) => Lookup::Unknown(format!("the author of {} has no account on the forge", commit.short())),
+        Err(error) => Lookup::Unknown(error.to_string()),
+    }
+}
+
+/// Whether the author of something owns every path. Teams are asked for once each, as they stand now.
+pub(super) fn ownership(owners: &PathOwners, said: &Said, forge: &dyn Forge, call: Call) -> Lookup<Ownership> {
+    let paths = match owners {
+        Lookup::Known(paths) => paths,
+        Lookup::Unknown(why) => return Lookup::Unknown(why.clone()),
+    };
+    let login = &said.author.login;
+    let mut asked: BTreeMap<String, Answered<Membership>> = BTreeMap::new();
+    let mut doubt = None;
+    for owners in paths {
+        let mut owns = owners.iter().any(|owner| matches!(owner, Owner::User(name) if name.eq_ignore_ascii_case(login)));
+        for owner in owners {
+            let (Owner::Team(name), false) = (owner, owns) else { continue };
+            let Some((organization, slug)) = name.split_once('/') else { continue };
+            let team = Team { organization: organization.to_owned(), slug: slug.to_owned() };
+            match asked.entry(name.clone()).or_insert_with(|| forge.team_member(call, &team, login)) {
+                Ok(membership) => owns = *membership == Membership::Active,
+                Err(error) => doubt = Some(error.to_string()),
+            }
+        }
+        if !owns {
+            return doubt.map_or(Lookup::Known(Ownership::NotOwner), Lookup::Unknown);
+        }
+    }
+    // A plan without paths is owned by nobody.
+    Lookup::Known(if paths.is_empty() { Ownership::NotOwner } else { Ownership::Owner })
+}
