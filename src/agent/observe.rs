@@ -16,7 +16,7 @@ use crate::engine::id::{CommitId, RepositoryName};
 use crate::engine::incident::ForgeRepository;
 use crate::engine::landing::{Landing, LandingShape, Stop};
 use crate::engine::time::{Interval, Timestamp};
-use crate::forge::github::{Github, GithubAuth, GithubSettings, MUTATION_SPACING};
+use crate::forge::github::{Github, GithubAuth, GithubSettings, mutation_spacing};
 use crate::forge::{Forge, RepositoryId};
 use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, Signer, Supplier};
 use crate::net::secret::{Secret, read_secret_file, read_secret_text};
@@ -89,7 +89,7 @@ pub(super) fn forge_of(config: &config::agent::Repository, expected: Option<Repo
         ca_file: github.ca_file.clone(),
         proxy: github.proxy.clone().map(Secret::new),
         timeout: FORGE_LIMIT,
-        spacing: MUTATION_SPACING,
+        spacing: mutation_spacing(&github.url),
     };
     let runtime = tokio::runtime::Handle::try_current().with_context(doing)?;
     Ok(Some(Arc::new(Github::new(&settings, runtime).with_context(doing)?)))

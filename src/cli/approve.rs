@@ -28,13 +28,6 @@ pub struct ApproveArgs {
     output: Output,
 }
 
-impl ApproveArgs {
-    /// To approve an incident from within.
-    pub(super) fn of(incident: &str) -> Self {
-        Self { incident: incident.to_owned(), output: Output::Text }
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(args: &ApproveArgs, config: &Path, out: &mut dyn Write) -> Result<Exit> {
     let loaded = store::load(config)?;

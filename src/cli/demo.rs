@@ -6,22 +6,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{Exit, approve, store};
+use super::failure::Failure;
+use super::{Exit, store};
 use crate::agent::{Options, SystemClock, run as run_agent};
 use crate::config;
 use crate::demo::setting::Setting;
-use crate::demo::story::{AgentView, Ending, Place, Stage, StoryName, Teller, play};
+use crate::demo::story::{AgentView, Approver, Ending, Place, Stage, StoryName, Teller, play};
 use crate::demo::world::{World, clock};
 use crate::demo::{catalogue, picture, sync_tool};
 
-/// The demo ends by itself before this, whatever happens.
+/// The demo ends by itself before this, whatever happens; only a person in front of a browser has more time.
 const LIMIT: Duration = Duration::from_secs(55);
+
+/// How long a pass may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Watch a bad commit break a service, be reverted in Git, and the service recover
 ///
@@ -32,6 +37,9 @@ pub struct DemoArgs {
     /// Play one story only
     #[arg(long, value_enum, value_name = "NAME")]
     story: Option<Story>,
+    /// Wait for a person who approves the proposal in a browser, at most 15 minutes (with `--story approve`)
+    #[arg(long)]
+    interactive: bool,
     /// Keep the repositories and journals, and say where they are
     #[arg(long)]
     keep: bool,
@@ -67,9 +75,25 @@ pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<Exit> {
         Some(Story::Human) => vec![StoryName::Human],
         Some(Story::Outage) => vec![StoryName::Outage],
     };
+    let approver = if args.interactive { Approver::Browser } else { Approver::Scripted };
+    if args.interactive && args.story != Some(Story::Approve) {
+        return Err(Failure::usage("only the story `approve` waits for a person", "add --story approve").into());
+    }
     let directory = tempfile::Builder::new().prefix("revertd-demo-").tempdir().context("cannot make a directory for the demo")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    let (endings, configs) = runtime.block_on(tell(&stories, directory.path()))?;
+    let told = runtime.block_on(async {
+        tokio::select! {
+            told = tell(&stories, approver, directory.path()) => told.map(Some),
+            () = signalled() => Ok(None),
+        }
+    });
+    // A pass may be at work in the directory.
+    runtime.shutdown_timeout(GRACE);
+    let Some((endings, configs)) = told? else {
+        let what = if args.keep { directory.keep().display().to_string() } else { "nothing".to_owned() };
+        writeln!(out, "\nStopped before the end; {what} is left behind.")?;
+        return Ok(Exit::Error);
+    };
     let told = endings.iter().filter(|ending| ending.is_as_told()).count();
     writeln!(out, "\n{told} of {} stories came as they had to.", endings.len())?;
     if args.keep {
@@ -81,8 +105,19 @@ pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<Exit> {
     Ok(if told == endings.len() { Exit::Done } else { Exit::Error })
 }
 
+/// Waits for SIGINT or SIGTERM. Where they cannot be listened to they end the process as usual.
+async fn signalled() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
 /// Plays the stories at once, each place with an agent of its own.
-async fn tell(stories: &[StoryName], directory: &Path) -> Result<(Vec<Ending>, BTreeMap<Place, PathBuf>)> {
+async fn tell(stories: &[StoryName], approver: Approver, directory: &Path) -> Result<(Vec<Ending>, BTreeMap<Place, PathBuf>)> {
     let deadline = Instant::now() + LIMIT;
     let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(std::io::stdout()));
     let mut scenes = BTreeMap::new();
@@ -99,6 +134,7 @@ async fn tell(stories: &[StoryName], directory: &Path) -> Result<(Vec<Ending>, B
             agent: view(&scene.config),
             teller: Teller::new(*story, writer.clone()),
             baseline_probes: story.baseline_probes(),
+            approver,
             deadline,
         };
         let story = *story;
@@ -144,7 +180,7 @@ async fn set(place: Place, directory: &Path) -> Result<Scene> {
 }
 
 fn view(config: &Path) -> AgentView {
-    let (read, write) = (config.to_owned(), config.to_owned());
+    let read = config.to_owned();
     AgentView {
         incidents: Arc::new(move || {
             let loaded = store::load(&read)?;
@@ -152,13 +188,6 @@ fn view(config: &Path) -> AgentView {
                 return Ok(Vec::new());
             }
             Ok(store::fold(&store::facts(&loaded)?).incidents.into_values().collect())
-        }),
-        approve: Arc::new(move |incident| {
-            let mut said = Vec::new();
-            match approve::run(&approve::ApproveArgs::of(incident.as_str()), &write, &mut said)? {
-                Exit::Done => Ok(()),
-                other => bail!("`revertd approve` ended with {other:?}"),
-            }
         }),
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::time::Timestamp;
 use super::catalogue::{Blueprint, Manifests};
 
 /// The people of the shop, and the bot that bumps images.
-const PEOPLE: [(&str, &str); 6] = [
+pub(super) const PEOPLE: [(&str, &str); 6] = [
     ("Mara Lind", "mara.lind@shop.example"),
     ("Tomas Okafor", "tomas.okafor@shop.example"),
     ("Yuki Brandt", "yuki.brandt@shop.example"),
@@ -45,6 +45,12 @@ const STEPS: [Step; 6] = [Step::Bump, Step::Memory, Step::Bump, Step::Setting, S
 pub fn person(number: usize) -> Person {
     let (name, email) = PEOPLE[number % PEOPLE.len()];
     Person { name: name.to_owned(), email: email.to_owned() }
+}
+
+/// The login on the forge of a person of the shop.
+pub fn login(number: usize) -> String {
+    let (_, email) = PEOPLE[number % PEOPLE.len()];
+    email.split('@').next().unwrap_or_default().replace('.', "-")
 }
 
 /// The stream that makes the branch `main` for these services: an import and seven commits for each of them, one of those a merge.

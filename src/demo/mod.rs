@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! people ─► repository ─► sync_tool ─► services ◄─ traffic (customers) and the agent's probes
-//!               ▲                                         │
-//!               └──────────────── the agent ◄─────────────┘        setting: its files · story: what must come of it · picture: what is shown
+//!    │          ▲                                         │
+//!    │          ├──────────────── the agent ◄─────────────┘        setting: its files · story: what must come of it · picture: what is shown
+//!    └──────► github (a forge over that repository)
 //! ```
 //!
 //! Nothing here decides anything about a revert. The agent that watches a [`world::World`] is the real one, or in tests a puppet.
 
 pub mod catalogue;
 pub mod forge;
+pub mod github;
 pub mod history;
 pub mod picture;
 pub mod repository;

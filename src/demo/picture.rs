@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+
 use crate::engine::id::CommitId;
 use crate::engine::incident::Durations;
 use crate::engine::time::Timestamp;
@@ -70,6 +72,56 @@ pub fn commit(line: &LogLine, message: &str, patch: &str) -> String {
     }
     let _ = write!(text, "\n{patch}");
     text
+}
+
+/// The first lines of Markdown as they read on a page: headings, paragraphs and list items a line each, code indented, without diagrams, folded
+/// parts and comments.
+pub fn markdown(text: &str, lines: usize) -> String {
+    let mut reader = Reader::default();
+    for event in Parser::new(text) {
+        reader.take(event);
+    }
+    reader.end_line();
+    let cut = reader.lines.len() > lines;
+    reader.lines.truncate(lines);
+    let more = if cut { "…\n" } else { "" };
+    reader.lines.iter().map(|line| format!("{line}\n")).chain([more.to_owned()]).collect()
+}
+
+/// The lines of a Markdown text so far.
+#[derive(Default)]
+struct Reader {
+    lines: Vec<String>,
+    line: String,
+    hidden: bool,
+}
+
+impl Reader {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(Tag::Heading { .. }) => self.line.push_str("== "),
+            Event::Start(Tag::Item) => {
+                self.end_line();
+                self.line.push_str("* ");
+            }
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => self.hidden = &*language == "mermaid",
+            Event::End(TagEnd::CodeBlock) => {
+                self.end_line();
+                self.hidden = false;
+            }
+            Event::End(TagEnd::Heading(_) | TagEnd::Paragraph | TagEnd::Item) | Event::HardBreak => self.end_line(),
+            Event::Text(text) | Event::Code(text) if !self.hidden => self.line.push_str(text.trim_end_matches('\n')),
+            Event::SoftBreak => self.line.push(' '),
+            _ => {}
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        if !line.trim().is_empty() {
+            self.lines.push(line);
+        }
+    }
 }
 
 /// How long each part took: `detect 6 s, decide 0.1 s, act 0.2 s, verify 5 s`. What did not happen is left out.
@@ -193,6 +245,14 @@ mod tests {
         -1
         +2
         "#);
+    }
+
+    #[test]
+    fn markdown_reads_as_on_a_page() {
+        let text = "<!-- mark -->\n## What *broke*\n\nsearch breaches\n`a` rule:\n\n* one\n* two\n\n```mermaid\nxychart\n```\n\n```text\n/revertd \
+                    approve\n```\n\n<details><summary>x</summary>\n\nend";
+        assert_eq!(markdown(text, 5), "== What broke\nsearch breaches a rule:\n* one\n* two\n/revertd approve\n…\n");
+        assert_eq!(markdown("one\n\ntwo", 2), "one\ntwo\n");
     }
 
     #[test]

@@ -117,12 +117,21 @@ impl DemoRepository {
         self.scratch.head(BRANCH)?.ok_or(RepositoryError::Empty)
     }
 
-    /// The newest `limit` commits of the branch, newest first.
+    /// The newest `limit` commits of the branch, newest first, with everything that merges bring.
     ///
     /// # Errors
     /// git fails.
     pub fn log(&self, limit: usize) -> Result<Vec<LogLine>, RepositoryError> {
         Ok(self.scratch.log(BRANCH, limit)?)
+    }
+
+    /// The newest `limit` commits of the branch's own line, newest first: of a merge not what it brings.
+    ///
+    /// # Errors
+    /// git fails.
+    pub fn first_parents(&self, limit: usize) -> Result<Vec<CommitId>, RepositoryError> {
+        let listing = self.scratch.text(&["rev-list", "--first-parent", &format!("--max-count={limit}"), BRANCH, "--"])?;
+        Ok(listing.lines().filter_map(|line| line.parse().ok()).collect())
     }
 
     /// The text of a file at a revision.

@@ -7,12 +7,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::github::{FULL_NAME, TOKEN};
 use super::world::World;
 
 /// The name of the watched repository in the agent file.
 pub const REPOSITORY: &str = "manifests";
 /// The journal, beside the agent file.
 pub const JOURNAL: &str = "journal.db";
+/// The file with the agent's token, beside the agent file.
+const TOKEN_FILE: &str = "github-token";
 /// A probe gives up after this; shorter than a slow service takes ([`super::workload::SLOW_ANSWER`]).
 const PROBE_TIMEOUT: &str = "400ms";
 
@@ -64,10 +67,10 @@ impl Setting {
             let service = world.service(figures.service)?;
             Some((format!("{}.yaml", figures.service), policy(figures, &service.url())))
         });
-        Self { agent: agent(&world.repository().url(), &world.control_url()), policies: policies.collect() }
+        Self { agent: agent(&world.repository().url(), world.github_url(), &world.control_url()), policies: policies.collect() }
     }
 
-    /// Writes `agent.yaml` and `policies/` into a directory, which is made; gives the path of the agent file.
+    /// Writes `agent.yaml`, the forge's token and `policies/` into a directory, which is made; gives the path of the agent file.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -77,13 +80,15 @@ impl Setting {
         for (name, text) in &self.policies {
             std::fs::write(policies.join(name), text)?;
         }
+        std::fs::write(directory.join(TOKEN_FILE), TOKEN)?;
         let agent = directory.join("agent.yaml");
         std::fs::write(&agent, &self.agent)?;
         Ok(agent)
     }
 }
 
-fn agent(repository: &str, control: &str) -> String {
+fn agent(repository: &str, github: &str, control: &str) -> String {
+    let (owner, name) = FULL_NAME;
     format!(
         r#"apiVersion: revertd.dev/v1alpha1
 kind: Agent
@@ -96,7 +101,7 @@ spec:
       url: "{repository}"
       branch: main
       poll: 300ms
-      forge: {{plain: {{}}}}
+      forge: {{github: {{url: "{github}", repository: {owner}/{name}, tokenFile: {TOKEN_FILE}}}}}
       commit: {{name: revertd, email: revertd@shop.example}}
       limits: {{propose: {{count: 10, per: 24h}}, merge: {{count: 4, per: 1h}}}}
   controls:

@@ -1,12 +1,13 @@
 //! The stories of the demo: what people do, what must come of it, and what is shown of it.
 //!
-//! A story acts on a [`World`] as people would and watches what the agent's journal says. It knows the agent only as [`AgentView`]: two
-//! functions, so that a story can be played against any agent. What must come of a story are its [`Check`]s; the demo succeeds only
+//! A story acts on a [`World`] as people would and watches what the agent's journal says. It knows the agent only as [`AgentView`]: a
+//! function, so that a story can be played against any agent. What must come of a story are its [`Check`]s; the demo succeeds only
 //! if all of them held.
 
 mod approve;
 mod human;
 mod merge;
+mod on_forge;
 mod outage;
 
 use std::future::Future;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use crate::engine::id::{CommitId, IncidentId};
 use crate::engine::incident::Incident;
 
+use super::forge::ScriptError;
 use super::history::person;
 use super::picture;
 use super::repository::{BRANCH, Edit, RepositoryError};
@@ -57,16 +59,21 @@ pub enum Place {
 
 /// Reads every incident.
 pub type ReadIncidents = dyn Fn() -> anyhow::Result<Vec<Incident>> + Send + Sync;
-/// Approves one.
-pub type Approve = dyn Fn(&IncidentId) -> anyhow::Result<()> + Send + Sync;
 
-/// What a story sees and can do of the agent. Both functions may block for a moment.
+/// What a story sees of the agent. The function may block for a moment.
 #[derive(Clone)]
 pub struct AgentView {
     /// Every incident in the journal, as folded from its facts.
     pub incidents: Arc<ReadIncidents>,
-    /// Approves the plan of an incident, as `revertd approve` does.
-    pub approve: Arc<Approve>,
+}
+
+/// Who reads the pull request of [`StoryName::Approve`] and approves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approver {
+    /// A person of the story.
+    Scripted,
+    /// Whoever opens the page.
+    Browser,
 }
 
 /// Writes a story's lines, each with its name. Stories that run at once share the writer; a text is never torn apart.
@@ -77,6 +84,7 @@ pub struct Teller {
 }
 
 /// Everything that a story needs.
+#[derive(Clone)]
 pub struct Stage {
     /// The world that it plays in.
     pub world: Arc<World>,
@@ -86,7 +94,9 @@ pub struct Stage {
     pub teller: Teller,
     /// As many good probes in a row make the baseline that a person waits for before breaking something ([`StoryName::baseline_probes`]).
     pub baseline_probes: u32,
-    /// When it must be over.
+    /// Who approves.
+    pub approver: Approver,
+    /// When it must be over. Waiting for a person in front of a browser has a time of its own.
     pub deadline: Instant,
 }
 
@@ -132,9 +142,12 @@ pub enum StoryError {
     /// The world failed.
     #[error(transparent)]
     World(#[from] WorldError),
-    /// The journal could not be read or written.
+    /// The journal could not be read.
     #[error("the journal: {0:#}")]
     Agent(anyhow::Error),
+    /// The forge refused what a person did.
+    #[error("the forge: {0}")]
+    Forge(ScriptError),
 }
 
 /// Plays a story to its end, at the latest at the stage's deadline. A story that breaks off ends with a check that did not hold.
@@ -285,12 +298,6 @@ impl Stage {
         read.map_err(|_| WorldError::ShuttingDown)?.map_err(StoryError::Agent)
     }
 
-    async fn approve(&self, incident: &IncidentId) -> Result<(), StoryError> {
-        let (approve, incident) = (Arc::clone(&self.agent.approve), incident.clone());
-        let approved = tokio::task::spawn_blocking(move || approve(&incident)).await;
-        approved.map_err(|_| WorldError::ShuttingDown)?.map_err(StoryError::Agent)
-    }
-
     /// Waits until the agent has probed a healthy service for long enough to know that it was.
     async fn baseline(&self, service: &Service) -> Result<(), StoryError> {
         self.until(&format!("{} has been healthy for a while", service.name()), || async {
@@ -373,15 +380,15 @@ impl Stage {
         Ok(self.world.person(move |repository| repository.show_file(BRANCH, &path)).await?)
     }
 
-    /// The commits on the watched branch that say that they revert a commit, newest first.
+    /// The commits of the watched branch's own line that say that they revert a commit, newest first. A merge and what it brings are one.
     async fn reverts_of(&self, commit: CommitId) -> Result<Vec<CommitId>, StoryError> {
         let line = format!("This reverts commit {commit}");
         let read = self.world.person(move |repository| {
             let mut reverts = Vec::new();
             // A story adds a handful of commits to the branch.
-            for candidate in repository.log(20)? {
-                if repository.scratch().message(candidate.id)?.contains(&line) {
-                    reverts.push(candidate.id);
+            for candidate in repository.first_parents(20)? {
+                if repository.scratch().message(candidate)?.contains(&line) {
+                    reverts.push(candidate);
                 }
             }
             Ok(reverts)

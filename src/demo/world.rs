@@ -1,4 +1,5 @@
-//! One world: a repository, the services that it describes, their customers, a sync tool between them and a control that always answers.
+//! One world: a repository with a forge over it, the services that it describes, their customers, a sync tool between them and a control that
+//! always answers.
 //!
 //! The story's agent is no part of it. A world owns its tasks: they end with [`World::shutdown`], or when it is dropped.
 
@@ -14,6 +15,8 @@ use crate::engine::id::CommitId;
 use crate::engine::time::Timestamp;
 
 use super::catalogue::Blueprint;
+use super::forge::{FakeGithub, GithubState, StartError};
+use super::github;
 use super::repository::{DemoRepository, RepositoryError};
 use super::services::{Running, Service, Zone, start_control};
 use super::sync_tool::{self, Pace, SyncError, SyncStatus, Target};
@@ -25,6 +28,9 @@ pub enum WorldError {
     /// The repository could not be made or read.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// The forge could not start.
+    #[error(transparent)]
+    Forge(#[from] StartError),
     /// The first revision could not be applied.
     #[error(transparent)]
     Sync(#[from] SyncError),
@@ -50,6 +56,7 @@ pub enum WorldError {
 #[derive(Debug)]
 pub struct World {
     repository: DemoRepository,
+    github: FakeGithub,
     services: Vec<(Service, Experience)>,
     control: SocketAddr,
     zone: watch::Sender<Zone>,
@@ -73,11 +80,12 @@ impl World {
     /// git cannot be run, or a port cannot be bound.
     pub async fn start(directory: &Path, blueprints: &[Blueprint], pace: Pace, now: Timestamp) -> Result<Self, WorldError> {
         let (owned_directory, owned_blueprints) = (directory.to_owned(), blueprints.to_vec());
-        let (repository, head, desired) = blocking(move || {
+        let (repository, github, head, desired) = blocking(move || {
             let repository = DemoRepository::create(&owned_directory, &owned_blueprints, now)?;
             let head = repository.head()?;
             let desired = sync_tool::read(&repository, head, &owned_blueprints)?;
-            Ok((repository, head, desired))
+            let github = github::start(repository.scratch())?;
+            Ok((repository, github, head, desired))
         })
         .await?;
         let mut tasks = JoinSet::new();
@@ -94,12 +102,31 @@ impl World {
         let targets = targets.map(|((service, _), blueprint)| Target { blueprint: *blueprint, rollout: service.rollout() }).collect();
         let (status, sync) = watch::channel(SyncStatus { applied: Some(head), failed: None });
         tasks.spawn(sync_tool::run(repository.clone(), targets, pace, status));
-        Ok(Self { repository, services, control, zone, sync, tasks })
+        Ok(Self { repository, github, services, control, zone, sync, tasks })
     }
 
     /// The repository.
     pub fn repository(&self) -> &DemoRepository {
         &self.repository
+    }
+
+    /// What happens on the forge beside the agent. Its calls block for some milliseconds; see [`World::on_github`].
+    pub fn github(&self) -> &GithubState {
+        self.github.state()
+    }
+
+    /// The address of the forge.
+    pub fn github_url(&self) -> &str {
+        self.github.url()
+    }
+
+    /// Somebody does or reads something on the forge, off the asynchronous threads.
+    ///
+    /// # Errors
+    /// The program is shutting down.
+    pub async fn on_github<T: Send + 'static>(&self, act: impl FnOnce(&GithubState) -> T + Send + 'static) -> Result<T, WorldError> {
+        let github = self.github.state().clone();
+        blocking(move || Ok(act(&github))).await
     }
 
     /// A person does something in the repository, off the asynchronous threads.
@@ -161,7 +188,10 @@ impl World {
     /// Ends every task and gives the repository back.
     pub async fn shutdown(mut self) -> DemoRepository {
         self.tasks.shutdown().await;
-        self.repository
+        let Self { repository, github, .. } = self;
+        // Ending it waits for its thread. What fails to end is cut off with the process.
+        let _ = tokio::task::spawn_blocking(move || github.shutdown()).await;
+        repository
     }
 }
 

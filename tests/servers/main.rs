@@ -4,6 +4,7 @@
 
 mod alerts;
 mod binary;
+mod browser;
 mod canary;
 mod commands;
 mod crash;

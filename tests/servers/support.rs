@@ -4,7 +4,7 @@ use std::fs::File;
 use std::future::Future;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The longest that a server may take for anything. Only a failing test waits so long.
@@ -71,6 +71,14 @@ impl ChildGuard {
         let mut child = started.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let output = child.stdout.take().unwrap();
         (Self(child), output)
+    }
+
+    /// Starts a program that is written to and read from.
+    pub fn talking(command: &mut Command) -> (Self, ChildStdin, ChildStdout) {
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut child = started.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        (Self(child), input, output)
     }
 
     /// Waits for the end.

@@ -14,11 +14,13 @@
 //! bare repository itself, which no rule guards; rules hold for what comes through the API).
 
 mod auth;
+mod chart;
 mod comments;
 mod commits;
 mod faults;
 mod graphql;
 mod json;
+mod markdown;
 mod merging;
 mod page;
 mod people;

@@ -1,13 +1,14 @@
 //! The pages that people look at: a list of pull requests, and one page for each with its text, its comments, its changes, and a form to
 //! answer in. Made on the server, without scripts.
 //!
-//! Reading never has an effect; only the form's POST has. Everything that is shown was written by somebody: it is escaped, Markdown is
-//! rendered with its HTML shown as text, and links go to web addresses only.
+//! Reading never has an effect; only the form's POST has. Everything that is shown was written by somebody: it is escaped, and `markdown`
+//! renders what is Markdown. After a comment the page is shown without forms and reads itself anew, so that its writer sees what comes of it.
 
 use std::fmt::Write as _;
 
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag};
+use crate::engine::time::Timestamp;
 
+use super::markdown::rendered;
 use super::merging::Merge;
 use super::people::{AccountKind, Role};
 use super::pulls::{Pull, PullState, ReviewState, changed_files};
@@ -30,7 +31,8 @@ pub(super) fn handle(world: &mut World, method: &str, path: &str, form: &[(Strin
     match (method, rest) {
         ("GET", [] | ["pulls"]) => Ok(Reply::html(list(world))),
         // An issue's address leads to its pull request, as on GitHub.
-        ("GET", ["pull" | "issues", number]) => one(world, pull_number(number)?),
+        ("GET", ["pull" | "issues", number]) => one(world, pull_number(number)?, View::Forms),
+        ("GET", ["pull", number, "live"]) => one(world, pull_number(number)?, View::Live),
         ("POST", ["pull", number, "comments"]) => comment(world, pull_number(number)?, form),
         ("POST", ["pull", number, "act"]) => act(world, pull_number(number)?, form),
         ("GET", ["commit", id]) => commit(world, id),
@@ -43,13 +45,13 @@ fn pull_number(text: &str) -> Result<u64, Reply> {
 }
 
 fn missing() -> Reply {
-    let mut reply = Reply::html(document("Not found", "<h1>Not found</h1><p>There is no such page.</p>"));
+    let mut reply = Reply::html(document("Not found", "", "<h1>Not found</h1><p>There is no such page.</p>"));
     reply.status = 404;
     reply
 }
 
 fn refused(sentence: &str) -> Reply {
-    let mut reply = Reply::html(document("Not done", &format!("<h1>Not done</h1><p>{}</p>", escaped(sentence))));
+    let mut reply = Reply::html(document("Not done", "", &format!("<h1>Not done</h1><p>{}</p>", escaped(sentence))));
     reply.status = 422;
     reply
 }
@@ -72,42 +74,11 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
-/// Renders Markdown. HTML comments are left out (as GitHub does), any other HTML is shown as text, and a link that is none to the web
-/// or to this page loses its address.
-pub(super) fn rendered(markdown: &str) -> String {
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let events = Parser::new_ext(markdown, options).map(|event| match event {
-        Event::Html(html) | Event::InlineHtml(html) if is_comment(&html) => Event::Text(CowStr::Borrowed("")),
-        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
-        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-            Event::Start(Tag::Link { link_type, dest_url: safe_address(dest_url), title, id })
-        }
-        // Loading a picture would tell others who reads.
-        Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
-            Event::Start(Tag::Image { link_type, dest_url: safe_address(dest_url), title, id })
-        }
-        other => other,
-    });
-    let mut html = String::new();
-    pulldown_cmark::html::push_html(&mut html, events);
-    html
-}
-
-fn is_comment(html: &str) -> bool {
-    let html = html.trim();
-    html.starts_with("<!--") && html.ends_with("-->") && html.matches("-->").count() == 1
-}
-
-fn safe_address(address: CowStr<'_>) -> CowStr<'_> {
-    let lower = address.trim().to_ascii_lowercase();
-    let is_safe = ["http://", "https://", "mailto:", "#"].iter().any(|start| lower.starts_with(start));
-    if is_safe { address } else { CowStr::Borrowed("#") }
-}
-
-fn document(title: &str, main: &str) -> String {
+/// A page with a title, what else its head holds, and its text.
+fn document(title: &str, head: &str, main: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{}</title><style>{STYLE}</style></head><body>{main}</body></html>\n",
+         <title>{}</title>{head}<style>{STYLE}</style></head><body>{main}</body></html>\n",
         escaped(title)
     )
 }
@@ -146,14 +117,23 @@ fn list(world: &World) -> String {
             labels(pull)
         );
     }
-    document(&format!("Pull requests · {}", world.full_name()), &main)
+    document(&format!("Pull requests · {}", world.full_name()), "", &main)
 }
 
 fn labels(pull: &Pull) -> String {
     pull.labels.iter().map(|label| format!("<span class=\"label\">{}</span>", escaped(label))).collect()
 }
 
-fn one(world: &World, number: u64) -> Handled {
+/// How a pull request is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// With the forms; it stays as it is, so that nothing that is being written is lost.
+    Forms,
+    /// Without forms, read anew again and again.
+    Live,
+}
+
+fn one(world: &World, number: u64, view: View) -> Handled {
     let pull = world.pull(number).map_err(|_| missing())?;
     let (class, word) = state_of(pull);
     let mut main = navigation(world);
@@ -167,26 +147,47 @@ fn one(world: &World, number: u64) -> Handled {
         escaped(&pull.base_branch),
         labels(pull)
     );
-    main.push_str(&entry("", &pull.author, "opened this", &pull.created.to_string(), &pull.body, ""));
+    main.push_str(&entry(world, "", &pull.author, "opened this", pull.created, &pull.body, ""));
     main.push_str(&conversation(world, pull));
     main.push_str(&checks(world, pull));
-    if pull.state == PullState::Open {
-        main.push_str(&actions(world, number));
+    let mut head = String::new();
+    match view {
+        View::Forms => {
+            main.push_str(&answer_form(world, number));
+            if pull.state == PullState::Open {
+                main.push_str(&actions(world, number));
+            }
+        }
+        View::Live => {
+            let link = format!("<a href=\"/{}/pull/{number}\">Write another comment</a>", escaped(&world.full_name()));
+            let note = if world.pages_are_live { "This page keeps itself up to date. " } else { "" };
+            let _ = write!(main, "<p class=\"quiet\">{note}{link}</p>");
+            if world.pages_are_live {
+                // With its address: Chromium reads no page again whose address leads to a place on it.
+                head = format!("<meta http-equiv=\"refresh\" content=\"2;url=/{}/pull/{number}/live\">", escaped(&world.full_name()));
+            }
+        }
     }
-    main.push_str(&answer_form(world, number));
     main.push_str(&differences(world, pull)?);
-    Ok(Reply::html(document(&format!("{} · #{number}", pull.title), &main)))
+    Ok(Reply::html(document(&format!("{} · #{number}", pull.title), &head, &main)))
 }
 
-fn entry(anchor: &str, author: &str, what: &str, at: &str, body: &str, footer: &str) -> String {
+fn entry(world: &World, anchor: &str, author: &str, what: &str, at: Timestamp, body: &str, footer: &str) -> String {
     let id = if anchor.is_empty() { String::new() } else { format!(" id=\"{anchor}\"") };
-    let time = if anchor.is_empty() { escaped(at) } else { format!("<a href=\"#{anchor}\">{}</a>", escaped(at)) };
+    let time = if anchor.is_empty() { moment(at) } else { format!("<a href=\"#{anchor}\">{}</a>", moment(at)) };
     let footer = if footer.is_empty() { String::new() } else { format!("<footer>{footer}</footer>") };
-    let body = rendered(body);
+    let body = rendered(body, &format!("/{}/commit", world.full_name()));
     format!(
         "<article{id}><header><strong>{}</strong> <span class=\"quiet\">{what} {time}</span></header><div>{body}</div>{footer}</article>",
         escaped(author)
     )
+}
+
+/// A moment as a reader wants it.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+    format!("<time datetime=\"{text}\">{day} {} UTC</time>", time.get(..8).unwrap_or_default())
 }
 
 /// Comments and reviews in the order of their times.
@@ -196,12 +197,12 @@ fn conversation(world: &World, pull: &Pull) -> String {
         let mut footer: Vec<String> =
             comment.reactions.iter().map(|(_, login, reaction)| format!("{} {}", symbol(reaction), escaped(login))).collect();
         if let Some((editor, at)) = &comment.edited {
-            footer.push(format!("edited by {} at {at}", escaped(editor)));
+            footer.push(format!("edited by {}, {}", escaped(editor), moment(*at)));
         }
         let hidden = comment.minimized.as_ref().map(|reason| format!("This comment was hidden as {}.", reason.to_lowercase()));
         let body = hidden.as_deref().unwrap_or(&comment.body);
         let anchor = format!("issuecomment-{}", comment.id);
-        let shown = entry(&anchor, &comment.author, "commented", &comment.created.to_string(), body, &footer.join(" · "));
+        let shown = entry(world, &anchor, &comment.author, "commented", comment.created, body, &footer.join(" · "));
         entries.push((comment.created, comment.id, shown));
     }
     for review in &pull.reviews {
@@ -212,7 +213,7 @@ fn conversation(world: &World, pull: &Pull) -> String {
             ReviewState::Dismissed => "had approved an earlier state",
         };
         let anchor = format!("pullrequestreview-{}", review.id);
-        entries.push((review.at, review.id, entry(&anchor, &review.author, what, &review.at.to_string(), &review.body, "")));
+        entries.push((review.at, review.id, entry(world, &anchor, &review.author, what, review.at, &review.body, "")));
     }
     entries.sort_by_key(|(at, id, _)| (*at, *id));
     entries.into_iter().map(|(_, _, shown)| shown).collect()
@@ -251,9 +252,18 @@ fn checks(world: &World, pull: &Pull) -> String {
     format!("<h2>Checks</h2><ul class=\"checks\">{rows}</ul>")
 }
 
+/// Who may be chosen: those who may do most first, and nobody who comes with a token, because that is a program.
 fn people(world: &World, least: &Role) -> String {
-    let can = world.accounts.values().filter(|account| account.kind == AccountKind::User && account.role.level() >= least.level());
-    can.map(|account| format!("<option value=\"{0}\">{0} ({1})</option>", escaped(&account.login), escaped(account.role.name()))).collect()
+    let is_program = |login: &str| world.credentials.tokens.values().any(|known| known.eq_ignore_ascii_case(login));
+    let mut can: Vec<_> = world
+        .accounts
+        .values()
+        .filter(|account| account.kind == AccountKind::User && account.role.level() >= least.level() && !is_program(&account.login))
+        .collect();
+    can.sort_by_key(|account| std::cmp::Reverse(account.role.level()));
+    can.into_iter()
+        .map(|account| format!("<option value=\"{0}\">{0} ({1})</option>", escaped(&account.login), escaped(account.role.name())))
+        .collect()
 }
 
 fn answer_form(world: &World, number: u64) -> String {
@@ -268,7 +278,7 @@ fn answer_form(world: &World, number: u64) -> String {
 
 fn actions(world: &World, number: u64) -> String {
     format!(
-        "<form method=\"post\" action=\"/{}/pull/{number}/act\"><p><label for=\"actor\">As</label><select id=\"actor\" name=\"login\">{}</select>\
+        "<h2>Or decide without revertd</h2><form method=\"post\" action=\"/{}/pull/{number}/act\"><p><label for=\"actor\">As</label><select id=\"actor\" name=\"login\">{}</select>\
          <button type=\"submit\" name=\"act\" value=\"merge\">Merge</button><button type=\"submit\" name=\"act\" value=\"approve\">Approve</button>\
          <button type=\"submit\" name=\"act\" value=\"close\">Close</button></p></form>",
         escaped(&world.full_name()),
@@ -326,13 +336,13 @@ fn commit(world: &World, id: &str) -> Handled {
         &id.to_string(),
     ])?;
     let main = format!(
-        "{}<h1>{}</h1><p class=\"quiet\">Commit {id}</p><pre>{}</pre><details open><summary>Changes</summary>{}</details>",
+        "{}<h1>{}</h1><p class=\"quiet\">Commit {id}</p>{}<details open><summary>Changes</summary>{}</details>",
         navigation(world),
         escaped(subject),
-        escaped(body.trim()),
+        if body.trim().is_empty() { String::new() } else { format!("<pre>{}</pre>", escaped(body.trim())) },
         coloured(&patch)
     );
-    Ok(Reply::html(document(subject, &main)))
+    Ok(Reply::html(document(subject, "", &main)))
 }
 
 // === what the forms do ===
@@ -364,7 +374,7 @@ fn comment(world: &mut World, number: u64, form: &[(String, String)]) -> Handled
     // A form sends line ends as CR LF.
     let body = field(form, "body").replace("\r\n", "\n");
     let id = world.write_comment(&login, number, &body, false).map_err(|reply| refused(&sentence(&reply)))?;
-    Ok(Reply::empty(303).with("location", format!("/{}/pull/{number}#issuecomment-{id}", world.full_name())))
+    Ok(Reply::empty(303).with("location", format!("/{}/pull/{number}/live#issuecomment-{id}", world.full_name())))
 }
 
 fn act(world: &mut World, number: u64, form: &[(String, String)]) -> Handled {
@@ -379,5 +389,5 @@ fn act(world: &mut World, number: u64, form: &[(String, String)]) -> Handled {
         _ => return Err(refused("There is no such button.")),
     };
     done.map_err(|reply| refused(&sentence(&reply)))?;
-    Ok(Reply::empty(303).with("location", format!("/{}/pull/{number}", world.full_name())))
+    Ok(Reply::empty(303).with("location", format!("/{}/pull/{number}/live", world.full_name())))
 }

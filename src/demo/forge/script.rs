@@ -378,6 +378,11 @@ impl GithubState {
         self.locked().requests.clear();
     }
 
+    /// Pages that read themselves anew do so once more and then stay as they are, so that nothing is asked of a server that ends.
+    pub fn end_live_pages(&self) {
+        self.locked().pages_are_live = false;
+    }
+
     /// The address of a pull request's page.
     pub fn page(&self, number: u64) -> String {
         format!("{}/pull/{number}", self.locked().page())

@@ -64,6 +64,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) race: Option<RaceHook>,
     pub(super) requests: Vec<RecordedRequest>,
+    /// Whether pages that show what comes of a comment are read anew.
+    pub(super) pages_are_live: bool,
     last_id: u64,
     last_account: u64,
     last_number: u64,
@@ -143,6 +145,7 @@ impl World {
             faults: Faults::default(),
             race: None,
             requests: Vec::new(),
+            pages_are_live: true,
             // Larger than 32 bits hold, as GitHub's comment ids are by now.
             last_id: 5_000_000_000,
             // Accounts and repositories still have ids that 32 bits hold, and GraphQL's `databaseId` has no more.

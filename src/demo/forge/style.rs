@@ -18,11 +18,16 @@ h2{font-size:1.2rem;margin:2rem 0 .6rem}\
 .label{border:1px solid var(--line);border-radius:1rem;padding:.05rem .6rem;font-size:.8rem;margin-left:.3rem}\
 article,form,details{border:1px solid var(--line);border-radius:.5rem;margin:1rem 0;overflow:hidden}\
 article>header,details>summary{background:var(--box);border-bottom:1px solid var(--line);padding:.5rem 1rem;font-size:.9rem}\
-details>summary{cursor:pointer;font-family:ui-monospace,monospace}details:not([open])>summary{border-bottom:0}\
+body>details>summary{font-family:ui-monospace,monospace}details>summary{cursor:pointer}article details>:not(summary){padding-right:1rem}\
+details:not([open])>summary{border-bottom:0}\
 article:target{border-color:var(--link);box-shadow:0 0 0 2px var(--link)}\
 article>div{padding:.25rem 1rem}\
 article>footer{padding:0 1rem .6rem;font-size:.85rem;color:var(--quiet)}\
 pre,code{font-family:ui-monospace,monospace;font-size:.85em}\
+pre code{font-size:inherit}time{white-space:nowrap}\
+figure{margin:1rem 0}figcaption{font-size:.85rem;color:var(--quiet)}\
+.chart{display:block;width:100%;max-width:40rem;height:auto;font-size:13px}.chart text{fill:var(--quiet)}\
+.chart polyline{fill:none;stroke:var(--closed);stroke-width:2.5;stroke-linejoin:round}.chart .axis{fill:none;stroke:var(--line)}\
 pre{background:var(--box);padding:.8rem;border-radius:.4rem;overflow-x:auto}\
 :not(pre)>code{background:var(--box);border-radius:.3rem;padding:.15em .35em}\
 table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border:1px solid var(--line);padding:.3rem .7rem;text-align:left}\

@@ -76,3 +76,29 @@ fn only_a_post_has_an_effect() {
     assert_eq!(page(&state, "GET", "/acme/manifests/pull/2", &[]).0, 404);
     assert_eq!(page(&state, "GET", "/other/manifests/pull/1", &[]).0, 404);
 }
+
+#[test]
+fn a_page_reads_itself_anew_only_after_a_comment_and_only_while_the_fake_says_so() {
+    let (state, _directory) = state("x");
+    let live = "/acme/manifests/pull/1/live";
+    assert!(!page(&state, "GET", "/acme/manifests/pull/1", &[]).1.contains("http-equiv"), "what is being written would be lost");
+    let (status, text) = page(&state, "GET", live, &[]);
+    assert_eq!(status, 200);
+    assert!(text.contains(&format!("content=\"2;url={live}\"")) && !text.contains("<form"), "{text}");
+    state.end_live_pages();
+    assert!(!page(&state, "GET", live, &[]).1.contains("http-equiv"));
+}
+
+#[test]
+fn those_who_may_do_most_come_first_and_programs_cannot_be_chosen() {
+    let (state, _directory) = state("x");
+    state.set_person("abe", Role::Read);
+    state.set_person("zoe", Role::Maintain);
+    state.set_person("agent", Role::Write);
+    state.set_token("token", Some("agent"));
+    let (_, text) = page(&state, "GET", "/acme/manifests/pull/1", &[]);
+    let form = text.split_once("id=\"login\"").unwrap().1.split_once("</select>").unwrap().0;
+    let place = |login: &str| form.find(&format!("value=\"{login}\""));
+    assert!(place("zoe") < place("robin") && place("robin") < place("abe") && place("zoe").is_some(), "{form}");
+    assert_eq!(place("agent"), None);
+}

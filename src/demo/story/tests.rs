@@ -4,6 +4,8 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::demo::catalogue::{Blueprint, SHOP, Setting as ServiceSetting};
+use crate::demo::forge::MergeMethod;
+use crate::demo::github::AGENT;
 use crate::demo::sync_tool::Pace;
 use crate::demo::traffic;
 use crate::engine::change::Person;
@@ -21,7 +23,6 @@ const SHORT: Duration = Duration::from_secs(2);
 struct Puppet {
     world: Arc<World>,
     incidents: Arc<Mutex<Vec<Incident>>>,
-    approved: Arc<Mutex<Vec<IncidentId>>>,
     told: Arc<Mutex<Vec<u8>>>,
     _probes: JoinSet<()>,
     _directory: tempfile::TempDir,
@@ -45,20 +46,15 @@ impl Puppet {
                 }
             });
         }
-        Self { world, incidents: Arc::default(), approved: Arc::default(), told: Arc::default(), _probes: probes, _directory: directory }
+        Self { world, incidents: Arc::default(), told: Arc::default(), _probes: probes, _directory: directory }
     }
 
     fn stage(&self, story: StoryName, time: Duration) -> Stage {
-        let (incidents, approved) = (Arc::clone(&self.incidents), Arc::clone(&self.approved));
-        let agent = AgentView {
-            incidents: Arc::new(move || Ok(incidents.lock().unwrap().clone())),
-            approve: Arc::new(move |incident| {
-                approved.lock().unwrap().push(incident.clone());
-                Ok(())
-            }),
-        };
+        let incidents = Arc::clone(&self.incidents);
+        let agent = AgentView { incidents: Arc::new(move || Ok(incidents.lock().unwrap().clone())) };
         let teller = Teller::new(story, self.told.clone());
-        Stage { world: Arc::clone(&self.world), agent, teller, baseline_probes: 3, deadline: Instant::now() + time }
+        let (world, deadline) = (Arc::clone(&self.world), Instant::now() + time);
+        Stage { world, agent, teller, baseline_probes: 3, approver: Approver::Scripted, deadline }
     }
 
     fn told(&self) -> String {
@@ -191,25 +187,101 @@ async fn merge_is_not_told_when_nobody_reverts_or_somebody_reverts_twice() {
     assert_eq!(held(&ending), [false, true, true], "{ending:?}");
 }
 
+const PROPOSAL: &str = "revertd/0123456789ab";
+
+/// Plays the agent of `approve` up to the comment with what to type. Gives the pull request's number and that comment.
+async fn propose(puppet: &Puppet) -> (u64, u64) {
+    let bad = puppet.breach("search").await;
+    puppet.revert(bad, PROPOSAL).await;
+    let github = puppet.world.github();
+    let number = github.open(AGENT, PROPOSAL, BRANCH, "Revert \"search\"", "## What broke\n\nsearch").unwrap();
+    let sticky = github.comment(AGENT, number, "### Waits\n\n```text\n/revertd approve abc\n```").unwrap();
+    puppet.change(|incident| {
+        incident.proposal = Some(ProposalKey::new("0123456789ab"));
+        incident.phase = Phase::Proposed;
+    });
+    (number, sticky)
+}
+
+/// Waits for a comment of somebody and gives it.
+async fn heard(puppet: &Puppet, number: u64) -> (String, String) {
+    let github = puppet.world.github();
+    let written = || github.comments(number).into_iter().find(|comment| comment.author != AGENT);
+    let comment = puppet.until(written).await;
+    (comment.author, comment.body)
+}
+
+async fn merge(puppet: &Puppet, number: u64) {
+    let landed = puppet.world.github().merge(AGENT, number, MergeMethod::Squash).unwrap();
+    puppet.land(landed).await;
+    puppet.end(Phase::Recovered, IncidentEnding::Recovered);
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn approve_is_told_when_main_waits_for_the_approval() {
+async fn approve_is_told_when_the_comment_merges_the_pull_request() {
     let puppet = Puppet::new().await;
     let stage = puppet.stage(StoryName::Approve, LONG);
     let agent = async {
+        let (number, sticky) = propose(&puppet).await;
+        assert_eq!(heard(&puppet, number).await, ("mara-lind".to_owned(), "/revertd approve abc".to_owned()));
+        merge(&puppet, number).await;
+        puppet.world.github().edit_comment(AGENT, sticky, "### Recovered\n\nApproved by mara-lind").unwrap();
+    };
+    let (ending, ()) = tokio::join!(play(StoryName::Approve, &stage), agent);
+    assert!(ending.is_as_told(), "{ending:#?}\n{}", puppet.told());
+    let told = puppet.told();
+    for part in [
+        &format!("revertd opens a pull request: {}", puppet.world.github().page(1)),
+        "approve |   Revert \"search\" #1",
+        "approve |   == What broke",
+        "Mara Lind reads it in the browser and comments: /revertd approve abc",
+        "approve |   == Recovered",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approve_is_not_told_when_it_lands_before_the_comment_or_without_the_pull_request() {
+    let puppet = Puppet::new().await;
+    let stage = puppet.stage(StoryName::Approve, LONG);
+    let agent = async {
+        let (number, sticky) = propose(&puppet).await;
+        heard(&puppet, number).await;
+        merge(&puppet, number).await;
+        puppet.world.github().edit_comment(AGENT, sticky, "### Recovered").unwrap();
+        puppet.world.github().comment(AGENT, number, "### Recovered").unwrap();
+    };
+    let (ending, ()) = tokio::join!(play(StoryName::Approve, &stage), agent);
+    assert_eq!(held(&ending), [true, false, true, true, true], "nobody is named, and it is told twice: {ending:?}");
+
+    let puppet = Puppet::new().await;
+    let stage = puppet.stage(StoryName::Approve, SHORT + SHORT);
+    let agent = async {
         let bad = puppet.breach("search").await;
-        puppet.revert(bad, "revertd/0123456789ab").await;
-        puppet.change(|incident| {
-            incident.proposal = Some(ProposalKey::new("0123456789ab"));
-            incident.phase = Phase::Proposed;
-        });
-        puppet.until(|| puppet.approved.lock().unwrap().first().cloned()).await;
         let revert = puppet.revert(bad, BRANCH).await;
         puppet.land(revert).await;
         puppet.end(Phase::Recovered, IncidentEnding::Recovered);
     };
     let (ending, ()) = tokio::join!(play(StoryName::Approve, &stage), agent);
+    assert_eq!(held(&ending), [false], "{ending:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_in_front_of_a_browser_has_more_time_than_the_story() {
+    let puppet = Puppet::new().await;
+    let stage = Stage { approver: Approver::Browser, ..puppet.stage(StoryName::Approve, SHORT + SHORT) };
+    let deadline = stage.deadline;
+    let agent = async {
+        let (number, sticky) = propose(&puppet).await;
+        puppet.until(|| puppet.told().contains("Your turn. Open this page").then_some(())).await;
+        puppet.until(|| (Instant::now() > deadline).then_some(())).await;
+        puppet.world.github().comment("yuki-brandt", number, "/revertd approve").unwrap();
+        merge(&puppet, number).await;
+        puppet.world.github().edit_comment(AGENT, sticky, "### Recovered\n\nApproved by yuki-brandt").unwrap();
+    };
+    let (ending, ()) = tokio::join!(play(StoryName::Approve, &stage), agent);
     assert!(ending.is_as_told(), "{ending:#?}\n{}", puppet.told());
-    assert!(puppet.told().contains("revertd proposes it as revertd/0123456789ab:"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
