@@ -26,6 +26,7 @@ use crate::render::neutral::Markdown;
 
 use super::hearing::{Hearing, Questions, said_in_comment, said_in_review};
 use super::impairment::Part;
+use super::open_work::Theirs;
 
 /// The most replies to refused commands on one proposal in an hour (catalogue of failures A11).
 const REPLIES_PER_HOUR: usize = 10;
@@ -49,6 +50,12 @@ pub(super) struct Conversation {
     quiet_until: Timestamp,
     /// What everything that was said on a proposal came to, and when that was found.
     consents: BTreeMap<ProposalKey, Found>,
+    /// What people have open beside us, as last seen.
+    pub(super) theirs: BTreeMap<ProposalNumber, Theirs>,
+    /// When that was last looked at.
+    pub(super) looked_around: Option<Timestamp>,
+    /// When the branch's rules were last asked for.
+    pub(super) asked_rules: Option<Timestamp>,
 }
 
 /// What everything that was said on a proposal came to.
@@ -60,7 +67,18 @@ struct Found {
 
 impl Conversation {
     pub(super) fn new(forge: Arc<dyn Forge>, now: Timestamp) -> Self {
-        Self { forge, identified: false, cursor: None, heard: BTreeMap::new(), due: now, quiet_until: now, consents: BTreeMap::new() }
+        Self {
+            forge,
+            identified: false,
+            cursor: None,
+            heard: BTreeMap::new(),
+            due: now,
+            quiet_until: now,
+            consents: BTreeMap::new(),
+            theirs: BTreeMap::new(),
+            looked_around: None,
+            asked_rules: None,
+        }
     }
 
     /// Whether the forge has failed a moment ago.
@@ -339,7 +357,7 @@ impl Reconciler {
         self.repository(name).and_then(|repository| repository.conversation.as_ref())
     }
 
-    fn conversation_mut(&mut self, name: &RepositoryName) -> Option<&mut Conversation> {
+    pub(super) fn conversation_mut(&mut self, name: &RepositoryName) -> Option<&mut Conversation> {
         self.repositories.iter_mut().find(|repository| repository.config.name == *name)?.conversation.as_mut()
     }
 }

@@ -182,7 +182,7 @@ impl Reconciler {
     /// Effects that a crash or a lost answer left open: look; what the world does not show was not carried out, and is decided again.
     pub(super) fn close_open_effects(&mut self, now: Timestamp) -> Result<()> {
         for (effect, intent, at) in self.state.open_effects() {
-            if matches!(intent.action, EffectAction::Publish | EffectAction::WriteSticky | EffectAction::Enqueue) {
+            if matches!(intent.action, EffectAction::Publish | EffectAction::WriteSticky | EffectAction::Enqueue | EffectAction::Support) {
                 self.look_on_forge(&effect, &intent, at, now)?;
                 continue;
             }

@@ -7,15 +7,16 @@ use anyhow::{Context, Result};
 use tracing::{info, warn};
 
 use super::Reconciler;
+use super::branch_rules::Way;
 use crate::engine::approval::MergeGrant;
 use crate::engine::decision::{DecisionRecord, DecisionVerdict};
 use crate::engine::fact::{EffectAction, Event, Intent, Obstacle};
-use crate::engine::id::{CommitId, EffectId, canonical_json, sha256_hex};
+use crate::engine::id::{CommitId, EffectId, ProposalKey, canonical_json, sha256_hex};
 use crate::engine::incident::{Incident, Proposal};
 use crate::engine::plan::{CleanInverse, Plan};
 use crate::engine::policy::Policy;
 use crate::engine::time::Timestamp;
-use crate::forge::{Allowance, Answered, Call, EnqueueOutcome, Forge, MergeCall, MergeMethod, MergeMethods, MergeOutcome, ProposalNumber};
+use crate::forge::{Answered, Call, EnqueueOutcome, Forge, MergeCall, MergeOutcome, ProposalNumber, QueueState};
 use crate::git::Listing;
 
 impl Reconciler {
@@ -30,6 +31,9 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<()> {
         let key = plan.key();
+        if self.waits_in_queue(&key, now)? {
+            return Ok(());
+        }
         let listed = self.listing(&incident.repository).and_then(|listing| listing.proposals.get(&key).copied());
         let ready = self.state.proposals.get(&key).cloned().filter(|proposal| is_ready(proposal, listed, inverse));
         let (Some(proposal), Some(forge)) = (ready, self.conversation(&incident.repository).map(|known| known.forge.clone())) else {
@@ -39,9 +43,6 @@ impl Reconciler {
         let (Some(head), Some(published), Some(commit)) = (proposal.head, &proposal.published, proposal.latest_commit.clone()) else {
             return Ok(());
         };
-        if proposal.enqueued == Some(head) {
-            return Ok(());
-        }
         let repository = self.repository(&incident.repository).context("the repository is not configured any more")?;
         let base = repository.config.branch.clone();
         let changed = repository.mirror.changed_paths(grant.onto(), head).context("cannot read back the proposal's head")?;
@@ -50,6 +51,11 @@ impl Reconciler {
             return Ok(());
         }
         let number = ProposalNumber(published.number);
+        let method = match self.way_to_land(&*forge, &proposal, &base, head, now)? {
+            Way::Merge(method) => method,
+            Way::Queue => return self.enqueue(&*forge, &proposal, number, head, now),
+            Way::Wait => return Ok(()),
+        };
         let intent = Intent {
             repository: incident.repository.clone(),
             proposal: key,
@@ -67,10 +73,6 @@ impl Reconciler {
             return self.refuse_effect(effect, Obstacle::Moved, "the base has moved; it is decided again".to_owned(), now);
         }
         let (title, message) = commit.message.split_once("\n\n").unwrap_or((&commit.message, ""));
-        let method = match forge.identity(Call::act(now)) {
-            Ok(identity) => method(identity.methods),
-            Err(error) => return self.refuse_effect(effect, Obstacle::NotShown, error.to_string(), now),
-        };
         let call = MergeCall { head, base, title: title.to_owned(), message: message.to_owned(), method };
         let outcome = forge.merge(Call::act(now), number, &call, grant);
         self.take_outcome(&*forge, effect, &proposal, number, head, outcome, now)
@@ -115,6 +117,40 @@ impl Reconciler {
         }
     }
 
+    /// Whether the proposal waits in the merge queue with the head that it entered with. It is left alone there: a push would take it out.
+    fn waits_in_queue(&mut self, key: &ProposalKey, now: Timestamp) -> Result<bool> {
+        let Some(proposal) = self.state.proposals.get(key).cloned() else { return Ok(false) };
+        let (Some(name), Some(published)) = (&proposal.repository, &proposal.published) else { return Ok(false) };
+        if proposal.enqueued.is_none() || proposal.enqueued != proposal.head {
+            return Ok(false);
+        }
+        let poll = self.repository(name).map(|repository| repository.config.poll).unwrap_or_default();
+        let Some(conversation) = self.conversation_mut(name) else { return Ok(false) };
+        if conversation.is_quiet(now) || conversation.asked_rules.is_some_and(|asked| now.since(asked) < poll) {
+            return Ok(true);
+        }
+        conversation.asked_rules = Some(now);
+        match conversation.forge.clone().queue_entry(Call::act(now), ProposalNumber(published.number)) {
+            Ok(Some(entry)) if entry.state != QueueState::Unmergeable => Ok(true),
+            Ok(_) => {
+                // It may have landed a moment ago.
+                self.look_again(name, now)?;
+                self.follow_proposals(now)?;
+                if self.state.proposals.get(key).is_none_or(|proposal| proposal.landed.is_some()) {
+                    return Ok(true);
+                }
+                info!(proposal = %key, "the merge queue has let the proposal go");
+                let why = "the merge queue let it go without landing it".to_owned();
+                self.record(now, vec![Event::LeftQueue { proposal: key.clone(), why }])?;
+                Ok(true)
+            }
+            Err(error) => {
+                self.note_forge_failure(name, &error, now)?;
+                Ok(true)
+            }
+        }
+    }
+
     fn enqueue(&mut self, forge: &dyn Forge, proposal: &Proposal, number: ProposalNumber, head: CommitId, now: Timestamp) -> Result<()> {
         let effect = self.intend(proposal, EffectAction::Enqueue, Some(head), now)?;
         match forge.enqueue(Call::act(now), number, head) {
@@ -152,18 +188,6 @@ fn rebuilding() -> DecisionRecord {
         plan: None,
         refusals: Vec::new(),
         sentence: "It is approved; the branch is built anew on the present head.".to_owned(),
-    }
-}
-
-/// A merge commit keeps the commit that was reviewed; a squash keeps its text; a rebase neither its id nor its dates.
-fn method(methods: MergeMethods) -> MergeMethod {
-    let allowed = |allowance: Allowance| allowance == Allowance::Allowed;
-    match () {
-        () if allowed(methods.merge) => MergeMethod::Merge,
-        () if allowed(methods.squash) => MergeMethod::Squash,
-        () if allowed(methods.rebase) => MergeMethod::Rebase,
-        // The forge does not say; it says no itself if it must.
-        () => MergeMethod::Squash,
     }
 }
 

@@ -51,7 +51,7 @@ impl Hearing {
             plan,
             published: proposal.shown.clone(),
             change_authors: Lookup::Unknown("the authors' accounts were not asked for".to_owned()),
-            own: consent::UserId(identity.own.user.id.0),
+            own: identity.own.user.id,
             answered: proposal.answered.clone(),
             holds: proposal.holds.clone(),
             replies_left,
@@ -147,7 +147,7 @@ fn author(user: &User, through_app: Option<u64>) -> Author {
         (UserKind::User, Some(_)) => AuthorKind::ThroughApp,
         (UserKind::Bot | UserKind::Other(_), _) => AuthorKind::Bot,
     };
-    Author { id: consent::UserId(user.id.0), login: user.login.clone(), kind }
+    Author { id: user.id, login: user.login.clone(), kind }
 }
 
 fn look_up_person(forge: &dyn Forge, call: Call, said: &mut Said, questions: &Questions) {
@@ -162,7 +162,7 @@ fn look_up_person(forge: &dyn Forge, call: Call, said: &mut Said, questions: &Qu
             Role::None => consent::Role::None,
             Role::Unknown(word) => return Lookup::Unknown(format!("`{word}` is no role that revertd knows")),
         };
-        Lookup::Known(consent::Permission { user: consent::UserId(permission.user.0), role })
+        Lookup::Known(consent::Permission { user: permission.user, role })
     });
     for name in &questions.teams {
         let membership = match name.split_once('/') {

@@ -4,6 +4,7 @@
 //! what people do to proposals, `execute` carries effects out, `wording` gathers what is told about them on the forge, `telling` tells chats and
 //! pagers through the threads of `courier`, `judge` decides what comes from a file, `schedule` says when, `probing` runs the probes.
 
+mod branch_rules;
 mod clock;
 mod conversation;
 mod courier;
@@ -16,6 +17,7 @@ mod identity;
 mod impairment;
 mod judge;
 mod observe;
+mod open_work;
 mod owners;
 mod plan;
 mod probing;

@@ -103,9 +103,13 @@ impl Reconciler {
 
 fn author(told: Answered<Option<User>>, commit: CommitId) -> Lookup<consent::UserId> {
     match told {
-        Ok(Some(user)) if user.kind == UserKind::User => Lookup::Known(consent::UserId(user.id.0)),
+        Ok(Some(user)) if user.kind == UserKind::User => Lookup::Known(user.id),
         Ok(Some(user)) => Lookup::Unknown(format!("{} was made by {}, and whose change it is is not known", commit.short(), user.login)),
-        Ok(None) => Lookup::Unknown(format!("the author of {} has no account on the forge", commit.short())),
+        Ok(None) => Lookup::Unknown(format!(
+            "the author of {} has no account on the forge with that address, so nobody is known to be another; `notAuthorOfChange: false` in \
+             the policy asks for no other",
+            commit.short()
+        )),
         Err(error) => Lookup::Unknown(error.to_string()),
     }
 }

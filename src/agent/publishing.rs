@@ -79,7 +79,7 @@ impl Reconciler {
             .any(|incident| incident.ended_at.is_none_or(|ended| now.since(ended) < TOLD_AFTER_THE_END))
     }
 
-    fn has_open_effect(&self, key: &ProposalKey) -> bool {
+    pub(super) fn has_open_effect(&self, key: &ProposalKey) -> bool {
         self.state.open_effects().iter().any(|(_, intent, _)| intent.proposal == *key)
     }
 
@@ -149,7 +149,8 @@ impl Reconciler {
         let text = self.sticky_of(proposal)?;
         let digest = sha256_hex(text.as_bytes());
         let (comment, effect) = match &proposal.sticky {
-            Some(sticky) if sticky.digest == digest => return Ok(Ok(())),
+            // A new head is shown with the same text: without that nobody could have approved it.
+            Some(sticky) if sticky.digest == digest && !self.is_unshown(proposal) => return Ok(Ok(())),
             Some(sticky) => (Some(CommentId(sticky.comment)), None),
             None => {
                 let effect = self.intend(proposal, EffectAction::WriteSticky, None, now)?;
@@ -183,6 +184,11 @@ impl Reconciler {
             }
             (Err(error), _) => Ok(Err(error)),
         }
+    }
+
+    /// Whether the proposal waits with a plan and a head that its comment has not shown.
+    fn is_unshown(&self, proposal: &Proposal) -> bool {
+        proposal.closing.is_none() && proposal.landed.is_none() && self.newly_shown(proposal, proposal.opened_at).is_some()
     }
 
     /// What the comment shows that no text before it has shown.
@@ -282,8 +288,12 @@ fn find(forge: &dyn Forge, proposal: &Proposal, now: Timestamp) -> Answered<Opti
 
 /// Our sticky comment, by its hidden mark.
 fn own_sticky(forge: &dyn Forge, number: ProposalNumber, key: &ProposalKey, now: Timestamp) -> Answered<Option<CommentId>> {
-    let mark = render::sticky::mark(key);
-    Ok(forge.own_comments(Call::act(now), number)?.into_iter().find(|comment| comment.body.contains(&mark)).map(|comment| comment.id))
+    with_mark(forge, number, &render::sticky::mark(key), now)
+}
+
+/// Our comment with a hidden mark.
+pub(super) fn with_mark(forge: &dyn Forge, number: ProposalNumber, mark: &str, now: Timestamp) -> Answered<Option<CommentId>> {
+    Ok(forge.own_comments(Call::act(now), number)?.into_iter().find(|comment| comment.body.contains(mark)).map(|comment| comment.id))
 }
 
 /// An edited comment's page, and when the forge's clock says that it was edited.

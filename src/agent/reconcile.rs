@@ -48,6 +48,7 @@ impl Reconciler {
         for policy in self.policies.clone() {
             self.detect(&policy, now)?;
         }
+        self.look_around(now)?;
         for incident in self.open_incidents() {
             self.decide_and_act(&incident, now)?;
         }
@@ -124,7 +125,10 @@ impl Reconciler {
             Action::Merge { plan, inverse, grant, approval } => {
                 self.merge(&current, &policy, plan, &inverse, grant, approval.as_deref(), now)
             }
-            Action::Nothing => self.end_if_final(&current, &decision.record, now),
+            Action::Nothing => {
+                self.support(&current, &situation, &decision.record, now)?;
+                self.end_if_final(&current, &decision.record, now)
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Reconciler, Repository, control_series};
 use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::id::{CommitId, ProposalKey};
 use crate::engine::incident::Incident;
-use crate::engine::plan::{PlanKind, proposal_key};
+use crate::engine::plan::{Inverse, PlanKind, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::situation::{
     Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, Situation,
@@ -53,6 +53,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         proposal: None,
         history: history(reconciler, repository, head, now)?,
         joint: Vec::new(),
+        open_work: Vec::new(),
     };
     situation.attribution = proposed_attribution(reconciler, incident);
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
@@ -61,6 +62,9 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         situation.inverse = Some(inverse(repository, &situation, &attribution));
         situation.proposal =
             proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects), now);
+        let paths = situation.inverse.as_ref().map(planned_paths).unwrap_or_default();
+        let work = repository.conversation.as_ref().map(|heard| heard.open_work(&situation.landings, &attribution.suspects, &paths));
+        situation.open_work = work.unwrap_or_default();
         situation.joint = joint(reconciler, repository, &situation, &attribution);
     }
     Ok(Some(situation))
@@ -153,6 +157,13 @@ fn inverse(repository: &Repository, situation: &Situation, attribution: &Attribu
             warn!(incident = %situation.incident, "the inverse could not be built: {why}");
             InverseResult::Failed(why)
         }
+    }
+}
+
+fn planned_paths(inverse: &InverseResult) -> Vec<&str> {
+    match inverse {
+        InverseResult::Built(Inverse::Clean(inverse)) => inverse.paths.iter().map(|path| path.path.as_str()).collect(),
+        InverseResult::Built(Inverse::AlreadyUndone | Inverse::Conflict { .. }) | InverseResult::Failed(_) => Vec::new(),
     }
 }
 

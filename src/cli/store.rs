@@ -1,11 +1,12 @@
 //! What the commands beside a running agent share: the agent file, its journal, and the state that the facts add up to.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::failure::Failure;
+use crate::agent::{Clock as _, SystemClock};
 use crate::config::diagnostic::Cause;
 use crate::config::{self, Loaded};
 use crate::engine::fact::Fact;
@@ -14,10 +15,9 @@ use crate::engine::incident::State;
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, SqliteJournal};
 
-/// The time now; commands have no agent's clock.
+/// The time now.
 pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    SystemClock.now()
 }
 
 /// Reads the agent file and its policies.

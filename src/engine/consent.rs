@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::command::{Command, Parsed, PlanPrefix, parse};
 use super::id::PlanDigest;
+pub use super::id::{ProposalNumber, RepositoryId, UserId};
 use super::time::Timestamp;
 
 mod evidence;
@@ -18,8 +19,7 @@ mod standing;
 
 pub use evidence::{
     Answer, ApprovalSource, Author, AuthorKind, ConsentRules, Edit, Form, FourEyes, Grade, Head, HeadWriter, Hold, IfSilent, Lookup,
-    Membership, Ownership, Permission, ProposalNow, ProposalNumber, ProposalState, Publication, RepositoryId, ReviewState, Role, Said,
-    SaidId, Silence, UserId, Visibility,
+    Membership, Ownership, Permission, ProposalNow, ProposalState, Publication, ReviewState, Role, Said, SaidId, Silence, Visibility,
 };
 pub use refusal::ConsentRefusal;
 use standing::{Standing, has_role, is_among};
@@ -218,7 +218,8 @@ impl<'a> Sum<'a> {
             rules,
             proposal,
             now,
-            holds: proposal.holds.clone(),
+            // A review's hold does not outlive it: the list of reviews shows how it stands now.
+            holds: proposal.holds.iter().filter(|hold| matches!(hold.said, SaidId::Comment(_))).cloned().collect(),
             review_holds: BTreeMap::new(),
             approvers: BTreeMap::new(),
             forced: None,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, attribute, shared_fate};
 use super::change::ChangeKind;
-use super::guardrail::{Refusal, RefusalCode, held, may_merge, may_propose, push_failed, switches};
+use super::guardrail::{Refusal, RefusalCode, held, may_merge, may_propose, open_fix, open_revert, push_failed, switches};
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
 use super::situation::{InverseResult, ProposalBranch, Situation};
@@ -94,7 +94,10 @@ pub fn decide(situation: &Situation) -> Decision {
         );
     };
     // Once proposed, the evidence has done its work: only switches can take the proposal's merge away, and people decide the rest.
-    let refusals = if open { switches(situation) } else { may_propose(situation, &attribution) };
+    let mut refusals = if open { switches(situation) } else { may_propose(situation, &attribution) };
+    if !open {
+        refusals.extend(open_revert(situation));
+    }
     if let Some(first) = refusals.first() {
         let sentence = first.sentence.clone();
         return nothing(&situation.branch, DecisionVerdict::Refuse, Some(attribution), refusals, sentence);
@@ -207,6 +210,7 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
         }
     }
     blocking.extend(held(situation));
+    blocking.extend(open_fix(situation).filter(|refusal| !approval.as_ref().is_some_and(|approval| lifts(approval, refusal))));
     if approval.is_some() {
         blocking.extend(push_failed(situation));
     }

@@ -216,6 +216,29 @@ pub enum Event {
         /// What was done about it.
         then: Silence,
     },
+    /// Somebody's own revert is open on the forge and was supported with one comment; none is opened beside it.
+    TheirsSupported {
+        /// The proposal that is not opened.
+        proposal: ProposalKey,
+        /// The number of theirs.
+        number: u64,
+        /// Whose it is.
+        by: String,
+    },
+    /// What an approved proposal waits for on the forge changed.
+    Waits {
+        /// Which.
+        proposal: ProposalKey,
+        /// One sentence; `None`: for nothing any more.
+        why: Option<String>,
+    },
+    /// The forge's merge queue has let a proposal go without landing it.
+    LeftQueue {
+        /// Which.
+        proposal: ProposalKey,
+        /// One sentence.
+        why: String,
+    },
     /// A proposal's branch was absent from a listing for the first time; two reads and no landing make a veto (F8).
     ProposalMissing {
         /// Which.
@@ -383,6 +406,8 @@ pub enum EffectAction {
     Enqueue,
     /// Write the one comment that is edited as the story goes on.
     WriteSticky,
+    /// Support somebody's own revert with one comment.
+    Support,
 }
 
 /// What stood against an effect.

@@ -5,6 +5,8 @@
 mod merge;
 mod propose;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::merge::{DANGEROUS_KINDS, grade, may_merge};
@@ -14,7 +16,7 @@ use super::change::Change;
 use super::fact::ProposalClosing;
 use super::landing::Landing;
 use super::policy::Limit;
-use super::situation::Situation;
+use super::situation::{Situation, WorkKind};
 use super::time::{Timestamp, spoken};
 
 /// Why not. The same value goes to the comment, the metric, the journal and `explain`.
@@ -65,6 +67,10 @@ pub enum RefusalCode {
     Disowned,
     /// The inverse could not be built.
     InverseFailed,
+    /// Somebody has a revert of their own open on the forge.
+    OpenRevert,
+    /// Somebody has a change of the same paths open on the forge, and it is not ten minutes since that was seen.
+    OpenFix,
     /// Somebody holds the proposal.
     Held,
     /// Pushes failed, and it is too early for the next one.
@@ -143,7 +149,7 @@ impl RefusalCode {
 
     /// Whether a forced approval lifts it as well.
     pub fn is_lifted_by_force(self) -> bool {
-        self == Self::MergeBudget
+        matches!(self, Self::MergeBudget | Self::OpenFix)
     }
 
     /// Whether the automation of the incident ends with it; other refusals are decided again in each pass.
@@ -188,6 +194,34 @@ pub fn switches(situation: &Situation) -> Vec<Refusal> {
         Some(ProposalClosing::Withdrawn | ProposalClosing::Superseded) | None => {}
     }
     refusals
+}
+
+/// How long nothing is merged while somebody has a change of the same paths open: time for them to land it, or to hold ours.
+const FIX_AWAITED: Duration = Duration::from_secs(600);
+
+/// Somebody's own revert is open: theirs is supported, and none is opened beside it.
+pub fn open_revert(situation: &Situation) -> Option<Refusal> {
+    let theirs = situation.open_work.iter().find(|work| work.kind == WorkKind::Revert)?;
+    Some(refuse(RefusalCode::OpenRevert, format!("{} has opened a revert in #{}; revertd opens none beside it.", theirs.by, theirs.number)))
+}
+
+/// Somebody works on the same paths: it is named, and merging waits for ten minutes. An approval was perhaps given before it was seen.
+pub fn open_fix(situation: &Situation) -> Option<Refusal> {
+    let work = situation.open_work.iter().find(|work| situation.now < work.seen + FIX_AWAITED)?;
+    let what = match work.kind {
+        WorkKind::Revert => "a revert of their own",
+        WorkKind::SamePaths => "a change of the same files",
+    };
+    Some(refuse(
+        RefusalCode::OpenFix,
+        format!(
+            "{} has {what} open in #{}, seen at {}; nothing is merged before {}.",
+            work.by,
+            work.number,
+            work.seen,
+            work.seen + FIX_AWAITED
+        ),
+    ))
 }
 
 /// Somebody holds the proposal. No approval lifts it: the holder or an approver resumes.

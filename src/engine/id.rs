@@ -1,6 +1,6 @@
 //! Names and ids as types of their own, so that one is never passed where another is meant.
 //!
-//! Object ids are SHA-1 only: libgit2 opens no SHA-256 repository, and the mirror refuses one with a sentence.
+//! Object ids are SHA-1 only: a repository of SHA-256 ids is refused with a sentence before one reaches this.
 
 use std::fmt;
 use std::str::FromStr;
@@ -161,6 +161,39 @@ text_id!(
 text_id!(
     /// Names one effect, so that an intent and its end find each other.
     EffectId
+);
+
+/// A number that a forge gives.
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number!(
+    /// The number of a proposal within its repository.
+    ProposalNumber
+);
+number!(
+    /// The number of a comment within its forge.
+    CommentId
+);
+number!(
+    /// The number of an account within its forge. It stays when the account is renamed, and is not given out again; a login is.
+    UserId
+);
+number!(
+    /// The number of a repository within its forge. It stays when the repository is renamed or moved.
+    RepositoryId
 );
 
 impl InstanceName {

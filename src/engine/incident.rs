@@ -8,16 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, ApprovalSource};
 use super::attribution::Attribution;
-use super::consent::{Answer, Hold, Publication, SaidId, Silence};
 use super::decision::{DecisionRecord, DecisionVerdict};
-use super::fact::{CommandAnswer, CommitText, Decoration, EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle, ProposalClosing};
-use super::id::{CommitId, EffectId, IncidentId, InstanceName, PlanDigest, PolicyName, ProposalKey, RepositoryName, SituationDigest};
+use super::fact::{EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle};
+use super::id::{CommitId, EffectId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SituationDigest};
 use super::landing::{Landing, Stop};
-use super::plan::Plan;
-use super::situation::{FailedPushes, MergedRevert, OpenedProposal, Pause};
+use super::situation::{MergedRevert, OpenedProposal, Pause};
 use super::telling::Notifications;
 use super::time::{Interval, Timestamp};
 use super::verification::{Recovery, RecoveryStanding};
+
+mod proposal;
+
+pub use proposal::{EndedSilence, Proposal, Published, Sticky, Told, Waits};
 
 /// Where an incident stands (design §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -120,116 +122,6 @@ pub struct Durations {
     pub verify: Option<Duration>,
 }
 
-/// One proposal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Proposal {
-    /// Its key.
-    pub key: ProposalKey,
-    /// The repository.
-    pub repository: Option<RepositoryName>,
-    /// The incidents that it is for.
-    pub incidents: Vec<IncidentId>,
-    /// When its first effect was intended.
-    pub opened_at: Timestamp,
-    /// What its branch holds, as far as effects were carried out.
-    pub head: Option<CommitId>,
-    /// The newest plan that was intended.
-    pub plan: Option<Plan>,
-    /// The newest commit that was intended.
-    pub latest_commit: Option<CommitText>,
-    /// Every commit that was intended for it, with the reference that it was for.
-    pub commits: Vec<(EffectAction, CommitId)>,
-    /// Every approval.
-    pub approvals: Vec<Approval>,
-    /// The first listing in which its branch was missing.
-    pub missing_since: Option<Timestamp>,
-    /// How it ended without a landing.
-    pub closing: Option<ProposalClosing>,
-    /// The commit that landed.
-    pub landed: Option<CommitId>,
-    /// How often taking its branch away was given up.
-    pub deletions_refused: u32,
-    /// Pushes for it that failed since the last one that did not.
-    pub failed: Option<FailedPushes>,
-    /// What the remote said when a merge without an approval was pushed.
-    pub merge_rejected: Option<String>,
-    /// The paths in which what landed differs from the plan (P5).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_the_plan: Vec<String>,
-    /// The forge's proposal.
-    pub published: Option<Published>,
-    /// The one comment that is edited as the story goes on.
-    pub sticky: Option<Sticky>,
-    /// The head that waits in the forge's merge queue.
-    pub enqueued: Option<CommitId>,
-    /// The holds that stand, oldest first.
-    pub holds: Vec<Hold>,
-    /// Commands and reviews that were answered.
-    #[serde(skip)]
-    pub answered: BTreeMap<SaidId, Answer>,
-    /// What people asked for and what became of it, oldest first.
-    #[serde(skip)]
-    pub told: Vec<Told>,
-    /// When replies were written, oldest first.
-    #[serde(skip)]
-    pub replies: Vec<Timestamp>,
-    /// Every plan that the sticky comment showed, oldest first: what an approval can have meant.
-    #[serde(skip)]
-    pub shown: Vec<Publication>,
-    /// What was tried to adorn it, oldest first.
-    #[serde(skip)]
-    pub decorated: Vec<Decoration>,
-    /// What was done when nobody had answered for as long as a policy says.
-    pub silence: Option<EndedSilence>,
-}
-
-/// Nobody had answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct EndedSilence {
-    /// When that was noticed.
-    pub at: Timestamp,
-    /// Since when.
-    pub since: Timestamp,
-    /// What was done about it.
-    pub then: Silence,
-}
-
-/// Something that a person asked for on the forge, and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// When it was answered.
-    pub at: Timestamp,
-    /// Who asked, by name at that time.
-    pub by: String,
-    /// The verb; `review` for a review.
-    pub command: String,
-    /// What became of it.
-    pub answer: CommandAnswer,
-}
-
-/// The forge's proposal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Published {
-    /// Its number in the repository of the forge.
-    pub number: u64,
-    /// Its page.
-    pub url: String,
-    /// The plan that its text tells.
-    pub plan: PlanDigest,
-}
-
-/// The one comment that is edited as the story goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Sticky {
-    /// Its number.
-    pub comment: u64,
-    /// Its page.
-    pub url: String,
-    /// SHA-256 of its text.
-    pub digest: String,
-}
-
 /// A repository as its forge knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgeRepository {
@@ -298,20 +190,19 @@ impl State {
             Event::Done { effect } => self.done(effect, at),
             Event::EffectRefused { effect, cause, why } => self.effect_refused(effect, *cause, why, at),
             Event::Approved { approval } => self.approved(approval),
-            Event::ProposalPublished { .. }
-            | Event::StickyWritten { .. }
-            | Event::CommandAnswered { .. }
-            | Event::HoldsChanged { .. }
-            | Event::Decorated { .. }
-            | Event::SilenceEnded { .. } => self.apply_to_published(at, &fact.event),
-            Event::ProposalMissing { proposal } => {
+            Event::ProposalPublished { proposal, .. }
+            | Event::StickyWritten { proposal, .. }
+            | Event::CommandAnswered { proposal, .. }
+            | Event::HoldsChanged { proposal, .. }
+            | Event::Decorated { proposal, .. }
+            | Event::SilenceEnded { proposal, .. }
+            | Event::TheirsSupported { proposal, .. }
+            | Event::Waits { proposal, .. }
+            | Event::LeftQueue { proposal, .. }
+            | Event::ProposalMissing { proposal }
+            | Event::ProposalClosed { proposal, .. } => {
                 if let Some(proposal) = self.proposals.get_mut(proposal) {
-                    proposal.missing_since = proposal.missing_since.or(Some(at));
-                }
-            }
-            Event::ProposalClosed { proposal, how } => {
-                if let Some(proposal) = self.proposals.get_mut(proposal) {
-                    proposal.closing = Some(how.clone());
+                    proposal.apply(at, &fact.event);
                 }
             }
             Event::RevertLanded { proposal, commit, landed, by, not_the_plan, .. } => {
@@ -327,40 +218,6 @@ impl State {
             | Event::NotificationTried { .. }
             | Event::Notified { .. }
             | Event::NotificationDropped { .. } => self.notifications.apply(fact.sequence, at, &fact.event),
-        }
-    }
-
-    fn apply_to_published(&mut self, at: Timestamp, event: &Event) {
-        let (Event::ProposalPublished { proposal, .. }
-        | Event::StickyWritten { proposal, .. }
-        | Event::CommandAnswered { proposal, .. }
-        | Event::HoldsChanged { proposal, .. }
-        | Event::Decorated { proposal, .. }
-        | Event::SilenceEnded { proposal, .. }) = event
-        else {
-            return;
-        };
-        let Some(proposal) = self.proposals.get_mut(proposal) else { return };
-        match event {
-            Event::ProposalPublished { number, url, plan, .. } => {
-                proposal.published = Some(Published { number: *number, url: url.clone(), plan: plan.clone() });
-            }
-            Event::StickyWritten { comment, url, digest, shown, .. } => {
-                proposal.sticky = Some(Sticky { comment: *comment, url: url.clone(), digest: digest.clone() });
-                proposal.shown.extend(shown.clone());
-            }
-            Event::CommandAnswered { said, by, command, answer, .. } => {
-                proposal.told.push(Told { at, by: by.clone(), command: command.clone(), answer: answer.clone() });
-                let refused = matches!(answer, CommandAnswer::Refused { .. });
-                proposal.answered.insert(*said, if refused { Answer::Refused } else { Answer::Accepted });
-                if refused {
-                    proposal.replies.push(at);
-                }
-            }
-            Event::HoldsChanged { holds, .. } => proposal.holds.clone_from(holds),
-            Event::Decorated { what, .. } => proposal.decorated.push(*what),
-            Event::SilenceEnded { since, then, .. } => proposal.silence = Some(EndedSilence { at, since: *since, then: *then }),
-            _ => {}
         }
     }
 
@@ -427,8 +284,14 @@ impl State {
         if let Some(new) = intent.new {
             proposal.commits.push((intent.action, new));
         }
-        if matches!(intent.action, EffectAction::DeleteProposal | EffectAction::Publish | EffectAction::WriteSticky | EffectAction::Enqueue)
-        {
+        if matches!(
+            intent.action,
+            EffectAction::DeleteProposal
+                | EffectAction::Publish
+                | EffectAction::WriteSticky
+                | EffectAction::Enqueue
+                | EffectAction::Support
+        ) {
             return;
         }
         proposal.plan = intent.plan.clone().or_else(|| proposal.plan.clone());
@@ -449,8 +312,7 @@ impl State {
         if cause == Obstacle::Moved {
             return;
         }
-        let count = proposal.failed.as_ref().map_or(0, |failed| failed.count) + 1;
-        proposal.failed = Some(FailedPushes { count, last: at, why: why.to_owned() });
+        let count = proposal.fail(at, why);
         // Once may be a mishap of the remote; the second time in a row it means it.
         if intent.action == EffectAction::Merge && cause == Obstacle::Rejected && count > 1 {
             proposal.merge_rejected = Some(why.to_owned());
@@ -468,7 +330,11 @@ impl State {
             }
             EffectAction::DeleteProposal => proposal.head = None,
             EffectAction::Enqueue => proposal.enqueued = intent.expected,
-            EffectAction::Merge | EffectAction::Publish | EffectAction::MergeOnForge | EffectAction::WriteSticky => {}
+            EffectAction::Merge
+            | EffectAction::Publish
+            | EffectAction::MergeOnForge
+            | EffectAction::WriteSticky
+            | EffectAction::Support => {}
         }
         if intent.action == EffectAction::OpenProposal {
             let policies = policies(&self.incidents, &intent.incidents);
@@ -555,7 +421,7 @@ fn policies(known: &BTreeMap<IncidentId, Incident>, incidents: &[IncidentId]) ->
     policies
 }
 
-// === impl Incident, Proposal, Phase ===
+// === impl Incident, Phase ===
 
 impl Incident {
     fn new(
@@ -607,68 +473,6 @@ impl Incident {
             act: landed.and_then(|landed| Some(landed.since(self.decided_at?))),
             verify: recovered.and_then(|recovered| Some(recovered.since(landed?))),
         }
-    }
-}
-
-impl Proposal {
-    fn new(key: ProposalKey, at: Timestamp) -> Self {
-        Self {
-            key,
-            repository: None,
-            incidents: Vec::new(),
-            opened_at: at,
-            head: None,
-            plan: None,
-            latest_commit: None,
-            commits: Vec::new(),
-            approvals: Vec::new(),
-            missing_since: None,
-            closing: None,
-            landed: None,
-            deletions_refused: 0,
-            failed: None,
-            merge_rejected: None,
-            published: None,
-            sticky: None,
-            decorated: Vec::new(),
-            silence: None,
-            enqueued: None,
-            holds: Vec::new(),
-            answered: BTreeMap::new(),
-            told: Vec::new(),
-            replies: Vec::new(),
-            shown: Vec::new(),
-            not_the_plan: Vec::new(),
-        }
-    }
-
-    /// Whether its branch is revertd's to take away: the revert has landed, or revertd itself ended the proposal.
-    pub fn is_spent(&self) -> bool {
-        self.landed.is_some() || matches!(self.closing, Some(ProposalClosing::Withdrawn | ProposalClosing::Superseded))
-    }
-
-    /// What must be said with every verdict on the recovery: that what landed is not the plan. Words that follow a semicolon.
-    pub fn remark(&self) -> Option<String> {
-        let paths: Vec<String> = self.not_the_plan.iter().map(|path| format!("`{path}`")).collect();
-        (!paths.is_empty()).then(|| format!("what landed is not what was planned: {} differ", paths.join(", ")))
-    }
-
-    /// Since when it could be seen and nobody has answered it; `None` where somebody approved, holds or has been answered with a yes, or where
-    /// it is over.
-    pub fn silent_since(&self) -> Option<Timestamp> {
-        let answered = self.told.iter().any(|told| told.answer == CommandAnswer::Accepted);
-        let quiet = self.approvals.is_empty() && self.holds.is_empty() && !answered;
-        let open = self.closing.is_none() && self.landed.is_none() && self.enqueued.is_none();
-        let seen = match &self.published {
-            Some(_) => self.shown.first().map(|shown| shown.at.max(self.opened_at)),
-            None => Some(self.opened_at),
-        };
-        seen.filter(|_| quiet && open && self.head.is_some())
-    }
-
-    /// The digest of the newest plan.
-    pub fn plan_digest(&self) -> Option<PlanDigest> {
-        self.plan.as_ref().map(Plan::digest)
     }
 }
 

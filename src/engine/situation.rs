@@ -58,6 +58,35 @@ pub struct Situation {
     /// Other open incidents that share a suspect with this one: what their policies forbid is not merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joint: Vec<Joint>,
+    /// What people have open on the forge that changes the paths of the plan, oldest first; empty also where the forge was not heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_work: Vec<OpenWork>,
+}
+
+/// A proposal of somebody who may write to the repository, open on the forge, that changes paths of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenWork {
+    /// Its number.
+    pub number: u64,
+    /// Its page.
+    pub url: String,
+    /// Whose it is.
+    pub by: String,
+    /// What it does.
+    pub kind: WorkKind,
+    /// When revertd saw it first.
+    pub seen: Timestamp,
+}
+
+/// What somebody's open proposal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WorkKind {
+    /// It says that it reverts a suspect, and changes the paths of the plan and no others.
+    Revert,
+    /// It changes some of the same paths: perhaps a fix.
+    SamePaths,
 }
 
 /// Another open incident of the same repository that shares a suspect.

@@ -11,12 +11,11 @@ pub mod landing;
 pub mod model;
 pub mod rules;
 
-use serde::{Deserialize, Serialize};
-
 use crate::engine::approval::MergeGrant;
 use crate::engine::id::{BranchName, CommitId};
 use crate::engine::time::Timestamp;
 
+pub use crate::engine::id::{CommentId, ProposalNumber, RepositoryId, UserId};
 pub use access::{Access, Grants, OwnersFile, Readable, TeamSight};
 pub use failure::ForgeError;
 pub use landing::{
@@ -30,38 +29,6 @@ pub use model::{
     Visibility,
 };
 pub use rules::{BranchRules, Bypass, ClassicProtection, Demand, PatternOn, PatternOperator, PatternRule, PatternSense, RequiredCheck};
-
-macro_rules! number {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub u64);
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-
-number!(
-    /// The number of a proposal within its repository.
-    ProposalNumber
-);
-number!(
-    /// The number of a comment within its forge.
-    CommentId
-);
-number!(
-    /// The number of an account within its forge. It stays when the account is renamed, and is not given out again.
-    UserId
-);
-number!(
-    /// The number of a repository within its forge. It stays when the repository is renamed or moved.
-    RepositoryId
-);
 
 /// When a call is made and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

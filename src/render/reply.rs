@@ -3,6 +3,7 @@
 use super::neutral::{self, Markdown};
 use super::report;
 use crate::engine::consent::SaidId;
+use crate::engine::id::ProposalKey;
 use crate::engine::incident::Incident;
 
 /// What can be typed.
@@ -55,6 +56,24 @@ pub fn mark(said: SaidId) -> String {
         SaidId::Comment(number) => format!("<!-- revertd:reply comment {number} -->"),
         SaidId::Review(number) => format!("<!-- revertd:reply review {number} -->"),
     }
+}
+
+/// Marks the comment that supports somebody's own revert. Forges do not show it.
+pub fn support_mark(key: &ProposalKey) -> String {
+    format!("<!-- revertd:support {key} -->")
+}
+
+/// The one comment on somebody's own revert: what was measured, and that revertd opens none beside it.
+pub fn support(incident: &Incident, mark: &str) -> String {
+    let arithmetic: Vec<String> = incident.arithmetic.iter().map(|sentence| neutral::sentence(sentence).as_str().to_owned()).collect();
+    let comment = format!(
+        "revertd comes to the same revert: {} breaches since {} ({}). It opens none beside this one, and watches the recovery once this lands. If this is \
+         closed, it proposes none of its own.\n\n{mark}\n",
+        neutral::code(incident.policy.as_str()).as_str(),
+        incident.onset,
+        arithmetic.join("; "),
+    );
+    super::within_limit(&comment, mark)
 }
 
 /// The comment: to whom, the answer, the mark.

@@ -195,6 +195,7 @@ fn stops(view: &ProposalView<'_>) -> Vec<Markdown> {
             said.push(sentence);
         }
     }
+    said.extend(view.proposal.waits.as_ref().map(|waits| neutral::sentence(&waits.why)));
     if let Some(failed) = &view.proposal.failed {
         said.push(Markdown::trusted(format!("The last try did not work: {}", neutral::sentence(&failed.why).as_str())));
     }

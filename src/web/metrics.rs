@@ -132,6 +132,7 @@ impl Metrics {
             EffectAction::MergeOnForge => "merge_on_forge",
             EffectAction::Enqueue => "enqueue",
             EffectAction::WriteSticky => "write_sticky",
+            EffectAction::Support => "support",
         };
         self.0.effects.get_or_create(&vec![("action", action.to_owned()), ("outcome", outcome.to_owned())]).inc();
     }

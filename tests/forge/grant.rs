@@ -64,6 +64,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         }),
         history: History::default(),
         joint: Vec::new(),
+        open_work: Vec::new(),
     };
     let decision = decide(&situation);
     match decision.action {

@@ -5,10 +5,7 @@ use crate::support::{Health, World, policy};
 #[test]
 fn agent_is_cut_off() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.set_control(Health::Unknown);
     world.seconds(8);
     assert!(world.reverts() == 0 && world.branches().is_empty());

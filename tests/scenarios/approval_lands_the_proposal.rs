@@ -7,10 +7,7 @@ use crate::support::{Health, World, policy};
 #[test]
 fn approval_lands_the_proposal() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     let proposed = world.remote(&["rev-parse", &world.branches()[0]]);
     world.approve();
@@ -26,10 +23,7 @@ fn approval_lands_the_proposal() {
 #[test]
 fn an_expired_approval_lands_nothing() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     world.approve();
     let late = world.now() + std::time::Duration::from_secs(3601);

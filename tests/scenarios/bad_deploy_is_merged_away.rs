@@ -27,10 +27,7 @@ fn bad_deploy_is_merged_away() {
 #[test]
 fn a_recovered_service_that_breaks_again_is_a_new_incident_and_the_cooldown_holds() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(5);
     world.set_health("checkout", Health::Good);
     world.seconds(12);

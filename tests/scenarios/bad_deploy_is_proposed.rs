@@ -27,10 +27,7 @@ fn bad_deploy_is_proposed() {
 #[test]
 fn a_ceiling_holds_over_the_mode_of_a_policy() {
     let mut world = World::with_agent(&["checkout"], &[policy("checkout", "merge", "")], "      maxMode: propose\n");
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     assert_eq!((world.phase(), world.reverts()), (Phase::Proposed, 0));
     let sentence = world.incident().decision.unwrap().sentence;
@@ -40,10 +37,7 @@ fn a_ceiling_holds_over_the_mode_of_a_policy() {
 #[test]
 fn observing_only_records() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "observe", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     assert_eq!(world.refusals(), ["modeObserve"]);
     assert!(world.branches().is_empty() && world.reverts() == 0);
@@ -52,10 +46,7 @@ fn observing_only_records() {
 #[test]
 fn a_service_that_recovers_by_itself_withdraws_its_proposal() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     assert_eq!(world.branches().len(), 1);
     world.set_health("checkout", Health::Good);

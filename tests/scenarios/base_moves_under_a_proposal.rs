@@ -1,14 +1,11 @@
 //! The base moves while a proposal is open: it is rebuilt on the new head, and an approval of the same plan still counts.
 
-use crate::support::{Health, World, policy};
+use crate::support::{World, policy};
 
 #[test]
 fn an_unrelated_change_keeps_the_approval() {
     let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "propose", ""), policy("payments", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     let plan = world.proposal().plan_digest();
     world.approve();
@@ -23,10 +20,7 @@ fn an_unrelated_change_keeps_the_approval() {
 #[test]
 fn the_branch_follows_the_base() {
     let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "propose", ""), policy("payments", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     let moved = world.bump("payments", "2.0.0");
     world.seconds(2);

@@ -100,10 +100,7 @@ fn a_repository_without_the_branch_waits_for_it() {
     world.seconds(3);
     assert_eq!(stops(&world), 0, "what was never seen was not deleted");
     world.remote(&["update-ref", "refs/heads/main", &head]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     assert_eq!(world.reverts(), 1, "{:?}", world.refusals());
 }

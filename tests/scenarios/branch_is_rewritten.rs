@@ -3,7 +3,7 @@
 use revertd::engine::fact::Event;
 use revertd::engine::id::RepositoryName;
 
-use crate::support::{Health, World, policy};
+use crate::support::{World, policy};
 
 #[test]
 fn branch_is_rewritten() {
@@ -13,10 +13,7 @@ fn branch_is_rewritten() {
     world.seconds(2);
     world.remote(&["update-ref", "refs/heads/main", "main~1"]);
     world.person(&["reset", "--quiet", "--hard", "HEAD~1"]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(8);
     assert_eq!(world.reverts(), 0);
     assert_eq!(world.refusals()[0], "repositoryStopped");

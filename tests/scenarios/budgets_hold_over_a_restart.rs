@@ -5,10 +5,7 @@ use crate::support::{Health, World, policy};
 #[test]
 fn budgets_hold_over_a_restart() {
     let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "merge", ""), policy("payments", "merge", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(5);
     assert_eq!(world.reverts(), 1);
     world.set_health("checkout", Health::Good);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Health, World, policy};
+use crate::support::{World, policy};
 
 /// A key made by `ssh-keygen`; `None` where that is not installed.
 fn key(directory: &Path, kind: &[&str], passphrase: &str) -> Option<PathBuf> {
@@ -45,10 +45,7 @@ fn a_signed_revert_is_verified(kind: &[&str]) {
     for mode in ["merge", "propose"] {
         let mut world = signing_with(&file, mode);
         world.restart();
-        world.seconds(8);
-        world.bump("checkout", "1.5.0");
-        world.seconds(1);
-        world.set_health("checkout", Health::Bad);
+        world.break_checkout();
         world.seconds(6);
         let revision = if mode == "merge" { "main".to_owned() } else { world.branches()[0].clone() };
         assert!(world.remote(&["log", "-1", "--format=%s", &revision]).starts_with("Revert "), "{:?}", world.subjects());
@@ -78,10 +75,7 @@ fn the_same_bytes_are_signed_the_same_way() {
         let Some(file) = key(directory.path(), kind, "") else { return };
         let mut world = signing_with(&file, "propose");
         world.restart();
-        world.seconds(8);
-        world.bump("checkout", "1.5.0");
-        world.seconds(1);
-        world.set_health("checkout", Health::Bad);
+        world.break_checkout();
         world.seconds(6);
         let branch = world.branches()[0].clone();
         let proposal = world.proposal();

@@ -6,10 +6,7 @@ use crate::support::{Health, World, policy};
 fn restarted_in_every_second_of_the_story() {
     for crash_at in 0..10 {
         let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
-        world.seconds(8);
-        world.bump("checkout", "1.5.0");
-        world.seconds(1);
-        world.set_health("checkout", Health::Bad);
+        world.break_checkout();
         for second in 0..10 {
             if second == crash_at {
                 world.restart();
@@ -24,10 +21,7 @@ fn restarted_in_every_second_of_the_story() {
 #[test]
 fn an_intent_that_was_not_carried_out_is_decided_again() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     // The remote refuses the first push, as if it went down after the intent was written.
     let hook = world.root.join("remote.git/hooks/pre-receive");
     std::fs::write(&hook, "#!/bin/sh\ntest -e refused && exit 0\ntouch refused\nexit 1\n").unwrap();

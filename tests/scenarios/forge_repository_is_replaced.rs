@@ -5,15 +5,12 @@ use revertd::engine::fact::Event;
 use revertd::engine::id::{BranchName, RepositoryName};
 use revertd::engine::landing::Stop;
 
-use crate::support::{Health, World, policy};
+use crate::support::{World, policy};
 
 /// Checkout has an open pull request.
 fn proposed() -> World {
     let mut world = World::on_github(&["checkout"], &[policy("checkout", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.until(60, |world| !world.github().pulls().unwrap().is_empty() && !world.written().is_empty());
     world
 }

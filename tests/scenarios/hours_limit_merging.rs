@@ -1,14 +1,11 @@
 //! A policy may merge at night only, or expects breaches in a maintenance window. Every story begins on a Saturday at 03:00 in UTC.
 
-use crate::support::{Health, World, policy};
+use crate::support::{World, policy};
 
 /// A world in which a bad change of `checkout` has just broken it.
 fn broken(guardrails: &str) -> World {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", &format!("  guardrails: {guardrails}\n"))]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     world
 }

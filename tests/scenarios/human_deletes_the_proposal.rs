@@ -2,14 +2,11 @@
 
 use revertd::engine::fact::Ending;
 
-use crate::support::{Health, World, policy};
+use crate::support::{World, policy};
 
 fn proposed() -> World {
     let mut world = World::new(&["checkout"], &[policy("checkout", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     world
 }

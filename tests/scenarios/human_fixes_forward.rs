@@ -7,10 +7,7 @@ use crate::support::{Health, World, policy};
 #[test]
 fn human_fixes_forward() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     assert_eq!(world.branches().len(), 1);
     let fix = world.bump("checkout", "1.5.1");

@@ -8,10 +8,7 @@ use crate::support::{Health, World, deployment, policy};
 #[test]
 fn human_reverts_first() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(2);
     world.person(&["revert", "--no-edit", "HEAD"]);
     let human = world.person(&["rev-parse", "HEAD"]);
@@ -28,10 +25,7 @@ fn human_reverts_first() {
 #[test]
 fn a_human_revert_while_a_proposal_is_open_takes_the_proposal_back() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "propose", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     assert_eq!(world.branches().len(), 1);
     world.person(&["revert", "--no-edit", "HEAD"]);
@@ -110,10 +104,7 @@ fn a_hand_edit_that_restores_a_suspects_files_is_no_suspect() {
 fn a_hand_edit_while_the_incident_is_open_ends_it() {
     for (mode, bad_seconds) in [("merge", 2), ("propose", 6)] {
         let mut world = World::new(&["checkout"], &[policy("checkout", mode, "")]);
-        world.seconds(8);
-        world.bump("checkout", "1.5.0");
-        world.seconds(1);
-        world.set_health("checkout", Health::Bad);
+        world.break_checkout();
         world.seconds(bad_seconds);
         let human = restores_by_hand(&mut world);
         world.seconds(4);

@@ -1,6 +1,8 @@
 //! Stories, one file each: what happens, and what revertd does about it.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a story that cannot go on has failed")]
 
+#[path = "../support/openapi.rs"]
+mod openapi;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -9,9 +11,12 @@ mod chat;
 
 mod agent_is_cut_off;
 mod approval_lands_the_proposal;
+mod approvals_are_attacked;
 mod bad_deploy_is_merged_away;
 mod bad_deploy_is_proposed;
 mod base_moves_under_a_proposal;
+mod base_moves_under_a_pull_request;
+mod branch_has_rules;
 mod branch_is_deleted;
 mod branch_is_rewritten;
 mod breach_before_the_change;
@@ -22,9 +27,12 @@ mod commits_are_signed;
 mod conflict_ends_in_a_refusal;
 mod crash_leaves_one_revert;
 mod doctor_looks_and_touches_nothing;
+mod force_merge_falls_back;
 mod forge_is_down;
 mod forge_repository_is_replaced;
 mod four_eyes_and_owners;
+mod github_is_down;
+mod github_loses_its_answers;
 mod hold_beats_approve;
 mod hours_limit_merging;
 mod human_deletes_the_proposal;
@@ -32,11 +40,13 @@ mod human_fixes_forward;
 mod human_merges_the_proposal;
 mod human_reverts_first;
 mod landings_are_told_apart;
+mod long_stories_fit;
 mod messages_hold_our_trailers;
 mod nobody_answers;
 mod one_commit_breaks_two_services;
 mod outage_is_not_a_commit;
 mod pause_holds;
+mod people_merge_the_pull_request;
 mod probe_outage_never_reverts;
 mod pull_request_is_adorned;
 mod pull_request_is_closed;
@@ -47,6 +57,9 @@ mod repositories_that_are_not_worked_with;
 mod risky_files_are_proposed;
 mod secrets_of_chats;
 mod several_suspects_are_proposed;
+mod somebody_pushes_onto_the_pull_request;
+mod somebody_reverts_in_a_pull_request;
 mod story_is_told;
 mod told_over_a_restart;
+mod two_agents_make_one_pull_request;
 mod what_landed_is_not_the_plan;

@@ -26,10 +26,7 @@ fn outage_is_not_a_commit() {
 fn unknown_rounds_of_the_others_are_read_as_bad_here() {
     let policies: Vec<String> = SERVICES.iter().map(|name| policy(name, "merge", "")).collect();
     let mut world = World::new(&SERVICES, &policies);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     for service in &SERVICES[1..] {
         world.set_health(service, Health::Unknown);
     }

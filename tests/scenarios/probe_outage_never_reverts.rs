@@ -33,10 +33,7 @@ fn an_unknown_round_in_the_baseline_refuses() {
 #[test]
 fn silence_after_the_revert_is_no_recovery() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(5);
     assert_eq!(world.reverts(), 1);
     world.set_health("checkout", Health::Unknown);

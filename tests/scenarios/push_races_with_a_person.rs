@@ -1,14 +1,11 @@
 //! A person rewinds the branch at the moment of the push: the lease refuses, and what they took away does not come back.
 
-use crate::support::{Health, World, policy};
+use crate::support::{World, policy};
 
 #[test]
 fn a_rewound_branch_is_not_brought_back() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     // The hook rewinds main during the first push, before the server compares: as a person who pushes a moment earlier.
     let hook = world.root.join("remote.git/hooks/pre-receive");
     let script = "#!/bin/sh\nunset GIT_QUARANTINE_PATH\ntest -e rewound && exit 0\ntouch rewound\ngit update-ref refs/heads/main main~1\n";

@@ -45,10 +45,7 @@ fn a_shallow_remote() {
 #[test]
 fn a_reftable_remote_is_as_good_as_any() {
     let mut world = world(&["--ref-format=reftable"]);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     assert_eq!(world.reverts(), 1, "{:?}", world.problems());
 }

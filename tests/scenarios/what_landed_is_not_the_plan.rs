@@ -12,10 +12,7 @@ fn proposed() -> (World, String) {
     let unlimited = "      limits: {merge: {count: 9, per: 1h}}\n";
     let policies = [policy("checkout", "propose", ""), policy("payments", "merge", "")];
     let mut world = World::with_agent(&["checkout", "payments"], &policies, unlimited);
-    world.seconds(8);
-    world.bump("checkout", "1.5.0");
-    world.seconds(1);
-    world.set_health("checkout", Health::Bad);
+    world.break_checkout();
     world.seconds(6);
     world.person(&["fetch", "--quiet", "origin"]);
     world.person(&["checkout", "--quiet", "-B", "main", "origin/main"]);

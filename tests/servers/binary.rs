@@ -52,6 +52,8 @@ pub struct Setting {
     pub url: Option<String>,
     /// The repository's `credentials` in the agent file.
     pub credentials: Option<String>,
+    /// The repository's `forge` in the agent file.
+    pub forge: String,
     /// More sections of the agent file's `spec`, indented.
     pub agent: String,
     /// The policy's SLOs, if they are not the service's answers.
@@ -73,7 +75,7 @@ struct Service {
 impl Setting {
     /// The usual story in one mode.
     pub fn of(mode: &'static str) -> Self {
-        Self { mode, url: None, credentials: None, agent: String::new(), slos: None }
+        Self { mode, url: None, credentials: None, forge: "{plain: {}}".to_owned(), agent: String::new(), slos: None }
     }
 }
 
@@ -143,9 +145,9 @@ impl World {
         let agent = format!(
             "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {{sqlite: state/journal.db}}\n  maxMode: merge\n  \
              network: {{allow: [127.0.0.0/8]}}\n  repositories:\n    - name: manifests\n      url: \"{url}\"\n      branch: main\n      \
-             poll: 300ms\n      forge: {{plain: {{}}}}\n{credentials}  \
+             poll: 300ms\n      forge: {}\n{credentials}  \
              controls: [{{http: {{url: 'http://127.0.0.1:{port}/control'}}}}]\n{}  policies: [policy.yaml]\n",
-            setting.agent
+            setting.forge, setting.agent
         );
         let slos = setting.slos.clone().unwrap_or_else(|| {
             format!(

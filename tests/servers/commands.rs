@@ -198,13 +198,16 @@ async fn doctor_ends_by_what_it_finds() {
         .collect();
     assert!(verdicts.len() > 5 && !verdicts.contains(&"problem"), "{report:#}");
     assert_eq!(output.status.code(), Some(0));
-    std::fs::rename(world.bare(), world.bare().with_extension("gone")).unwrap();
+    let agent = world.agent_file();
+    let bare = world.bare().display().to_string();
+    let configured = std::fs::read_to_string(&agent).unwrap();
+    assert!(configured.contains(&bare), "{configured}");
+    std::fs::write(&agent, configured.replace(&bare, &format!("{bare}.gone"))).unwrap();
     let output = world.command(&["doctor"]);
     assert_eq!(output.status.code(), Some(1));
     let shown = text(&output.stdout);
     assert!(shown.contains("  problem   remote: ") && shown.contains("1 problem, "), "{shown}");
-    let agent = world.agent_file();
-    std::fs::write(&agent, std::fs::read_to_string(&agent).unwrap().replace("repositories:", "repositorys:")).unwrap();
+    std::fs::write(&agent, configured.replace("repositories:", "repositorys:")).unwrap();
     let output = world.command(&["doctor"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(5), 0), "{}", text(&output.stderr));
 }

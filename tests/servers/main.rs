@@ -8,6 +8,7 @@ mod browser;
 mod canary;
 mod commands;
 mod crash;
+mod crash_on_github;
 mod git_http;
 mod journals;
 mod plan_command;

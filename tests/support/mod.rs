@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use revertd::agent::{ManualClock, Reconciler, control_series, series_of};
 use revertd::config::{self, Loaded};
-use revertd::demo::forge::{FakeGithub, FakeSettings, GithubState, Pull, Role};
+use revertd::demo::forge::{FakeGithub, FakeSettings, Fault, FaultKind, GithubState, Pull, Role};
 use revertd::engine::approval::{Approval, ApprovalSource};
 use revertd::engine::fact::{Event, Fact};
 use revertd::engine::id::{IncidentId, PolicyName, SloName};
@@ -41,6 +41,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub journal: Arc<SqliteJournal>,
     agent: Option<Reconciler>,
+    twin: Option<Reconciler>,
+    texts: (String, Vec<(String, String)>),
     loaded: Loaded,
     health: BTreeMap<String, Health>,
     control: Health,
@@ -133,6 +135,7 @@ impl World {
         let mut world = Self::on_github(&["checkout"], &[policy("checkout", "propose", more)]);
         before(&mut world);
         world.break_checkout();
+        world.until(15, Self::is_told);
         world
     }
 
@@ -140,15 +143,26 @@ impl World {
     pub fn with_pull_request_under(repository: &str, more: &str) -> Self {
         let mut world = Self::on_github_with(&["checkout"], &[policy("checkout", "propose", more)], &format!("      {repository}\n"));
         world.break_checkout();
+        world.until(15, Self::is_told);
         world
     }
 
-    fn break_checkout(&mut self) {
+    /// A world on GitHub with the pull request open, and one more thing in the policy.
+    pub fn with_pull_request_and(more: &str) -> Self {
+        Self::with_pull_request_by(more, |_| {})
+    }
+
+    /// Whether the proposal has its comment.
+    fn is_told(&self) -> bool {
+        self.agent.as_ref().unwrap().state().proposals.values().any(|proposal| proposal.sticky.is_some())
+    }
+
+    /// Checkout is healthy for a while, gets a new image, and breaks.
+    pub fn break_checkout(&mut self) {
         self.seconds(8);
         self.bump("checkout", "1.5.0");
         self.seconds(1);
         self.set_health("checkout", Health::Bad);
-        self.until(15, |world| world.agent.as_ref().unwrap().state().proposals.values().any(|proposal| proposal.sticky.is_some()));
     }
 
     fn with_forge(
@@ -183,6 +197,8 @@ impl World {
             clock,
             journal,
             agent: None,
+            twin: None,
+            texts: (agent, policies),
             loaded,
             health,
             control: Health::Good,
@@ -243,6 +259,36 @@ impl World {
         text.split("\n\n").next().unwrap().to_owned()
     }
 
+    /// Something goes wrong with the next requests to GitHub that match.
+    pub fn fault(&self, method: &str, path: &str, times: u32, kind: FaultKind) {
+        self.github().arm(Fault { method: method.to_owned(), path: format!("/repos/*/*{path}"), times, kind }).unwrap();
+    }
+
+    /// Somebody writes on the one pull request, and the comment gets its number.
+    pub fn comment(&self, login: &str, text: &str) -> u64 {
+        self.github().comment(login, self.pull().number, text).unwrap()
+    }
+
+    /// `robin` approves on the one pull request as the sticky comment says.
+    pub fn approve_on_github(&self) -> u64 {
+        self.comment("robin", &self.approve_command())
+    }
+
+    /// How many requests of this method went to paths with this end.
+    pub fn asked(&self, method: &str, end: &str) -> usize {
+        self.github().requests().iter().filter(|request| request.method == method && request.path.ends_with(end)).count()
+    }
+
+    /// From now on a second agent with a journal and a mirror of its own works beside the first, as after a network was cut in two.
+    pub fn add_twin(&mut self) {
+        let agent = self.texts.0.replace("/state/", "/twin/");
+        let loaded = config::load_texts(("agent.yaml", &agent), &self.texts.1).unwrap();
+        let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open_for_agent(&loaded.agent.journal).unwrap());
+        let _entered = self.runtime.enter();
+        let twin = Reconciler::new(loaded, journal, Metrics::new(), AgentStatus::default(), self.clock.clone());
+        self.twin = Some(twin.unwrap());
+    }
+
     /// The one pull request.
     pub fn pull(&self) -> Pull {
         let pulls = self.github().pulls().unwrap();
@@ -286,12 +332,13 @@ impl World {
             let end = start + EVERY;
             self.clock.set(end);
             let _entered = self.runtime.enter();
-            let agent = self.agent.as_mut().unwrap();
-            agent.rounds.add(control_series("control-1"), round(start, end, self.control));
-            for (service, health) in &self.health {
-                agent.rounds.add(series_of(&PolicyName::new(service.as_str()), &SloName::new("up")), round(start, end, *health));
+            for agent in self.agent.iter_mut().chain(&mut self.twin) {
+                agent.rounds.add(control_series("control-1"), round(start, end, self.control));
+                for (service, health) in &self.health {
+                    agent.rounds.add(series_of(&PolicyName::new(service.as_str()), &SloName::new("up")), round(start, end, *health));
+                }
+                agent.pass(end).unwrap();
             }
-            agent.pass(end).unwrap();
         }
     }
 
@@ -461,6 +508,15 @@ impl World {
     /// The codes of the guardrails that the newest decision of the one incident names.
     pub fn refusals(&self) -> Vec<String> {
         self.incident().decision.unwrap().refusals.iter().map(|refusal| refusal.code.label()).collect()
+    }
+}
+
+impl Drop for World {
+    /// Every request of every story is one that GitHub describes.
+    fn drop(&mut self) {
+        if let Some(github) = self.github.as_ref().filter(|_| !std::thread::panicking()) {
+            crate::openapi::assert_valid(&github.state().requests());
+        }
     }
 }
 

@@ -152,6 +152,7 @@ impl<'a> Evidence<'a> {
             proposal: None,
             history: self.history(index, now),
             joint: Vec::new(),
+            open_work: Vec::new(),
         };
         if let Some(attribution) = attribute(&situation).filter(|attribution| !attribution.suspects.is_empty()) {
             situation.inverse = Some(InverseResult::Built(self.inverse(&situation, &attribution)));

@@ -19,20 +19,22 @@ pub(super) fn label(world: &World, name: &str) -> Value {
         "name": name,
         "color": "ededed",
         "default": false,
-        "description": null,
+        "description": "",
     })
 }
 
-fn team(world: &World, slug: &str) -> Value {
+/// A team as it stands in other answers.
+pub(super) fn team(world: &World, slug: &str) -> Value {
     let id: u64 = slug.bytes().map(u64::from).sum();
     json!({
         "id": id,
         "node_id": format!("T_{id}"),
         "name": slug,
         "slug": slug,
-        "description": null,
+        "description": "",
         "privacy": "closed",
         "permission": "pull",
+        "type": "organization",
         "url": format!("{}/organizations/{}/team/{id}", world.root(), world.owner),
         "html_url": format!("{}/orgs/{}/teams/{slug}", world.url, world.owner),
         "members_url": format!("{}/organizations/{}/team/{id}/members{{/member}}", world.root(), world.owner),

@@ -1,5 +1,7 @@
 //! Who there is: accounts with a role in the repository, and teams.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::reply::{Call, Handled, Reply};
@@ -237,6 +239,42 @@ pub(super) fn team(world: &World, organisation: &str, team: &str) -> Handled {
     if !world.teams.contains_key(&(organisation.to_lowercase(), team.to_lowercase())) {
         return Err(Reply::not_found());
     }
-    let address = format!("{}/orgs/{organisation}/teams/{team}", world.root());
-    Ok(Reply::ok(json!({"id": 1, "node_id": "T_1", "slug": team, "name": team, "url": address, "privacy": "closed", "permission": "pull"})))
+    let mut shown = super::json::team(world, team);
+    let address = format!("{}/orgs/{organisation}", world.root());
+    let members = world.teams.get(&(organisation.to_lowercase(), team.to_lowercase())).map_or(0, BTreeMap::len);
+    let more = json!({
+        "members_count": members,
+        "repos_count": 1,
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        "organization": {
+            "login": organisation,
+            "id": 1,
+            "node_id": "O_1",
+            "url": address,
+            "repos_url": format!("{address}/repos"),
+            "events_url": format!("{address}/events"),
+            "hooks_url": format!("{address}/hooks"),
+            "issues_url": format!("{address}/issues"),
+            "members_url": format!("{address}/members{{/member}}"),
+            "public_members_url": format!("{address}/public_members{{/member}}"),
+            "avatar_url": format!("{}/avatars/{organisation}", world.url),
+            "description": "",
+            "html_url": format!("{}/{organisation}", world.url),
+            "has_organization_projects": true,
+            "has_repository_projects": true,
+            "public_repos": 0,
+            "public_gists": 0,
+            "followers": 0,
+            "following": 0,
+            "type": "Organization",
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": "2026-01-01T00:00:00Z",
+            "archived_at": null,
+        },
+    });
+    if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+        shown.extend(more);
+    }
+    Ok(Reply::ok(shown))
 }

@@ -6,30 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::id::{CommitId, PlanDigest};
+use crate::engine::id::{CommitId, PlanDigest, ProposalNumber, RepositoryId, UserId};
 use crate::engine::time::{Timestamp, millis};
-
-macro_rules! number {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub u64);
-    };
-}
-
-number!(
-    /// The forge's numeric id of an account. Logins can be renamed and taken by somebody else.
-    UserId
-);
-number!(
-    /// The forge's numeric id of a repository.
-    RepositoryId
-);
-number!(
-    /// The number of a pull request or merge request within its repository.
-    ProposalNumber
-);
 
 /// Who may approve, and how; `approval:` of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
