@@ -58,6 +58,7 @@ impl Reconciler {
             new: Some(id),
             plan: Some(plan),
             commit: Some(commit),
+            account: inverse.account.clone(),
         };
         self.carry_out(intent, None, now)
     }
@@ -117,6 +118,7 @@ impl Reconciler {
             new: Some(id),
             plan: Some(plan),
             commit: Some(commit),
+            account: inverse.account.clone(),
         };
         self.carry_out(intent, Some(grant), now)
     }
@@ -137,6 +139,7 @@ impl Reconciler {
             new: None,
             plan: None,
             commit: None,
+            account: None,
         };
         self.carry_out(intent, None, now)
     }
@@ -255,7 +258,8 @@ impl Reconciler {
                 policy,
                 incident,
                 also: &also,
-                plan: &plan.digest(),
+                plan,
+                account: inverse.account.as_deref(),
                 why_proposed,
                 approval,
                 audit: head.as_ref(),

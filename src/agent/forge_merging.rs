@@ -65,6 +65,7 @@ impl Reconciler {
             new: Some(head),
             plan: Some(plan),
             commit: Some(commit.clone()),
+            account: inverse.account.clone(),
         };
         let effect = EffectId::new(&sha256_hex(format!("{}\n{now}", canonical_json(&intent)?).as_bytes())[..16]);
         self.record(now, vec![Event::Intended { effect: effect.clone(), intent: intent.clone() }])?;

@@ -1,7 +1,6 @@
 //! What the watched repositories show: one reference listing when nothing has changed, a fetch and the landing when something has.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::engine::landing::{Landing, LandingShape, Stop};
 use crate::engine::time::{Interval, Timestamp};
 use crate::forge::github::{Github, GithubAuth, GithubSettings, mutation_spacing};
 use crate::forge::{Forge, RepositoryId};
-use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, Signer, Supplier};
+use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, ServicePaths, Signer, Supplier};
 use crate::net::secret::{Secret, read_secret_file, read_secret_text};
 use crate::web::Change;
 
@@ -43,7 +42,7 @@ pub(super) fn open_repositories(
             let forges =
                 forge.clone().filter(|_| config.url.starts_with("http")).map(|forge| Credentials::Supplied(token_of(forge, clock.clone())));
             let remote = Remote { url: config.url.clone(), branch: config.branch.clone(), credentials: ours.or(forges) };
-            let mirror = Mirror::open(&mirror_of(agent, &config.name), remote, git.clone())
+            let mirror = Mirror::open(&agent.mirror(&config.name), remote, git.clone())
                 .with_context(|| format!("cannot open the mirror of the repository `{}`", config.name))?;
             let signer = config
                 .commit
@@ -62,12 +61,6 @@ pub(super) fn open_repositories(
             })
         })
         .collect()
-}
-
-/// Where the mirror of a repository is.
-pub(super) fn mirror_of(agent: &config::agent::Agent, repository: &RepositoryName) -> PathBuf {
-    let directory = agent.journal.parent().map(|parent| parent.join("mirrors")).unwrap_or_else(|| "mirrors".into());
-    directory.join(format!("{repository}.git"))
 }
 
 /// The forge of a repository; none with plain Git. Nothing is asked yet.
@@ -177,7 +170,7 @@ impl Reconciler {
 
     fn land(&mut self, index: usize, from: Option<CommitId>, to: CommitId, before: Option<Timestamp>, now: Timestamp) -> Result<()> {
         let Repository { config, mirror, .. } = &self.repositories[index];
-        let (name, branch) = (config.name.clone(), config.branch.clone());
+        let (name, branch, mirror) = (config.name.clone(), config.branch.clone(), mirror.clone());
         let found = match mirror.landing(from, to) {
             Ok(found) => found,
             Err(error) => {
@@ -185,7 +178,7 @@ impl Reconciler {
                 return Ok(());
             }
         };
-        let (shape, changes) = match found {
+        let (shape, mut changes) = match found {
             Move::Rewritten => {
                 let Some(from) = from else { return Ok(()) };
                 return self.stop(index, Stop::Rewritten { from, to }, now);
@@ -194,6 +187,10 @@ impl Reconciler {
             Move::Foxtrot(change) => (LandingShape::Foxtrot, vec![*change]),
             Move::First(changes) => (LandingShape::First, changes),
         };
+        if let Err(error) = mirror.mark_owners(&mut changes, &self.service_paths(&name)) {
+            self.note_poll_failure(&name, &anyhow::Error::new(error));
+            return Ok(());
+        }
         // After a restart no listing of this process showed the old head; the journal noted the last one that did.
         let noted = self.journal.last_listing(&name).context("cannot read the last listing")?.filter(|(head, _)| Some(*head) == from);
         let after = before.or(noted.map(|(_, at)| at));
@@ -207,6 +204,12 @@ impl Reconciler {
             }
         }
         self.record(now, vec![Event::Landed { landing: Landing { repository: name, branch, from, to, landed, shape, changes } }])
+    }
+
+    /// The services of a repository with their paths.
+    pub(super) fn service_paths(&self, repository: &RepositoryName) -> Vec<ServicePaths> {
+        let of_repository = self.policies.iter().filter(|policy| policy.repository == *repository);
+        of_repository.map(|policy| ServicePaths { name: policy.name.clone(), paths: policy.paths.clone() }).collect()
     }
 
     pub(super) fn stop(&mut self, index: usize, stop: Stop, now: Timestamp) -> Result<()> {

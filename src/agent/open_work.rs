@@ -116,6 +116,7 @@ impl Reconciler {
             new: None,
             plan: None,
             commit: None,
+            account: None,
         };
         let effect =
             EffectId::new(&sha256_hex(format!("{}\n{now}", canonical_json(&intent).context("cannot name an effect")?).as_bytes())[..16]);

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reconciler;
 use crate::engine::consent::{self, ConsentRules, FourEyes, Grade, Lookup, Ownership, Said};
-use crate::engine::guardrail::grade;
-use crate::engine::id::{CommitId, RepositoryName};
+use crate::engine::guardrail::consent_grade;
+use crate::engine::id::{CommitId, PolicyName, RepositoryName};
 use crate::engine::incident::Proposal;
 use crate::engine::owners::{LARGEST, Owner, Owners, PLACES};
 use crate::engine::plan::Inverse;
+use crate::engine::policy::{Policy, Scope};
 use crate::forge::{Answered, Call, Forge, Membership, Team, User, UserKind};
-use crate::git::{Brought, FileAt, Undo};
+use crate::git::{Brought, FileAt, Undo, UndoQuestion};
 
 /// The owners of each path of a plan.
 pub(super) type PathOwners = Lookup<Vec<BTreeSet<Owner>>>;
@@ -44,18 +45,27 @@ impl Reconciler {
         Lookup::Known(plan.paths.iter().map(|_| BTreeSet::new()).collect())
     }
 
-    /// How dangerous the proposal's plan is on the present head.
+    /// How the proposal's plan counts for who may approve it, on the present head and by the strictest of its policies.
     pub(super) fn grade_of(&self, name: &RepositoryName, proposal: &Proposal) -> Grade {
         let (Some(plan), Some(repository)) = (&proposal.plan, self.repository(name)) else { return Grade::NotSafe };
-        let Some(head) = self.listing(name).and_then(|listing| listing.head) else { return Grade::NotSafe };
-        let changes = |id: &CommitId| self.state.landings().iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
-        let undo: Vec<Undo> =
-            plan.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
-        if undo.len() != plan.suspects.len() {
+        let Some(onto) = self.listing(name).and_then(|listing| listing.head) else { return Grade::NotSafe };
+        let known = |id: &CommitId| self.state.landings().iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
+        let changes: Vec<Undo> =
+            plan.suspects.iter().filter_map(known).map(|change| Undo { commit: change.id, before: change.before }).collect();
+        let breached: BTreeSet<&PolicyName> =
+            proposal.incidents.iter().filter_map(|id| self.state.incidents.get(id)).map(|incident| &incident.policy).collect();
+        let policies: Vec<&Policy> = self.policies.iter().filter(|policy| breached.contains(&policy.name)).collect();
+        if changes.len() != plan.suspects.len() || policies.is_empty() || policies.len() != breached.len() {
             return Grade::NotSafe;
         }
-        match repository.mirror.inverse(head, &undo) {
-            Ok(Inverse::Clean(inverse)) if inverse.paths == plan.paths => grade(&inverse),
+        let of = policies.iter().map(|policy| policy.name.clone()).collect();
+        let services = self.service_paths(name);
+        let question = UndoQuestion { onto, changes, scope: Scope::Commit, of, services, good: None, later: Vec::new() };
+        match repository.mirror.undo(&question) {
+            Ok(Inverse::Clean(inverse)) if inverse.kind == plan.kind && inverse.paths == plan.paths => {
+                let grades = policies.iter().map(|policy| consent_grade(&policy.guardrails, &inverse));
+                if grades.into_iter().all(|grade| grade == Grade::Safe) { Grade::Safe } else { Grade::NotSafe }
+            }
             _ => Grade::NotSafe,
         }
     }

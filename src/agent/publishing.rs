@@ -247,6 +247,7 @@ impl Reconciler {
             new: None,
             plan: None,
             commit: None,
+            account: None,
         };
         let effect = EffectId::new(&sha256_hex(format!("{}\n{now}", canonical_json(&intent)?).as_bytes())[..16]);
         self.record(now, vec![Event::Intended { effect: effect.clone(), intent }])?;

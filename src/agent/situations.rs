@@ -8,15 +8,17 @@ use tracing::warn;
 use super::probing::control_every;
 use super::{Reconciler, Repository, control_series};
 use crate::engine::attribution::{Attribution, attribute};
+use crate::engine::change::Change;
+use crate::engine::decision::joint_situations;
 use crate::engine::id::{CommitId, ProposalKey};
 use crate::engine::incident::Incident;
 use crate::engine::plan::{Inverse, PlanKind, proposal_key};
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Policy, Scope};
 use crate::engine::situation::{
     Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, Situation,
 };
 use crate::engine::time::Timestamp;
-use crate::git::Undo;
+use crate::git::{LaterChange, Undo, UndoQuestion};
 
 /// Landings this old are in no window any more.
 const LANDINGS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -59,13 +61,13 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
         && !attribution.suspects.is_empty()
     {
-        situation.inverse = Some(inverse(repository, &situation, &attribution));
+        situation.joint = joint(reconciler, repository, &situation, &attribution);
+        situation.inverse = Some(inverse(reconciler, repository, &situation, &attribution));
         situation.proposal =
             proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects), now);
         let paths = situation.inverse.as_ref().map(planned_paths).unwrap_or_default();
         let work = repository.conversation.as_ref().map(|heard| heard.open_work(&situation.landings, &attribution.suspects, &paths));
         situation.open_work = work.unwrap_or_default();
-        situation.joint = joint(reconciler, repository, &situation, &attribution);
     }
     Ok(Some(situation))
 }
@@ -146,11 +148,28 @@ fn history(reconciler: &Reconciler, repository: &Repository, head: CommitId, now
 }
 
 /// Builds the inverse of the suspects, newest first, on the head.
-fn inverse(repository: &Repository, situation: &Situation, attribution: &Attribution) -> InverseResult {
+fn inverse(reconciler: &Reconciler, repository: &Repository, situation: &Situation, attribution: &Attribution) -> InverseResult {
     let changes = |id: &CommitId| situation.landings.iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
     let undo: Vec<Undo> =
         attribution.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
-    match repository.mirror.inverse(situation.head, &undo) {
+    let joint = joint_situations(situation);
+    let all = || std::iter::once((situation, attribution)).chain(joint.iter().map(|(theirs, attribution)| (theirs, attribution)));
+    // One proposal for all of them: its plan must not depend on which is decided first.
+    let mut of: Vec<_> = all().map(|(theirs, _)| theirs.service.policy.name.clone()).collect();
+    of.sort_unstable();
+    let in_part = all().all(|(theirs, _)| theirs.service.policy.revert.scope == Scope::Paths);
+    let since = all().filter_map(|(_, attribution)| first_candidate(situation, attribution)).min();
+    let question = UndoQuestion {
+        onto: situation.head,
+        changes: undo,
+        scope: if in_part { Scope::Paths } else { Scope::Commit },
+        of,
+        services: reconciler.service_paths(&repository.config.name),
+        // A healthy baseline stood before the first landing that came since, or there would be no suspects.
+        good: since.and_then(|position| situation.landings[position].from),
+        later: since.map(|position| later(situation, position, attribution)).unwrap_or_default(),
+    };
+    match repository.mirror.undo(&question) {
         Ok(inverse) => InverseResult::Built(inverse),
         Err(error) => {
             let why = format!("{:#}", anyhow::Error::new(error));
@@ -165,6 +184,31 @@ fn planned_paths(inverse: &InverseResult) -> Vec<&str> {
         InverseResult::Built(Inverse::Clean(inverse)) => inverse.paths.iter().map(|path| path.path.as_str()).collect(),
         InverseResult::Built(Inverse::AlreadyUndone | Inverse::Conflict { .. }) | InverseResult::Failed(_) => Vec::new(),
     }
+}
+
+/// The earliest landing of the repository that came since the service was last seen healthy.
+fn first_candidate(situation: &Situation, attribution: &Attribution) -> Option<usize> {
+    let is_candidate = |change: &Change| attribution.candidates.iter().any(|candidate| candidate.commit == change.id);
+    situation
+        .landings
+        .iter()
+        .position(|landing| landing.repository == situation.service.policy.repository && landing.changes.iter().any(is_candidate))
+}
+
+/// What landed from a position on, besides the suspects; newest first.
+fn later(situation: &Situation, position: usize, attribution: &Attribution) -> Vec<LaterChange> {
+    let landings = situation.landings[position..].iter().filter(|landing| landing.repository == situation.service.policy.repository);
+    let mut later: Vec<LaterChange> = landings
+        .flat_map(|landing| &landing.changes)
+        .filter(|change| !attribution.suspects.contains(&change.id))
+        .map(|change| LaterChange {
+            commit: change.id,
+            subject: change.subject.clone(),
+            paths: change.paths.iter().map(|path| path.path.clone()).collect(),
+        })
+        .collect();
+    later.reverse();
+    later
 }
 
 fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey, now: Timestamp) -> Option<ProposalEvidence> {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tracing::{info, warn};
 
+use super::Reconciler;
 use super::courier::{Courier, Job, Returned};
-use super::{Reconciler, observe};
 use crate::engine::fact::Event;
 use crate::engine::id::{NotifierName, PolicyName, ProposalKey, RepositoryName};
 use crate::engine::incident::Proposal;
@@ -199,7 +199,7 @@ impl Reconciler {
             Matter::Stranded { proposal, why } => {
                 let known = self.state.proposals.get(proposal)?;
                 let repository = self.repository(known.repository.as_ref()?)?;
-                let mirror = observe::mirror_of(&self.config, &repository.config.name).display().to_string();
+                let mirror = self.config.mirror(&repository.config.name).display().to_string();
                 let (_, commit) = *known.commits.last()?;
                 let config = &repository.config;
                 let ready = Ready { commit, mirror: &mirror, remote: &config.url, branch: config.branch.as_str() };

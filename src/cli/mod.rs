@@ -13,6 +13,7 @@ pub mod import;
 mod incidents;
 mod judge;
 pub mod output;
+mod owners;
 mod pause;
 mod plan;
 pub mod revert;
@@ -80,6 +81,7 @@ enum Command {
     Status(status::StatusArgs),
     Incidents(incidents::IncidentsArgs),
     Explain(explain::ExplainArgs),
+    Owners(owners::OwnersArgs),
     Revert(revert::RevertArgs),
     Approve(approve::ApproveArgs),
     Pause(pause::PauseArgs),
@@ -130,6 +132,7 @@ impl Cli {
             Command::Status(args) => status::run(args, &self.config, out),
             Command::Incidents(args) => incidents::run(args, &self.config, out),
             Command::Explain(args) => explain::run(args, &self.config, out),
+            Command::Owners(args) => owners::run(args, &self.config, out, &mut std::io::stderr().lock()),
             Command::Revert(args) => revert::run(args, &mut std::io::stdin().lock(), out),
             Command::Approve(args) => approve::run(args, &self.config, out),
             Command::Pause(args) => pause::pause(args, &self.config, out),

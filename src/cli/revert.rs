@@ -136,7 +136,7 @@ fn invert(repository: &LocalRepository, commit: &str, base: CommitId) -> Result<
             ..empty
         },
         Inverse::AlreadyUndone => Answer { status: Status::AlreadyUndone, message: Some(message), ..empty },
-        Inverse::Conflict { paths } => Answer { status: Status::Conflict, conflicts: paths, message: Some(message), ..empty },
+        Inverse::Conflict { paths, .. } => Answer { status: Status::Conflict, conflicts: paths, message: Some(message), ..empty },
     })
 }
 

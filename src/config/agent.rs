@@ -39,6 +39,14 @@ pub struct Agent {
     pub policies: Vec<PathBuf>,
 }
 
+impl Agent {
+    /// Where the mirror of a repository is kept: beside the journal.
+    pub fn mirror(&self, repository: &RepositoryName) -> PathBuf {
+        let directory = self.journal.parent().map(|parent| parent.join("mirrors")).unwrap_or_else(|| "mirrors".into());
+        directory.join(format!("{repository}.git"))
+    }
+}
+
 /// One watched repository.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repository {

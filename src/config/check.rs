@@ -10,7 +10,7 @@ use super::diagnostic::{Findings, Span, quoted};
 use super::form;
 use super::measure;
 use super::node::{Entry, Node, Scalar, Value, key_name};
-use super::shape::{Alternative, Field, Form, Kind, Object, Presence, Support, Word};
+use super::shape::{Alternative, Field, Form, Kind, Object, Presence};
 
 const DURATION_HINT: &str = "write a number and a unit: `500ms`, `10s`, `5m`, `1h30m`, `7d`";
 
@@ -152,7 +152,7 @@ pub fn value(kind: &Kind, node: &Node, subject: &str, at: Span, findings: &mut F
             Value::Map(_) => object(shape, node, subject, at, findings),
             _ if node.text().is_some() => word(words, node, subject, findings),
             _ => {
-                let words: Vec<String> = words.iter().map(|word| format!("`{}`", word.word)).collect();
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
                 let message = format!("{subject} is {} or an object, and {} is neither", words.join(", "), typed(node));
                 findings.error(node.span, message, keys_hint(shape));
             }
@@ -184,19 +184,15 @@ fn text(form: Form, node: &Node, subject: &str, findings: &mut Findings<'_>) {
     }
 }
 
-fn word(words: &'static [Word], node: &Node, subject: &str, findings: &mut Findings<'_>) {
-    let built: Vec<String> = words.iter().filter(|word| word.support == Support::Built).map(|word| format!("`{}`", word.word)).collect();
-    let found = node.text().and_then(|text| words.iter().find(|word| word.word == text));
+fn word(words: &'static [&'static str], node: &Node, subject: &str, findings: &mut Findings<'_>) {
+    let known: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let found = node.text().and_then(|text| words.iter().find(|word| **word == text));
     match found {
-        Some(word) if word.support == Support::Built => {}
-        Some(word) => {
-            let hint = format!("write {}", listed(&built, "or"));
-            findings.error(node.span, format!("{subject}: `{}` is not supported yet", word.word), hint);
-        }
+        Some(_) => {}
         None => {
-            let near = node.text().and_then(|text| nearest(text, words.iter().map(|word| word.word)));
+            let near = node.text().and_then(|text| nearest(text, words.iter().copied()));
             let hint = near.map(|near| format!("did you mean `{near}`?"));
-            findings.error(node.span, format!("{subject} is {}, and {} is not", listed(&built, "or"), typed(node)), hint);
+            findings.error(node.span, format!("{subject} is {}, and {} is not", listed(&known, "or"), typed(node)), hint);
         }
     }
 }

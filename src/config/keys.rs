@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::shape::{Alternative, Field, Form, Kind, Object, Word, later_word, word};
+use super::shape::{Alternative, Field, Form, Kind, Object};
 
 /// The value of `apiVersion`.
 pub const API_VERSION: &str = "revertd.dev/v1alpha1";
@@ -30,9 +30,9 @@ const NAME: Kind = Kind::Text(Form::Name);
 const LINE: Kind = Kind::Text(Form::Line);
 const PATH: Kind = Kind::Text(Form::Path);
 const CHANNEL: Kind = Kind::Text(Form::Channel);
-const MODES: &[Word] = &[word("observe"), word("propose"), word("merge")];
-const ROLES: &[Word] = &[word("triage"), word("write"), word("maintain"), word("admin")];
-const SILENCES: &[Word] = &[word("escalate"), word("withdraw"), word("merge")];
+const MODES: &[&str] = &["observe", "propose", "merge"];
+const ROLES: &[&str] = &["triage", "write", "maintain", "admin"];
+const SILENCES: &[&str] = &["escalate", "withdraw", "merge"];
 const BUDGETS: Kind = Kind::OneOrMany(&Kind::Object(&LIMIT));
 const GLOBS: Kind = Kind::List(&Kind::Text(Form::Glob), 0, &[]);
 
@@ -40,8 +40,8 @@ const GLOBS: Kind = Kind::List(&Kind::Text(Form::Glob), 0, &[]);
 pub static AGENT_DOCUMENT: Object = Object {
     doc: "The operator's file: credentials, hosts, limits and ceilings.",
     fields: &[
-        Field::required("apiVersion", Kind::Word(&[word(API_VERSION)]), "The version of this format."),
-        Field::required("kind", Kind::Word(&[word("Agent")]), "What this document is."),
+        Field::required("apiVersion", Kind::Word(&[API_VERSION]), "The version of this format."),
+        Field::required("kind", Kind::Word(&["Agent"]), "What this document is."),
         Field::required("spec", Kind::Object(&AGENT), "What the agent watches, with which credentials and within which limits."),
     ],
     choice: &[],
@@ -51,8 +51,8 @@ pub static AGENT_DOCUMENT: Object = Object {
 pub static POLICY_DOCUMENT: Object = Object {
     doc: "One service's rules: its paths, its objectives and what may be done when they are missed.",
     fields: &[
-        Field::required("apiVersion", Kind::Word(&[word(API_VERSION)]), "The version of this format."),
-        Field::required("kind", Kind::Word(&[word("RevertPolicy")]), "What this document is."),
+        Field::required("apiVersion", Kind::Word(&[API_VERSION]), "The version of this format."),
+        Field::required("kind", Kind::Word(&["RevertPolicy"]), "What this document is."),
         Field::required("metadata", Kind::Object(&METADATA), "The name and labels of the policy."),
         Field::required("spec", Kind::Object(&POLICY), "The rules."),
     ],
@@ -380,7 +380,7 @@ static POLICY: Object = Object {
         Field::default("sync", Kind::Object(&POLICY_SYNC), "{lag: 3m}", "How it is known which revision runs."),
         Field::default("dependsOn", Kind::List(&NAME, 0, &[]), "[]", "Policies of the services that this one needs."),
         Field::required("slos", Kind::List(&Kind::Object(&SLO), 1, &[]), "How the service's health is measured."),
-        Field::default("breachWhen", Kind::WordOr(&[word("any"), word("all")], &AT_LEAST), "any", "How many of the SLOs make a breach."),
+        Field::default("breachWhen", Kind::WordOr(&["any", "all"], &AT_LEAST), "any", "How many of the SLOs make a breach."),
         Field::default("revert", Kind::Object(&REVERT), "{}", "What may be done about a breach."),
         Field::default("guardrails", Kind::Object(&GUARDRAILS), "{}", "What limits it."),
         Field::default("approval", Kind::Object(&APPROVAL), "{}", "How approvals work."),
@@ -449,7 +449,7 @@ static HTTP: Object = Object {
         Field::default("expect", Kind::Object(&EXPECT), "{}", "What a good answer is."),
         Field::default(
             "unreachable",
-            Kind::Word(&[word("unknown"), word("bad")]),
+            Kind::Word(&["unknown", "bad"]),
             "unknown",
             "What no complete answer means: not measured, or bad if every control answered in the same round.",
         ),
@@ -554,7 +554,12 @@ static REVERT: Object = Object {
             "propose",
             "Record only, open a proposal, or merge the revert when every gate allows it.",
         ),
-        Field::default("scope", Kind::Word(&[word("commit"), later_word("paths")]), "commit", "What of a change is reverted."),
+        Field::default(
+            "scope",
+            Kind::Word(&["commit", "paths"]),
+            "commit",
+            "What of a change is reverted: the whole commit, or what it did to the paths that the service owns.",
+        ),
         Field::default(
             "settle",
             Kind::Duration(NONE, days(1)),
@@ -598,8 +603,18 @@ static GUARDRAILS: Object = Object {
             "[]",
             "Windows in which breaches are expected: nothing is proposed or merged without an approval.",
         ),
-        Field::later("maxServices"),
-        Field::later("maxObjects"),
+        Field::default(
+            "maxServices",
+            Kind::Integer(1, 10_000),
+            "1",
+            "A revert that touches more services than this is not merged without an approval.",
+        ),
+        Field::default(
+            "maxObjects",
+            Kind::Integer(1, 100_000),
+            "20",
+            "A revert that changes more objects than this is not merged without an approval.",
+        ),
         Field::later("healthyFor"),
         Field::later("neverBackTo"),
         Field::later("never"),
@@ -645,7 +660,7 @@ static APPROVAL: Object = Object {
         Field::default("expires", Kind::Duration(seconds(1), days(30)), "4h", "How long an approval counts."),
         Field::default(
             "from",
-            Kind::List(&Kind::WordOr(&[word("codeowners")], &APPROVER), 1, &[]),
+            Kind::List(&Kind::WordOr(&["codeowners"], &APPROVER), 1, &[]),
             "[{role: write}]",
             "Who may approve by a comment or a review on the forge; any of these makes an approver.",
         ),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, IfSilent, Role, Silence};
 use crate::engine::id::{EnvironmentName, InstanceName, NotifierName, PolicyName, RepositoryName};
-use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Slo, Sync, VerifyRules};
+use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Scope, Slo, Sync, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
 
 use super::agent_file::{Names, unique_names};
@@ -54,6 +54,8 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
             limits: guardrails.limits("limits")?,
             merge_hours: windows(&guardrails.object("hours")?, "merge")?,
             maintenance: windows(&guardrails, "maintenance")?,
+            max_services: guardrails.integer("maxServices")?,
+            max_objects: guardrails.integer("maxObjects")?,
         },
         approval: approval?,
         verify: verify?,
@@ -143,6 +145,7 @@ fn revert(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<RevertRules> {
     }
     Some(RevertRules {
         mode: revert.mode("mode")?,
+        scope: if revert.text("scope")? == "paths" { Scope::Paths } else { Scope::Commit },
         settle: revert.duration("settle")?,
         attribute_within: revert.duration("attributeWithin")?,
         max_age_merge: merge?,

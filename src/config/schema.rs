@@ -8,7 +8,7 @@ use super::defaults::default_of;
 use super::diagnostic::Span;
 use super::keys::{AGENT_DOCUMENT, POLICY_DOCUMENT};
 use super::measure::{DURATION_PATTERN, PERCENTAGE_PATTERN};
-use super::shape::{Alternative, Field, Form, Kind, Object, Presence, Support, Word};
+use super::shape::{Alternative, Field, Form, Kind, Object, Presence};
 
 /// The schema of one document of any file.
 pub fn schema() -> Value {
@@ -88,8 +88,7 @@ fn kind(kind_of: &'static Kind) -> Value {
     }
 }
 
-fn enumeration(words: &[Word]) -> Value {
-    let words: Vec<&str> = words.iter().filter(|word| word.support == Support::Built).map(|word| word.word).collect();
+fn enumeration(words: &[&str]) -> Value {
     json!({"type": "string", "enum": words})
 }
 

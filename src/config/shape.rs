@@ -55,7 +55,7 @@ pub enum Kind {
     /// A text of some form.
     Text(Form),
     /// One of some words.
-    Word(&'static [Word]),
+    Word(&'static [&'static str]),
     /// A duration such as `5m`, between two limits.
     Duration(Duration, Duration),
     /// A share: a number between 0 and 1 or a percentage.
@@ -75,27 +75,9 @@ pub enum Kind {
     /// An object.
     Object(&'static Object),
     /// A word or an object.
-    WordOr(&'static [Word], &'static Object),
+    WordOr(&'static [&'static str], &'static Object),
     /// Refused before its value matters.
     Nothing,
-}
-
-/// One of the words that a key takes.
-#[derive(Debug)]
-pub struct Word {
-    /// As it is written.
-    pub word: &'static str,
-    /// Whether it can be used.
-    pub support: Support,
-}
-
-/// Whether something can be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
-    /// It can.
-    Built,
-    /// It is planned.
-    Later,
 }
 
 /// The form of a text. `super::form` holds the rules.
@@ -181,14 +163,4 @@ impl Field {
     pub const fn later(name: &'static str) -> Self {
         Self { name, doc: "", kind: Kind::Nothing, presence: Presence::Later }
     }
-}
-
-/// Words that can be used.
-pub const fn word(word: &'static str) -> Word {
-    Word { word, support: Support::Built }
-}
-
-/// A word that is planned.
-pub const fn later_word(word: &'static str) -> Word {
-    Word { word, support: Support::Later }
 }

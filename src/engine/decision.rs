@@ -152,11 +152,12 @@ fn clean_inverse(situation: &Situation, attribution: &Attribution) -> Result<Cle
         Some(InverseResult::Built(Inverse::AlreadyUndone)) => {
             refusal(RefusalCode::AlreadyUndone, "It is undone already: reverting it would change nothing.".to_owned())
         }
-        Some(InverseResult::Built(Inverse::Conflict { paths })) => refusal(
+        Some(InverseResult::Built(Inverse::Conflict { paths, tried })) => refusal(
             RefusalCode::Conflict,
             format!(
-                "Undoing it conflicts {}. By hand: `git switch -c revert-by-hand {}`, then {}.",
+                "Undoing it conflicts {}. {}By hand: `git switch -c revert-by-hand {}`, then {}.",
                 conflicting(paths),
+                tried.iter().map(|sentence| format!("{sentence} ")).collect::<String>(),
                 situation.head,
                 by_hand(situation, attribution)
             ),
@@ -194,7 +195,7 @@ pub fn joint_situations(situation: &Situation) -> Vec<(Situation, Attribution)> 
 }
 
 fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) -> Decision {
-    let plan = Plan::new(situation.branch.clone(), PlanKind::Revert, &attribution.suspects, &inverse.paths);
+    let plan = Plan::new(situation.branch.clone(), inverse.kind, &attribution.suspects, &inverse.paths);
     let digest = plan.digest();
     let approval = situation
         .proposal

@@ -15,7 +15,7 @@ use super::id::{
 };
 use super::landing::{Landing, Stop};
 use super::message::Message;
-use super::plan::Plan;
+use super::plan::{Account, Plan};
 use super::telling::Impairment;
 use super::time::{Interval, Timestamp};
 use super::verification::Recovery;
@@ -371,6 +371,9 @@ pub struct Intent {
     pub plan: Option<Plan>,
     /// The commit, where one is made.
     pub commit: Option<CommitText>,
+    /// What the plan restores and leaves, where it is not Git's own inverse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
 }
 
 /// What became of a command.

@@ -101,6 +101,9 @@ pub struct Grade {
     pub objects: usize,
     /// The services that it touches.
     pub services: BTreeSet<PolicyName>,
+    /// The paths that were looked at; one that is missing here was not judged.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub paths: BTreeSet<String>,
 }
 
 /// What may happen to a plan.
@@ -163,6 +166,8 @@ pub enum ReasonCode {
     Rbac,
     /// A protection changes: security contexts, admission, authentication (E12).
     Security,
+    /// It says how health is measured.
+    HealthDefinition,
     /// Fewer replicas than now, or perhaps fewer.
     FewerReplicas,
     /// Fewer resources than now, or perhaps fewer.
@@ -190,7 +195,8 @@ pub fn grade(question: &Question<'_>) -> Grade {
     let level = reasons.first().map_or(Level::Safe, |reason| reason.level);
     let more = reasons.len().saturating_sub(MOST_REASONS);
     reasons.truncate(MOST_REASONS);
-    Grade { level, reasons, more, objects, services: question.services.clone() }
+    let paths = question.files.iter().map(|file| file.path.to_owned()).collect();
+    Grade { level, reasons, more, objects, services: question.services.clone(), paths }
 }
 
 /// The judgement while it is made.
@@ -247,6 +253,15 @@ impl Judge<'_> {
 }
 
 impl Grade {
+    /// The reasons of one level in words: the first three, then how many more. Empty where there is none.
+    pub fn words_of(&self, level: Level) -> String {
+        let all: Vec<&Reason> = self.reasons.iter().filter(|reason| reason.level == level).collect();
+        let mut said: Vec<String> = all.iter().take(3).map(|reason| reason.sentence.trim_end_matches('.').to_owned()).collect();
+        let rest = all.len().saturating_sub(3) + if self.level == level { self.more } else { 0 };
+        said.extend((rest > 0).then(|| format!("and {rest} more")));
+        said.join("; ")
+    }
+
     /// `safe`, or the level with its reasons: `needs a human (…; …)`.
     pub fn words(&self) -> String {
         let reasons: Vec<&str> = self.reasons.iter().take(3).map(|reason| reason.sentence.trim_end_matches('.')).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::merge::{DANGEROUS_KINDS, grade, may_merge};
+pub use self::merge::{consent_grade, may_merge};
 pub use self::propose::{effective_mode, may_propose};
 use super::attribution::Attribution;
 use super::change::Change;
@@ -97,10 +97,19 @@ pub enum RefusalCode {
     KindsDisagree,
     /// The inverse touches policy files.
     PolicyFile,
-    /// The inverse deletes a file.
-    DeletesFile,
-    /// A touched file does not parse, or holds a kind that is never force-merged.
-    DangerousKind,
+    /// The plan is graded *needs a human*. Older journals name what was looked at before there were grades.
+    #[serde(alias = "deletesFile", alias = "dangerousKind")]
+    NeedsHuman,
+    /// The plan is graded *refuse*: people may still merge it themselves.
+    TooDangerous,
+    /// A path of the plan was not looked at.
+    NotGraded,
+    /// The plan touches more services than the policy allows.
+    MaxServices,
+    /// The plan changes more objects than the policy allows.
+    MaxObjects,
+    /// The plan is not what `git revert` would write: restored values, the last known good state, or a part of the change.
+    NotAPlainRevert,
     /// The change touches paths of a policy that is not breaching.
     TouchesHealthyService,
     /// A later change touched the same files.
@@ -137,8 +146,11 @@ impl RefusalCode {
                 | Self::SloUnknown
                 | Self::KindsDisagree
                 | Self::PolicyFile
-                | Self::DeletesFile
-                | Self::DangerousKind
+                | Self::NeedsHuman
+                | Self::NotGraded
+                | Self::MaxServices
+                | Self::MaxObjects
+                | Self::NotAPlainRevert
                 | Self::TouchesHealthyService
                 | Self::LaterChange
                 | Self::Cooldown

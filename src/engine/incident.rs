@@ -294,6 +294,9 @@ impl State {
         ) {
             return;
         }
+        if intent.plan.is_some() {
+            proposal.account.clone_from(&intent.account);
+        }
         proposal.plan = intent.plan.clone().or_else(|| proposal.plan.clone());
         proposal.latest_commit = intent.commit.clone().or_else(|| proposal.latest_commit.clone());
         for incident in &intent.incidents {

@@ -5,12 +5,10 @@
 //! what cannot be read must never pass for harmless.
 
 mod difference;
-mod kinds;
 mod object;
 mod parser;
 
 pub use difference::{Difference, Step, differences, identifying_key, shown_path};
-pub use kinds::{content, same_documents};
 pub use object::{Identity, Object, objects};
 pub use parser::parse;
 

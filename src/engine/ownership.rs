@@ -175,11 +175,15 @@ pub enum When {
 pub fn closure(paths: &PathSet, tree: Tree<'_>) -> Result<Closure, globset::Error> {
     let matcher = paths.matcher()?;
     let excluded = PathSet { include: paths.exclude.clone(), exclude: Vec::new() }.matcher()?;
-    let roots: BTreeSet<String> = paths.include.iter().map(|glob| literal_directory(glob)).collect();
-    let own: BTreeSet<String> = roots.iter().flat_map(|root| (tree.list)(root)).filter(|path| matcher.owns(path)).collect();
+    let own: BTreeSet<String> = roots(paths).iter().flat_map(|root| (tree.list)(root)).filter(|path| matcher.owns(path)).collect();
     let mut closure = follow::follow(tree, own);
     closure.pulled.retain(|path, _| !matcher.owns(path) && !excluded.owns(path));
     Ok(closure)
+}
+
+/// The directories beneath which a service's own paths are; the empty one is the root.
+pub fn roots(paths: &PathSet) -> BTreeSet<String> {
+    paths.include.iter().map(|glob| literal_directory(glob)).collect()
 }
 
 /// The directories of a glob before its first pattern.

@@ -5,19 +5,27 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::Entry;
+use super::grade::Grade;
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey, TreeId, canonical_json, sha256_hex};
 
 /// Version of the canonical form that the digest is made over.
 pub const PLAN_VERSION: u32 = 1;
 
-/// Whether a plan undoes changes or brings them back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Whether a plan undoes changes or brings them back, and by which way it undoes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PlanKind {
-    /// Undo.
+    /// Undo, as `git revert` would.
+    #[default]
     Revert,
     /// Bring back.
     Reapply,
+    /// Undo where Git conflicts: each value that the change set and that still stands gets its old value back.
+    Values,
+    /// Undo where Git conflicts and values do not help: the service's paths as of the last revision that was seen healthy.
+    LastKnownGood,
+    /// Undo only what the change did to the service's own paths.
+    Paths,
 }
 
 /// What to undo.
@@ -58,6 +66,9 @@ pub enum Inverse {
     Conflict {
         /// The paths in conflict, sorted.
         paths: Vec<String>,
+        /// Why the other ways to undo it did not work either, a sentence each; empty where none was tried.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tried: Vec<String>,
     },
 }
 
@@ -72,8 +83,40 @@ pub struct CleanInverse {
     pub method: InverseMethod,
     /// What differs between the base's tree and that tree, sorted by path.
     pub paths: Vec<PlannedPath>,
-    /// What the touched manifests are, before and after (for the gates).
-    pub manifests: Vec<TouchedManifest>,
+    /// By which way; what was recorded before there were several is Git's own.
+    #[serde(default)]
+    pub kind: PlanKind,
+    /// What another way than Git's own restores and leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
+    /// How dangerous it is. `None`: it was not graded, and nothing vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Box<Grade>>,
+}
+
+/// What a way that is not Git's own restores, and what it leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Account {
+    /// The paths in which `git revert` conflicts.
+    pub conflicts: Vec<String>,
+    /// What it restores, a path or a field of one each.
+    pub restored: Vec<String>,
+    /// What the change did and this does not undo, a sentence each.
+    pub left: Vec<String>,
+    /// The revision whose content it puts back, where it is one.
+    pub good: Option<CommitId>,
+    /// Later commits that it undoes as well, newest first.
+    pub also_undone: Vec<AlsoUndone>,
+}
+
+/// A commit that a plan undoes besides its suspects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlsoUndone {
+    /// The commit.
+    pub commit: CommitId,
+    /// The first line of its message. Untrusted.
+    pub subject: String,
 }
 
 /// How an inverse was found.
@@ -84,29 +127,6 @@ pub enum InverseMethod {
     Exact,
     /// By `git merge-tree`.
     Merged,
-}
-
-/// What the two sides of a touched file hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TouchedManifest {
-    /// The path.
-    pub path: String,
-    /// What stands there on the base.
-    pub before: ManifestContent,
-    /// What the inverse puts there.
-    pub after: ManifestContent,
-}
-
-/// What one side of a touched file holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ManifestContent {
-    /// There is no file.
-    Absent,
-    /// It parses; the `kind` of each document, `-` where it has none.
-    Kinds(Vec<String>),
-    /// It does not parse as YAML or JSON, is no regular file, or is over the size that is read.
-    Unreadable(String),
 }
 
 // === impl Plan ===
@@ -134,13 +154,54 @@ impl Plan {
     }
 }
 
+// === impl PlanKind, Account ===
+
+impl PlanKind {
+    /// The kind as it stands in trailers and facts (`lastKnownGood`).
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Revert => "revert",
+            Self::Reapply => "reapply",
+            Self::Values => "values",
+            Self::LastKnownGood => "lastKnownGood",
+            Self::Paths => "paths",
+        }
+    }
+}
+
+impl Account {
+    /// What is restored instead of what `git revert` would have written, in one sentence; empty for Git's own way.
+    pub fn sentence(&self, kind: PlanKind) -> String {
+        let conflicts =
+            if self.conflicts.is_empty() { String::new() } else { format!("`git revert` conflicts in {}. ", quoted(&self.conflicts)) };
+        match (kind, self.good) {
+            (PlanKind::Revert | PlanKind::Reapply, _) => String::new(),
+            (PlanKind::Values, _) => format!("{conflicts}This gives the values that it set, and that still stand, their old values back."),
+            (PlanKind::LastKnownGood, Some(good)) => {
+                format!("{conflicts}This puts the service's paths back to what they were at {good}, the last revision seen healthy.")
+            }
+            (PlanKind::LastKnownGood, None) => format!("{conflicts}This puts the service's paths back to the last state seen healthy."),
+            (PlanKind::Paths, _) => format!("{conflicts}This undoes only what it did to the paths of the service; the rest stays."),
+        }
+    }
+}
+
+/// At most five, in backquotes.
+fn quoted(paths: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut named: Vec<String> = paths.iter().take(MOST).map(|path| format!("`{path}`")).collect();
+    named.extend((paths.len() > MOST).then(|| format!("{} more", paths.len() - MOST)));
+    named.join(", ")
+}
+
 /// The key of the proposal for a set of suspects: twelve hexadecimal digits of SHA-256 over branch, sorted ids and kind, a line each.
 pub fn proposal_key(branch: &BranchName, kind: PlanKind, suspects: &[CommitId]) -> ProposalKey {
     let mut ids: Vec<String> = suspects.iter().map(ToString::to_string).collect();
     ids.sort_unstable();
     ids.dedup();
+    // Whatever way they are undone, the same suspects are one proposal.
     let kind = match kind {
-        PlanKind::Revert => "revert",
+        PlanKind::Revert | PlanKind::Values | PlanKind::LastKnownGood | PlanKind::Paths => "revert",
         PlanKind::Reapply => "reapply",
     };
     let digest = sha256_hex(format!("{branch}\n{}\n{kind}\n", ids.join("\n")).as_bytes());
@@ -165,5 +226,23 @@ mod tests {
         assert_eq!(one.key(), two.key());
         assert_ne!(one.key(), proposal_key(&main, PlanKind::Reapply, &[commit(1), commit(2)]));
         assert_eq!(one.key().as_str().len(), 12);
+    }
+
+    #[test]
+    fn another_way_is_another_plan_of_the_same_proposal() {
+        let plan = |kind| Plan::new(BranchName::new("main"), kind, &[commit(1)], &[]);
+        let (git, values) = (plan(PlanKind::Revert), plan(PlanKind::Values));
+        assert_eq!(git.key(), values.key());
+        assert_ne!(git.digest(), values.digest());
+    }
+
+    #[test]
+    fn what_was_recorded_before_there_were_grades_is_read_as_not_graded() {
+        let old = r#"{"base":"0101010101010101010101010101010101010101","tree":"0101010101010101010101010101010101010101",
+            "method":"exact","paths":[],"manifests":[{"path":"a.yaml","before":"absent","after":{"kinds":["Deployment"]}}]}"#;
+        let read: CleanInverse = serde_json::from_str(old).unwrap();
+        assert_eq!((read.kind, read.grade, read.account), (PlanKind::Revert, None, None));
+        let conflict: Inverse = serde_json::from_str(r#"{"conflict":{"paths":["a"]}}"#).unwrap();
+        assert_eq!(conflict, Inverse::Conflict { paths: vec!["a".to_owned()], tried: Vec::new() });
     }
 }

@@ -274,12 +274,32 @@ pub enum Mode {
     Merge,
 }
 
-/// `revert:` of a policy. `scope` is always `commit` in this version.
+/// What of a change is reverted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scope {
+    /// The whole commit.
+    #[default]
+    Commit,
+    /// What it did to the paths that the service owns.
+    Paths,
+}
+
+impl Scope {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `revert:` of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RevertRules {
     /// The policy's own mode.
     pub mode: Mode,
+    /// What of a change is reverted. Absent in policies that were recorded before there was a choice, so that their digest stays.
+    #[serde(default, skip_serializing_if = "Scope::is_default")]
+    pub scope: Scope,
     /// Bad rounds that start during a rollout or this long after it count once they have lasted this long.
     #[serde(with = "millis")]
     pub settle: Duration,
@@ -310,6 +330,33 @@ pub struct Guardrails {
     /// The windows in which breaches are expected, and neither proposed nor merged without an approval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maintenance: Vec<RecurringWindow>,
+    /// A revert that touches more services than this is not merged without an approval.
+    #[serde(default = "default_max_services", skip_serializing_if = "is_default_max_services")]
+    pub max_services: u32,
+    /// A revert that changes more objects than this is not merged without an approval.
+    #[serde(default = "default_max_objects", skip_serializing_if = "is_default_max_objects")]
+    pub max_objects: u32,
+}
+
+/// The most services that a revert touches, where the policy says nothing (design §8).
+pub const MAX_SERVICES: u32 = 1;
+/// The most objects that a revert changes, where the policy says nothing (design §8).
+pub const MAX_OBJECTS: u32 = 20;
+
+fn default_max_services() -> u32 {
+    MAX_SERVICES
+}
+
+fn default_max_objects() -> u32 {
+    MAX_OBJECTS
+}
+
+fn is_default_max_services(limit: &u32) -> bool {
+    *limit == MAX_SERVICES
+}
+
+fn is_default_max_objects(limit: &u32) -> bool {
+    *limit == MAX_OBJECTS
 }
 
 /// Budgets: at most so many in so long. Every entry holds.

@@ -8,8 +8,8 @@ use git2::{Commit, Oid, Repository, Sort};
 use super::trees::{self, shown};
 use super::{GitError, LandedPlan, Mirror, Move, commit_id, inverse, objects, oid};
 use crate::engine::change::{Change, ChangeKind, Entry, Meaning, PathChange, Person, Reverted};
+use crate::engine::cosmetic::{self, Use};
 use crate::engine::id::{CommitId, PlanDigest, PolicyName};
-use crate::engine::manifest;
 use crate::engine::plan::PlannedPath;
 use crate::engine::time::Timestamp;
 
@@ -182,15 +182,16 @@ fn change(repository: &Repository, id: Oid, before: Option<Oid>) -> Result<Chang
     let paths = trees::difference(repository, old.as_ref(), new.as_ref())?
         .into_iter()
         .map(|(path, difference)| {
-            let bytes = |entry| inverse::regular_file(repository, entry);
-            let same = match (difference.from, difference.to) {
+            let shown = shown(&path);
+            // Whether the bytes are used as they are, only the owners know: see `owners`.
+            let text = |entry| String::from_utf8(inverse::regular_file(repository, entry)?).ok();
+            let meaning = match (difference.from, difference.to) {
                 (Some(from), Some(to)) if from.mode == to.mode => {
-                    bytes(from).zip(bytes(to)).is_some_and(|(old, new)| manifest::same_documents(&old, &new))
+                    text(from).zip(text(to)).map_or(Meaning::Changed, |(old, new)| cosmetic::meaning(&shown, &old, &new, Use::Parsed))
                 }
-                _ => false,
+                _ => Meaning::Changed,
             };
-            let meaning = if same { Meaning::Same } else { Meaning::Changed };
-            PathChange { path: shown(&path), from: difference.from, to: difference.to, meaning }
+            PathChange { path: shown, from: difference.from, to: difference.to, meaning }
         })
         .collect();
     let author = commit.author();

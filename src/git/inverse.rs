@@ -10,63 +10,112 @@ use super::trees::{self, Difference, PathBytes, Standing, shown};
 use super::{GitError, Mirror, Undo, history, objects, oid, raw_id};
 use crate::engine::change::Entry;
 use crate::engine::id::{CommitId, TreeId};
-use crate::engine::manifest;
-use crate::engine::plan::{CleanInverse, Inverse, InverseMethod, ManifestContent, PlannedPath, TouchedManifest};
+use crate::engine::plan::{CleanInverse, Inverse, InverseMethod, PlanKind, PlannedPath};
 
 /// Files over this size are not read as manifests.
 const MANIFEST_LIMIT: usize = 1 << 20;
 
 impl Mirror {
-    /// Undoes changes, newest first, on a base.
+    /// Undoes changes, newest first, on a base, as `git revert` would. Not graded, and a conflict is a conflict: [`Mirror::undo`] knows more.
     ///
     /// # Errors
     /// Objects that are missing, or a git that fails.
     pub fn inverse(&self, onto: CommitId, changes: &[Undo]) -> Result<Inverse, GitError> {
-        invert(&self.repository(), &self.git, &self.path, onto, changes)
+        let repository = self.repository();
+        invert(Workshop { repository: &repository, git: &self.git, directory: &self.path }, onto, changes)
     }
 }
 
-/// Undoes changes in any repository; new objects go where the repository writes.
-pub(super) fn invert(
-    repository: &Repository,
-    git: &GitExecutable,
-    directory: &Path,
-    onto: CommitId,
-    changes: &[Undo],
-) -> Result<Inverse, GitError> {
+/// Where new objects go and which Git merges.
+#[derive(Clone, Copy)]
+pub(super) struct Workshop<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) git: &'a GitExecutable,
+    pub(super) directory: &'a Path,
+}
+
+/// What undoing one change on a tree comes to.
+pub(super) enum Undone {
+    /// The tree without it; `None`: the empty tree.
+    Clean(Option<Oid>, InverseMethod),
+    /// The paths in conflict.
+    Conflict(Vec<String>),
+}
+
+/// Undoes changes in any repository; new objects go where the repository writes. Not graded.
+pub(super) fn invert(workshop: Workshop<'_>, onto: CommitId, changes: &[Undo]) -> Result<Inverse, GitError> {
+    let repository = workshop.repository;
     let base = trees::tree_of(repository, Some(oid(onto)))?;
     let mut current = base.as_ref().map(Tree::id);
     let mut method = InverseMethod::Exact;
     for change in changes {
-        let tree = current.map(|id| repository.find_tree(id)).transpose().map_err(objects("cannot read a tree"))?;
         let changed = trees::tree_of(repository, Some(oid(change.commit)))?;
         let before = trees::tree_of(repository, change.before.map(oid))?;
-        let difference = trees::difference(repository, before.as_ref(), changed.as_ref())?;
-        if is_exact(repository, tree.as_ref(), changed.as_ref(), &difference)? {
-            let back = difference.into_iter().map(|(path, difference)| (path, difference.from)).collect();
-            current = trees::with_entries(repository, tree.as_ref(), &back)?;
-        } else {
-            method = InverseMethod::Merged;
-            match merge_tree(repository, git, directory, current, changed.as_ref(), before.as_ref())? {
-                Merge::Clean(tree) => current = Some(tree),
-                Merge::Conflict(paths) => {
-                    let labels =
-                        [(current, "HEAD".to_owned()), (before.map(|tree| tree.id()), parent_label(repository, git, directory, *change)?)];
-                    return Ok(Inverse::Conflict { paths: as_git_revert_names_them(paths, &labels) });
+        match undo_one(workshop, current, *change, changed.as_ref(), before.as_ref())? {
+            Undone::Clean(tree, by) => {
+                current = tree;
+                if by == InverseMethod::Merged {
+                    method = by;
                 }
             }
+            Undone::Conflict(paths) => return Ok(Inverse::Conflict { paths, tried: Vec::new() }),
         }
     }
-    let result = match current {
+    Ok(match clean(repository, onto, base.as_ref(), current, method)? {
+        Some(clean) => Inverse::Clean(clean),
+        None => Inverse::AlreadyUndone,
+    })
+}
+
+/// Undoes one change, given as the trees after and before it, on a tree.
+pub(super) fn undo_one(
+    workshop: Workshop<'_>,
+    current: Option<Oid>,
+    change: Undo,
+    changed: Option<&Tree<'_>>,
+    before: Option<&Tree<'_>>,
+) -> Result<Undone, GitError> {
+    let Workshop { repository, git, directory } = workshop;
+    let tree = current.map(|id| repository.find_tree(id)).transpose().map_err(objects("cannot read a tree"))?;
+    let difference = trees::difference(repository, before, changed)?;
+    if is_exact(repository, tree.as_ref(), changed, &difference)? {
+        let back = difference.into_iter().map(|(path, difference)| (path, difference.from)).collect();
+        return Ok(Undone::Clean(trees::with_entries(repository, tree.as_ref(), &back)?, InverseMethod::Exact));
+    }
+    Ok(match merge_tree(repository, git, directory, current, changed, before)? {
+        Merge::Clean(tree) => Undone::Clean(Some(tree), InverseMethod::Merged),
+        Merge::Conflict(paths) => {
+            let labels = [(current, "HEAD".to_owned()), (before.map(Tree::id), parent_label(repository, git, directory, change)?)];
+            Undone::Conflict(as_git_revert_names_them(paths, &labels))
+        }
+    })
+}
+
+/// A tree as an inverse on a base; `None` where it is the base's own.
+pub(super) fn clean(
+    repository: &Repository,
+    onto: CommitId,
+    base: Option<&Tree<'_>>,
+    result: Option<Oid>,
+    method: InverseMethod,
+) -> Result<Option<CleanInverse>, GitError> {
+    let result = match result {
         Some(id) => repository.find_tree(id).map_err(objects("cannot read a tree"))?,
         None => empty_tree(repository)?,
     };
-    if base.as_ref().map(Tree::id) == Some(result.id()) {
-        return Ok(Inverse::AlreadyUndone);
+    if base.map(Tree::id) == Some(result.id()) {
+        return Ok(None);
     }
-    let difference = trees::difference(repository, base.as_ref(), Some(&result))?;
-    let manifests = difference.iter().map(|(path, difference)| touched(repository, path, difference)).collect();
-    Ok(Inverse::Clean(CleanInverse { base: onto, tree: TreeId(raw_id(result.id())), method, paths: planned(&difference), manifests }))
+    let difference = trees::difference(repository, base, Some(&result))?;
+    Ok(Some(CleanInverse {
+        base: onto,
+        tree: TreeId(raw_id(result.id())),
+        method,
+        paths: planned(&difference),
+        kind: PlanKind::Revert,
+        account: None,
+        grade: None,
+    }))
 }
 
 /// The paths of a plan, as people and digests see them, sorted.
@@ -194,19 +243,6 @@ fn as_git_revert_names_them(paths: Vec<PathBytes>, labels: &[(Option<Oid>, Strin
     paths
 }
 
-fn touched(repository: &Repository, path: &[u8], difference: &Difference) -> TouchedManifest {
-    let path_text = shown(path);
-    let side = |entry: Option<Entry>| entry.map_or(ManifestContent::Absent, |entry| content(repository, entry, &path_text));
-    TouchedManifest { before: side(difference.from), after: side(difference.to), path: path_text }
-}
-
-fn content(repository: &Repository, entry: Entry, path: &str) -> ManifestContent {
-    match regular_file(repository, entry) {
-        Some(bytes) => manifest::content(&bytes, path),
-        None => ManifestContent::Unreadable("it is no regular file, or larger than 1 MiB".to_owned()),
-    }
-}
-
 /// The bytes of a regular file of a size that is read.
 pub(super) fn regular_file(repository: &Repository, entry: Entry) -> Option<Vec<u8>> {
     if !matches!(entry.mode, 0o100_644 | 0o100_755 | 0o100_664) {
@@ -297,12 +333,15 @@ mod tests {
             let (before, change, head) = (id("main~2"), id("main~1"), id("main"));
             let repository = Repository::open_bare(&path).unwrap();
             let undo = Undo { commit: change, before: Some(before) };
-            let found = invert(&repository, &GitExecutable::find().unwrap(), &path, head, &[undo]).unwrap();
+            let found = {
+                let git = GitExecutable::find().unwrap();
+                invert(Workshop { repository: &repository, git: &git, directory: &path }, head, &[undo]).unwrap()
+            };
             let method = if let Inverse::Clean(clean) = &found { Some(clean.method) } else { None };
             let ours = match found {
                 Inverse::Clean(clean) => Outcome::Tree(clean.tree.to_string()),
                 Inverse::AlreadyUndone => Outcome::Same,
-                Inverse::Conflict { paths } => Outcome::Conflict(paths),
+                Inverse::Conflict { paths, .. } => Outcome::Conflict(paths),
             };
             Tried { ours, method, of_git: of_git(directory.path(), &path, change), put_back: put_back(&repository, before, change, head) }
         }

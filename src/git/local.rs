@@ -7,9 +7,12 @@ use git2::Repository;
 
 use super::commit::id_of;
 use super::executable::GitExecutable;
+use super::inverse::Workshop;
+use super::owners::{self, Owners, ServicePaths};
 use super::{CommitDraft, GitError, Identity, Undo, commit_id, history, inverse, io, mirror, objects, oid};
 use crate::engine::change::Reverted;
 use crate::engine::id::{CommitId, TreeId};
+use crate::engine::ownership::Ownership;
 use crate::engine::plan::Inverse;
 
 /// A local clone, and a temporary store for new objects that goes away with it.
@@ -78,7 +81,16 @@ impl LocalRepository {
         let parent =
             self.repository.find_commit(oid(commit)).map_err(objects(format!("cannot read the commit {commit}")))?.parent_id(0).ok();
         let undo = Undo { commit, before: parent.map(commit_id) };
-        inverse::invert(&self.repository, &self.git, &self.scratch.path().join("scratch.git"), onto, &[undo])
+        let directory = self.scratch.path().join("scratch.git");
+        inverse::invert(Workshop { repository: &self.repository, git: &self.git, directory: &directory }, onto, &[undo])
+    }
+
+    /// What services own at a commit.
+    ///
+    /// # Errors
+    /// Objects that are missing, or a glob that does not parse.
+    pub fn ownership(&self, at: CommitId, services: &[ServicePaths]) -> Result<Ownership, GitError> {
+        owners::ownership(&self.repository, &mut Owners::default(), &[], (Some(at), at), services)
     }
 
     /// A commit as its revert's message names it.

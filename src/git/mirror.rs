@@ -6,8 +6,11 @@ use std::sync::Mutex;
 
 use super::executable::GitExecutable;
 use super::history::PlanWalk;
-use super::{GitError, Listing, Remote, io, objects};
+use super::owners::Owners;
+use super::undo::UndoQuestion;
+use super::{GitError, Listing, Remote, commit_id, io, objects};
 use crate::engine::id::{CommitId, ProposalKey};
+use crate::engine::plan::Inverse;
 
 /// Where the mirror keeps the watched head.
 const WATCHED: &str = "refs/revertd/watched";
@@ -23,6 +26,10 @@ pub struct Mirror {
     pub(super) repository: Mutex<git2::Repository>,
     /// The last walk for our own reverts.
     pub(super) plans: Mutex<Option<PlanWalk>>,
+    /// What services own, by tree.
+    pub(super) owners: Mutex<Owners>,
+    /// The last answers of [`Mirror::undo`]: an open incident asks in every pass.
+    pub(super) undone: Mutex<Vec<(UndoQuestion, Inverse)>>,
 }
 
 impl Mirror {
@@ -38,7 +45,15 @@ impl Mirror {
             git.run_objects(command, "init")?.success("init")?;
         }
         let repository = open_objects(path, &git)?;
-        Ok(Self { path: path.to_owned(), remote, git, repository: Mutex::new(repository), plans: Mutex::new(None) })
+        Ok(Self {
+            path: path.to_owned(),
+            remote,
+            git,
+            repository: Mutex::new(repository),
+            plans: Mutex::new(None),
+            owners: Mutex::default(),
+            undone: Mutex::default(),
+        })
     }
 
     /// One reference listing: the watched branch and the proposals.
@@ -89,6 +104,11 @@ impl Mirror {
         let mut args = vec!["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--refmap=", &self.remote.url];
         args.extend(wanted.iter().map(String::as_str));
         self.run_fetch(&args)
+    }
+
+    /// The watched head that was fetched last; `None` before the first fetch.
+    pub fn watched(&self) -> Option<CommitId> {
+        self.repository().refname_to_id(WATCHED).ok().map(commit_id)
     }
 
     fn run_fetch(&self, args: &[&str]) -> Result<(), GitError> {

@@ -9,11 +9,13 @@ mod history;
 mod inverse;
 mod local;
 mod mirror;
+mod owners;
 mod push;
 mod reading;
 pub mod scratch;
 pub mod survey;
 mod trees;
+mod undo;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -29,8 +31,10 @@ pub use self::executable::GitExecutable;
 pub use self::history::read_message;
 pub use self::local::LocalRepository;
 pub use self::mirror::Mirror;
+pub use self::owners::ServicePaths;
 pub use self::push::PushOutcome;
 pub use self::reading::{Brought, FileAt};
+pub use self::undo::{LaterChange, UndoQuestion};
 
 /// Where a mirror fetches from and pushes to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use super::neutral::harmless;
 use super::templates::{TemplateError, Templates};
 use crate::engine::approval::Approval;
 use crate::engine::change::Reverted;
-use crate::engine::id::{FactHash, PlanDigest};
+use crate::engine::id::FactHash;
 use crate::engine::incident::Incident;
+use crate::engine::plan::{Account, Plan, PlanKind};
 use crate::engine::policy::Policy;
 
 /// The template's file.
@@ -30,7 +31,9 @@ pub struct RevertMessage<'a> {
     /// Other incidents that it is for.
     pub also: &'a [&'a Incident],
     /// The plan that it carries out.
-    pub plan: &'a PlanDigest,
+    pub plan: &'a Plan,
+    /// What it restores and leaves, where it is not Git's own inverse.
+    pub account: Option<&'a Account>,
     /// Why it is proposed and not merged; empty for a merge.
     pub why_proposed: &'a str,
     /// The approval that allowed it, where one did.
@@ -124,8 +127,13 @@ fn reverts_line(reverted: &Reverted) -> String {
 
 fn reason(message: &RevertMessage<'_>) -> String {
     let RevertMessage { policy, incident, .. } = message;
-    let mut paragraphs =
-        vec![format!("{} breaches its objectives: {}. The breach began {}.", policy.name, incident.arithmetic.join("; "), incident.onset)];
+    let mut paragraphs: Vec<String> = message.account.map(|account| told(account, message.plan.kind)).unwrap_or_default();
+    paragraphs.push(format!(
+        "{} breaches its objectives: {}. The breach began {}.",
+        policy.name,
+        incident.arithmetic.join("; "),
+        incident.onset
+    ));
     for other in message.also {
         paragraphs.push(format!("{} breaches as well: {}. The breach began {}.", other.policy, other.arithmetic.join("; "), other.onset));
     }
@@ -142,13 +150,28 @@ fn reason(message: &RevertMessage<'_>) -> String {
     paragraphs.iter().map(|paragraph| wrapped(&harmless(paragraph))).collect::<Vec<_>>().join("\n\n")
 }
 
+/// What another way than Git's own restores, leaves and undoes besides.
+fn told(account: &Account, kind: PlanKind) -> Vec<String> {
+    let mut paragraphs = vec![account.sentence(kind)];
+    if !account.restored.is_empty() {
+        paragraphs.push(format!("It restores {}.", account.restored.join(", ")));
+    }
+    paragraphs.extend((!account.left.is_empty()).then(|| account.left.join(" ")));
+    let also: Vec<String> = account.also_undone.iter().map(|also| format!("{} (\"{}\")", also.commit, also.subject)).collect();
+    paragraphs.extend((!also.is_empty()).then(|| format!("It undoes what these did to the same paths as well: {}.", also.join(", "))));
+    paragraphs
+}
+
 fn trailers(message: &RevertMessage<'_>) -> String {
     let mut lines: Vec<String> = message.reverted.iter().map(|reverted| format!("Reverts: {}", reverted.id)).collect();
     for incident in std::iter::once(&message.incident).chain(message.also) {
         lines.push(format!("Revertd-Policy: {}", incident.policy));
         lines.push(format!("Revertd-Incident: {}", incident.id));
     }
-    lines.push(format!("Revertd-Plan: {}", message.plan));
+    if message.plan.kind != PlanKind::Revert {
+        lines.push(format!("Revertd-Way: {}", message.plan.kind.label()));
+    }
+    lines.push(format!("Revertd-Plan: {}", message.plan.digest()));
     lines.extend(message.audit.map(|hash| format!("Revertd-Audit: {hash}")));
     lines.join("\n")
 }

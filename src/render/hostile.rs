@@ -8,6 +8,7 @@ use super::{chat, commit, proposal, reply, sticky};
 use crate::engine::change::Reverted;
 use crate::engine::consent::{Hold, SaidId, UserId};
 use crate::engine::fact::{CommandAnswer, Event};
+use crate::engine::plan::{Account, AlsoUndone};
 
 /// The effects that are ours: the mark, the fold, the rule, the policy's link.
 fn foreign(text: &str) -> Vec<String> {
@@ -107,6 +108,17 @@ fn no_reference(text: &str) {
     }
 }
 
+/// An account whose every text was written by somebody else.
+fn hostile_account(hostile: &str) -> Account {
+    Account {
+        conflicts: vec![hostile.to_owned()],
+        restored: vec![format!("`{hostile}`")],
+        left: vec![hostile.to_owned()],
+        good: None,
+        also_undone: vec![AlsoUndone { commit: SUSPECT, subject: hostile.to_owned() }],
+    }
+}
+
 #[test]
 fn a_commit_carries_our_trailers_and_no_other() {
     let templates = Templates::built_in().unwrap();
@@ -119,7 +131,8 @@ fn a_commit_carries_our_trailers_and_no_other() {
                 policy: &story.policy,
                 incident: &story.state.incidents[&story.incident()],
                 also: &[],
-                plan: &story.view().proposal.plan_digest().unwrap(),
+                plan: story.view().proposal.plan.as_ref().unwrap(),
+                account: Some(&hostile_account(hostile)),
                 why_proposed: hostile,
                 approval: None,
                 audit: None,

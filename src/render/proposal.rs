@@ -77,6 +77,7 @@ pub(super) struct ProposalContext {
     suspects: Vec<CandidateContext>,
     others: Vec<CandidateContext>,
     objects: Vec<Markdown>,
+    way: Vec<Markdown>,
     restores: Markdown,
     files: Markdown,
     if_nothing: Markdown,
@@ -201,6 +202,7 @@ impl ProposalContext {
             suspects: vec![candidate()],
             others,
             objects: vec![word()],
+            way: vec![word()],
             restores: word(),
             files: word(),
             if_nothing: word(),
@@ -225,6 +227,7 @@ impl ProposalContext {
             suspects,
             others,
             objects: sentences(&view.objects, Place::Proposal).iter().map(|sentence| neutral::sentence(sentence)).collect(),
+            way: way(view),
             restores: restores(view),
             files: files(paths.iter().map(|path| path.path.as_str())),
             if_nothing: if_nothing(view),
@@ -323,6 +326,18 @@ fn named(author: &Author, mentioned: &mut Vec<String>) -> Markdown {
         }
         None => neutral::plain(&cut(&author.name, 80)),
     }
+}
+
+/// What the plan restores and leaves, and what else it undoes, where it is not what `git revert` would write.
+fn way(view: &ProposalView<'_>) -> Vec<Markdown> {
+    let (Some(plan), Some(account)) = (&view.proposal.plan, &view.proposal.account) else { return Vec::new() };
+    let mut lines = vec![account.sentence(plan.kind)];
+    lines.extend(account.restored.iter().map(|what| format!("It restores {what}.")));
+    lines.extend(account.left.iter().cloned());
+    lines.extend(
+        account.also_undone.iter().map(|also| format!("It also undoes what {} (`{}`) did to the same paths.", also.commit, also.subject)),
+    );
+    lines.iter().map(|line| neutral::sentence(line)).collect()
 }
 
 fn restores(view: &ProposalView<'_>) -> Markdown {

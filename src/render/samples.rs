@@ -18,7 +18,7 @@ use crate::engine::incident::State;
 use crate::engine::object::{FileChange, ObjectChange, changes};
 use crate::engine::plan::{Plan, PlanKind, PlannedPath};
 use crate::engine::policy::{
-    Alert, AlertRule, BreachWhen, Guardrails, HttpIndicator, Indicator, Limits, Mode, Objective, PathSet, Policy, RevertRules, Slo,
+    Alert, AlertRule, BreachWhen, Guardrails, HttpIndicator, Indicator, Limits, Mode, Objective, PathSet, Policy, RevertRules, Scope, Slo,
     Unreachable, VerifyRules,
 };
 use crate::engine::time::{Interval, Timestamp};
@@ -84,6 +84,7 @@ pub fn policy() -> Policy {
         breach_when: BreachWhen::Any,
         revert: RevertRules {
             mode: Mode::Propose,
+            scope: Scope::Commit,
             settle: Duration::from_secs(60),
             attribute_within: Duration::from_secs(3600),
             max_age_merge: Duration::from_secs(3600),
@@ -94,6 +95,8 @@ pub fn policy() -> Policy {
             limits: Limits::default(),
             merge_hours: Vec::new(),
             maintenance: Vec::new(),
+            max_services: 1,
+            max_objects: 20,
         },
         approval: ConsentRules {
             from: vec![ApprovalSource::Role(Role::Write), ApprovalSource::Team("shop/sre".into())],
@@ -186,6 +189,7 @@ impl Story {
                 seconds: 0,
             }),
             plan: Some(plan.clone()),
+            account: None,
         };
         self.tell(105, Event::Intended { effect: EffectId::new("1"), intent });
         self.tell(106, Event::Done { effect: EffectId::new("1") });

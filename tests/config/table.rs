@@ -227,11 +227,14 @@ pub const CASES: &[Case] = &[
         findings: &["13:18-27 `mode` is `observe`, `propose` or `merge`, and `automatic` is not"],
     },
     Case {
-        name: "word that is planned",
+        name: "limits of what a revert touches",
         base: POLICY,
-        edit: Edit::Replace("scope: commit", "scope: paths"),
+        edit: Edit::Replace("  breachWhen: any", "  guardrails: {maxServices: 0, maxObjects: 100001}"),
         schema: Schema::Refuses,
-        findings: &["13:34-39 `scope`: `paths` is not supported yet; write `commit`"],
+        findings: &[
+            "12:29-30 `maxServices` is a whole number from 1 to 10000, and `0` is not",
+            "12:44-50 `maxObjects` is a whole number from 1 to 100000, and `100001` is not",
+        ],
     },
     Case {
         name: "text where a list is meant",

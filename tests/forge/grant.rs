@@ -23,8 +23,15 @@ pub fn grant(onto: CommitId) -> MergeGrant {
     let policy = loaded.policies.into_iter().next().unwrap();
     let branch = BranchName::new("main");
     let suspect = onto;
-    let inverse =
-        CleanInverse { base: onto, tree: TreeId([1; 20]), method: InverseMethod::Exact, paths: Vec::new(), manifests: Vec::new() };
+    let inverse = CleanInverse {
+        base: onto,
+        tree: TreeId([1; 20]),
+        method: InverseMethod::Exact,
+        paths: Vec::new(),
+        kind: PlanKind::Revert,
+        account: None,
+        grade: None,
+    };
     let plan = Plan::new(branch.clone(), PlanKind::Revert, &[suspect], &inverse.paths);
     let incident = IncidentId::new("1");
     let approval = Approval {

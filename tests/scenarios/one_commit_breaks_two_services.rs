@@ -3,7 +3,12 @@
 use revertd::engine::fact::{Event, LandedBy};
 use revertd::engine::incident::{Incident, Phase};
 
-use crate::support::{Health, World, deployment, policy};
+use crate::support::{self, Health, World, deployment};
+
+/// A policy that lets a revert touch both services.
+fn policy(name: &str, mode: &str, more: &str) -> String {
+    support::policy(name, mode, &format!("  guardrails: {{maxServices: 2{more}}}\n"))
+}
 
 /// Both services break because of one commit.
 fn broken(policies: &[String], repository: &str) -> World {
@@ -76,6 +81,17 @@ fn both_may_merge() {
     both_recovered(&world);
 }
 
+/// Without a word about it, a revert that touches two services needs a person.
+#[test]
+fn one_service_is_the_default() {
+    let policies = ["checkout", "payments"].map(|name| support::policy(name, "merge", ""));
+    let world = broken(&policies, "");
+    assert_eq!((world.reverts(), world.branches().len()), (0, 1), "{:?}", world.subjects());
+    let decision = of(&world, "checkout").decision.unwrap();
+    assert_eq!(codes(&of(&world, "checkout")), ["maxServices"]);
+    assert_eq!(decision.refusals[0].sentence, "It touches 2 services (checkout, payments); the limit is 1.");
+}
+
 #[test]
 fn the_lower_mode_holds_for_both() {
     for modes in [["merge", "propose"], ["propose", "merge"]] {
@@ -110,7 +126,7 @@ fn a_policy_that_only_observes_keeps_the_other_from_merging() {
 /// `payments` had a revert a moment ago: its cooldown and its budget hold for the commit that broke both.
 #[test]
 fn the_budget_of_either_holds() {
-    let limited = |more: &str| policy("payments", "merge", &format!("  guardrails: {{{more}}}\n"));
+    let limited = |more: &str| policy("payments", "merge", &format!(", {more}"));
     for (more, code) in [("limits: {merge: {count: 1, per: 24h}}, cooldown: 0s", "mergeBudget"), ("cooldown: 1h", "cooldown")] {
         let unlimited = "      limits: {merge: {count: 9, per: 1h}}\n";
         let mut world = World::with_agent(&["checkout", "payments"], &[policy("checkout", "merge", ""), limited(more)], unlimited);

@@ -16,14 +16,14 @@ fn refused_for(change: impl Fn(&World)) -> Vec<String> {
 
 #[test]
 fn a_new_file_would_be_deleted() {
-    assert_eq!(refused_for(|world| world.write("apps/checkout/extra.yaml", "kind: ConfigMap\n")), ["deletesFile"]);
+    assert_eq!(refused_for(|world| world.write("apps/checkout/extra.yaml", "kind: ConfigMap\n")), ["needsHuman"]);
 }
 
 #[test]
 fn a_dangerous_kind_and_what_does_not_parse() {
     let with = |more: &str| deployment("checkout", "1.5.0") + more;
-    assert_eq!(refused_for(|world| world.write("apps/checkout/deployment.yaml", &with("---\nkind: StatefulSet\n"))), ["dangerousKind"]);
-    assert_eq!(refused_for(|world| world.write("apps/checkout/deployment.yaml", &with("---\n{{ .Values.x }}: [\n"))), ["dangerousKind"]);
+    assert_eq!(refused_for(|world| world.write("apps/checkout/deployment.yaml", &with("---\nkind: StatefulSet\n"))), ["needsHuman"]);
+    assert_eq!(refused_for(|world| world.write("apps/checkout/deployment.yaml", &with("---\n{{ .Values.x }}: [\n"))), ["needsHuman"]);
 }
 
 #[test]
@@ -38,5 +38,5 @@ fn a_change_of_a_healthy_service_as_well() {
         world.write("apps/checkout/deployment.yaml", &deployment("checkout", "1.5.0"));
         world.write("apps/payments/deployment.yaml", &deployment("payments", "1.5.0"));
     });
-    assert_eq!(codes, ["touchesHealthyService"]);
+    assert_eq!(codes, ["maxServices", "touchesHealthyService"]);
 }

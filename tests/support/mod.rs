@@ -520,6 +520,14 @@ impl Drop for World {
     }
 }
 
+impl World {
+    /// The codes of the guardrails that the newest decision about a policy names.
+    pub fn refusals_of(&self, policy: &str) -> Vec<String> {
+        let incident = self.incidents().into_values().find(|incident| incident.policy.as_str() == policy).unwrap();
+        incident.decision.unwrap().refusals.iter().map(|refusal| refusal.code.label()).collect()
+    }
+}
+
 fn round(start: Timestamp, end: Timestamp, health: Health) -> Round {
     let outcome = match health {
         Health::Good => Outcome::Good("200".into()),

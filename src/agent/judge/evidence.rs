@@ -9,9 +9,10 @@ use crate::config::judge_file::{
 use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::change::{Change, ChangeKind, Entry, Meaning, PathChange, Person};
 use crate::engine::fact::ProposalClosing;
+use crate::engine::grade::{self, Level, Reason, ReasonCode};
 use crate::engine::id::{BranchName, CommitId, EntryId, IncidentId, PlanDigest, SloName, TreeId, sha256_hex};
 use crate::engine::landing::{Landing, LandingShape, Stop};
-use crate::engine::plan::{CleanInverse, Inverse, InverseMethod, ManifestContent, PlanKind, PlannedPath, TouchedManifest, proposal_key};
+use crate::engine::plan::{CleanInverse, Inverse, InverseMethod, PlanKind, PlannedPath, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::round::{Decimal, Outcome, Round, Unknown};
 use crate::engine::situation::{
@@ -220,26 +221,22 @@ impl<'a> Evidence<'a> {
         if suspects.iter().all(undone) {
             return Inverse::AlreadyUndone;
         }
-        if suspects.iter().any(|line| line.inverse.status == InverseStatus::Conflict) {
-            let paths: BTreeSet<String> = suspects.iter().flat_map(|line| line.paths.clone()).collect();
-            return Inverse::Conflict { paths: paths.into_iter().collect() };
-        }
+        // A case says that Git conflicts, not what the files hold: as for a live agent, another way leads to a proposal (design §9).
+        let conflicts = suspects.iter().any(|line| line.inverse.status == InverseStatus::Conflict);
         let exact = suspects.iter().all(|line| line.inverse.exact);
-        let mut paths: Vec<PlannedPath> = Vec::new();
-        let mut manifests = Vec::new();
-        for line in &suspects {
-            for path in line.paths.iter().filter(|path| !manifests.iter().any(|seen: &TouchedManifest| seen.path == **path)) {
-                paths.push(PlannedPath { path: path.clone(), from: Some(entry(path, "now")), to: Some(entry(path, "before")) });
-            }
-            manifests.extend(line.paths.iter().map(|path| manifest(path, line.inverse.grade)));
-        }
-        paths.sort_unstable();
+        let named: BTreeSet<&String> = suspects.iter().flat_map(|line| &line.paths).collect();
+        let planned =
+            |path: &&String| PlannedPath { path: (*path).clone(), from: Some(entry(path, "now")), to: Some(entry(path, "before")) };
+        let paths: Vec<PlannedPath> = named.iter().map(planned).collect();
+        let grade = grade(&suspects, self.case);
         Inverse::Clean(CleanInverse {
             base: situation.head,
             tree: TreeId(digest(&format!("{}{:?}", situation.head, attribution.suspects))),
             method: if exact { InverseMethod::Exact } else { InverseMethod::Merged },
             paths,
-            manifests,
+            kind: if conflicts { PlanKind::Values } else { PlanKind::Revert },
+            account: None,
+            grade: Some(Box::new(grade)),
         })
     }
 
@@ -391,14 +388,32 @@ fn change(line: &ChangeLine) -> Change {
     }
 }
 
-/// The files of a case have no content: what is known of them is the grade, which stands in for it.
-fn manifest(path: &str, grade: Grade) -> TouchedManifest {
-    let content = match grade {
-        Grade::Safe => ManifestContent::Kinds(vec!["Deployment".to_owned()]),
-        Grade::Human => ManifestContent::Unreadable("it is graded `human`".to_owned()),
-        Grade::Refuse => ManifestContent::Unreadable("it is graded `refuse`".to_owned()),
+/// The files of a case have no content: what is known of them is the grade that each change names, and how many objects it touches.
+fn grade(suspects: &[&ChangeLine], case: &Case) -> grade::Grade {
+    let level = |line: &ChangeLine| match line.inverse.grade {
+        Grade::Safe => Level::Safe,
+        Grade::Human => Level::Human,
+        Grade::Refuse => Level::Refuse,
     };
-    TouchedManifest { path: path.to_owned(), before: content.clone(), after: content }
+    let reasons = suspects.iter().filter(|line| level(line) > Level::Safe).map(|line| Reason {
+        code: ReasonCode::UnknownKind,
+        level: level(line),
+        object: line.commit.short(),
+        field: String::new(),
+        sentence: format!("{} is graded so by the case.", line.commit.short()),
+    });
+    let owns = |policy: &Policy, line: &ChangeLine| {
+        line.services.contains(&policy.name) || policy.paths.matcher().is_ok_and(|matcher| line.paths.iter().any(|path| matcher.owns(path)))
+    };
+    let owner = |policy: &&Policy| suspects.iter().any(|line| owns(policy, line));
+    grade::Grade {
+        level: suspects.iter().map(|line| level(line)).max().unwrap_or(Level::Safe),
+        reasons: reasons.collect(),
+        more: 0,
+        objects: suspects.iter().map(|line| line.inverse.objects as usize).sum(),
+        services: case.policies.iter().filter(owner).map(|policy| policy.name.clone()).collect(),
+        paths: suspects.iter().flat_map(|line| line.paths.clone()).collect(),
+    }
 }
 
 fn entry(path: &str, side: &str) -> Entry {

@@ -68,7 +68,12 @@ fn a_grade_a_veto_and_a_silent_control_are_heard() {
     let case =
         |more: &str, rest: &str| decide_case(&landing(SUSPECT, 300, more, &applied(330)), &rounds(340, 600), rest, 600, DecideAt::Each);
     assert_eq!(case(r#","inverse":{"grade":"human"}"#, "").action, JudgedAction::Propose);
-    assert_eq!(case(r#","inverse":{"status":"conflict"}"#, "").action, JudgedAction::None);
+    let conflict = case(r#","inverse":{"status":"conflict"}"#, "");
+    assert_eq!((conflict.action, conflict.refusal.as_deref()), (JudgedAction::Propose, Some("notAPlainRevert")));
+    let refused = case(r#","inverse":{"grade":"refuse"}"#, "");
+    assert_eq!((refused.action, refused.refusal.as_deref()), (JudgedAction::Propose, Some("tooDangerous")));
+    let large = case(r#","inverse":{"objects":21}"#, "");
+    assert_eq!((large.action, large.refusal.as_deref()), (JudgedAction::Propose, Some("maxObjects")));
     let veto = format!(r#","history":[{{"at":1000,"kind":"vetoed","policies":["a"],"suspects":["{SUSPECT}"]}}]"#);
     assert_eq!(case("", &veto).refusal.as_deref(), Some("vetoed"));
     let silent = r#","controls":[{"start":330000,"end":331000,"good":null}]"#;

@@ -196,6 +196,7 @@ fn touched(judge: &mut Judge<'_>, subject: &Subject, class: Class, what: &str) {
         Class::Definition => (ReasonCode::CustomResourceDefinition, "and other objects depend on it"),
         Class::DataStore => (ReasonCode::DataStore, "and holds data"),
         Class::Job => (ReasonCode::Migration, "and a Job runs again when it is made anew"),
+        Class::Health => (ReasonCode::HealthDefinition, "and says how health is measured"),
         Class::Source => (ReasonCode::Deployment, "and says where manifests come from"),
         Class::Unknown => (ReasonCode::UnknownKind, "and is of a kind that revertd does not know"),
         _ => return,

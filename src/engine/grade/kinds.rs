@@ -39,6 +39,8 @@ pub enum Class {
     FluxKustomization,
     /// A source, a project, or what else says where manifests come from.
     Source,
+    /// What says how health is measured: reverting it changes the judge and not the service (E13).
+    Health,
     /// A Service.
     Service,
     /// Something known without fields that are dangerous beyond the general ones.
@@ -83,8 +85,9 @@ pub fn class(identity: &Identity) -> Class {
         }
         ("networking.istio.io", "VirtualService" | "DestinationRule") | ("traefik.io", "IngressRoute") => Class::Plain,
         ("autoscaling" | "autoscaling.k8s.io", _) | ("keda.sh", "ScaledObject") | ("policy", "PodDisruptionBudget") => Class::Plain,
-        ("monitoring.coreos.com", "ServiceMonitor" | "PodMonitor" | "PrometheusRule" | "Probe") => Class::Plain,
-        ("flagger.app", "Canary") | ("argoproj.io", "AnalysisTemplate") => Class::Plain,
+        ("monitoring.coreos.com", _) | ("openslo", _) | ("sloth.slok.dev", _) | ("pyrra.dev", _) => Class::Health,
+        ("flagger.app", "MetricTemplate") | ("argoproj.io", "AnalysisTemplate" | "ClusterAnalysisTemplate") => Class::Health,
+        ("flagger.app", "Canary") => Class::Plain,
         _ => Class::Unknown,
     }
 }

@@ -3,9 +3,10 @@
 use super::propose::effective_mode;
 use super::{Refusal, RefusalCode, over, refuse, suspects};
 use crate::engine::attribution::{Attribution, Standing, applied, baseline, newest_change};
-use crate::engine::consent::Grade;
+use crate::engine::consent;
+use crate::engine::grade::{Grade, Level};
 use crate::engine::landing::LandingShape;
-use crate::engine::plan::{CleanInverse, InverseMethod, ManifestContent};
+use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
 use crate::engine::policy::{Guardrails, Indicator, Mode};
 use crate::engine::schedule;
 use crate::engine::situation::Situation;
@@ -23,8 +24,11 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(one_certain_suspect(situation, attribution));
     refusals.extend(timing(situation, attribution));
     refusals.extend(slos_known(situation));
-    refusals.extend(files(inverse));
-    refusals.extend(touches_healthy(situation, attribution));
+    refusals.extend(files(&situation.service.policy.guardrails, inverse));
+    if inverse.kind != PlanKind::Paths {
+        // A plan that undoes only the service's own part touches no other one.
+        refusals.extend(touches_healthy(situation, attribution));
+    }
     refusals.extend(later_change(situation, attribution, inverse));
     refusals.extend(cooldown(situation));
     refusals.extend(merge_budget(situation));
@@ -129,61 +133,56 @@ fn slos_known(situation: &Situation) -> Vec<Refusal> {
     refusals
 }
 
-/// Kinds that are never force-merged as long as objects are not graded.
-pub const DANGEROUS_KINDS: [&str; 14] = [
-    "Namespace",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-    "CustomResourceDefinition",
-    "StatefulSet",
-    "Job",
-    "Secret",
-    "SealedSecret",
-    "ExternalSecret",
-    "NetworkPolicy",
-    "Role",
-    "RoleBinding",
-    "ClusterRole",
-    "ClusterRoleBinding",
-];
-
-/// How dangerous a plan is by its own content, by the same rules that keep a file from being force-merged.
-pub fn grade(inverse: &CleanInverse) -> Grade {
-    if inverse.method == InverseMethod::Exact && files(inverse).is_empty() { Grade::Safe } else { Grade::NotSafe }
+/// How a plan counts for who may approve it, by the same rules that keep files from being force-merged: an exact inverse of what is safe, or
+/// something that needs other eyes.
+pub fn consent_grade(guardrails: &Guardrails, inverse: &CleanInverse) -> consent::Grade {
+    match inverse.method {
+        InverseMethod::Exact if files(guardrails, inverse).is_empty() => consent::Grade::Safe,
+        InverseMethod::Exact | InverseMethod::Merged => consent::Grade::NotSafe,
+    }
 }
 
-fn files(inverse: &CleanInverse) -> Vec<Refusal> {
+/// What the plan does to files: policy files, the grade, and how much it touches.
+pub(super) fn files(guardrails: &Guardrails, inverse: &CleanInverse) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for path in &inverse.paths {
-        if is_policy_file(&path.path) {
-            refusals.push(refuse(RefusalCode::PolicyFile, format!("It changes the policy file `{}`.", path.path)));
-        }
-        if path.to.is_none() {
-            refusals.push(refuse(
-                RefusalCode::DeletesFile,
-                format!("It deletes `{}`, and a sync tool may delete what that file holds.", path.path),
-            ));
-        }
+    for path in inverse.paths.iter().filter(|path| is_policy_file(&path.path)) {
+        refusals.push(refuse(RefusalCode::PolicyFile, format!("It changes the policy file `{}`.", path.path)));
     }
-    for file in &inverse.manifests {
-        for (side, content) in [("before", &file.before), ("after", &file.after)] {
-            let found = match content {
-                ManifestContent::Absent => None,
-                ManifestContent::Unreadable(why) => Some(format!("cannot be read: {why}")),
-                ManifestContent::Kinds(kinds) => {
-                    kinds.iter().find(|kind| DANGEROUS_KINDS.contains(&kind.as_str())).map(|kind| format!("holds a `{kind}`"))
-                }
-            };
-            if let Some(found) = found {
-                refusals.push(refuse(RefusalCode::DangerousKind, format!("`{}` {side} the revert {found}.", file.path)));
-            }
-        }
+    if let Some(account) = inverse.account.as_ref().filter(|_| inverse.kind != PlanKind::Revert) {
+        let sentence = format!("{} That is never merged without an approval.", account.sentence(inverse.kind));
+        refusals.push(refuse(RefusalCode::NotAPlainRevert, sentence));
+    } else if inverse.kind != PlanKind::Revert {
+        refusals.push(refuse(RefusalCode::NotAPlainRevert, "It is not what `git revert` would write."));
     }
+    let Some(grade) = &inverse.grade else {
+        refusals.push(refuse(RefusalCode::NotGraded, "What it does to the objects was not graded."));
+        return refusals;
+    };
     // Every touched path must have been looked at.
-    for path in inverse.paths.iter().filter(|path| !inverse.manifests.iter().any(|file| file.path == path.path)) {
-        refusals.push(refuse(RefusalCode::DangerousKind, format!("`{}` was not looked at.", path.path)));
+    if let Some(path) = inverse.paths.iter().find(|path| !grade.paths.contains(&path.path)) {
+        refusals.push(refuse(RefusalCode::NotGraded, format!("`{}` was not looked at.", path.path)));
     }
+    for (level, code, begin) in [
+        (Level::Refuse, RefusalCode::TooDangerous, "revertd does not merge this, with or without an approval"),
+        (Level::Human, RefusalCode::NeedsHuman, "A person has to look at it"),
+    ] {
+        let words = grade.words_of(level);
+        if grade.level == level || !words.is_empty() {
+            let why = if words.is_empty() { String::new() } else { format!(": {words}") };
+            refusals.push(refuse(code, format!("{begin}{why}.")));
+        }
+    }
+    refusals.extend(too_much(guardrails, grade));
     refusals
+}
+
+/// How much the plan touches, against the limits of the policy.
+fn too_much(guardrails: &Guardrails, grade: &Grade) -> Vec<Refusal> {
+    let (services, objects) = (guardrails.max_services as usize, guardrails.max_objects as usize);
+    let of = |code, over: Vec<String>| over.into_iter().map(move |sentence| refuse(code, sentence));
+    of(RefusalCode::MaxServices, grade.over(services, usize::MAX))
+        .chain(of(RefusalCode::MaxObjects, grade.over(usize::MAX, objects)))
+        .collect()
 }
 
 fn is_policy_file(path: &str) -> bool {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::merge::outside_hours;
+use super::merge::{self, outside_hours};
 use super::propose::maintenance;
 use super::*;
+use crate::engine::grade::{Grade, Level, Reason, ReasonCode};
+use crate::engine::id::{CommitId, PolicyName, TreeId};
+use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind, PlannedPath};
 use crate::engine::policy::{Guardrails, Limits};
 use crate::engine::schedule::RecurringWindow;
 
@@ -14,7 +17,14 @@ const MONDAY_NOON: Timestamp = Timestamp::from_secs(1_795_435_200);
 fn guardrails(schedule: &str) -> Guardrails {
     let window =
         RecurringWindow { schedule: schedule.to_owned(), time_zone: "Europe/Berlin".to_owned(), length: Duration::from_secs(15 * 3600) };
-    Guardrails { cooldown: Duration::ZERO, limits: Limits::default(), merge_hours: vec![window.clone()], maintenance: vec![window] }
+    Guardrails {
+        cooldown: Duration::ZERO,
+        limits: Limits::default(),
+        merge_hours: vec![window.clone()],
+        maintenance: vec![window],
+        max_services: 1,
+        max_objects: 20,
+    }
 }
 
 #[test]
@@ -43,4 +53,74 @@ fn in_a_maintenance_window_breaches_are_expected() {
     );
     assert!(!refusal.code.is_final());
     assert!(maintenance(&guardrails("0 99 * * *"), MONDAY_NOON).is_some(), "a window that cannot be read counts as open");
+}
+
+fn planned(kind: PlanKind, grade: Option<Grade>) -> CleanInverse {
+    let path = |path: &str| PlannedPath { path: path.to_owned(), from: None, to: None };
+    CleanInverse {
+        base: CommitId([1; 20]),
+        tree: TreeId([2; 20]),
+        method: InverseMethod::Exact,
+        paths: vec![path("a.yaml"), path("b.yaml")],
+        kind,
+        account: None,
+        grade: grade.map(Box::new),
+    }
+}
+
+fn graded(paths: &[&str]) -> Grade {
+    Grade {
+        level: Level::Safe,
+        reasons: Vec::new(),
+        more: 0,
+        objects: 20,
+        services: [PolicyName::new("checkout")].into(),
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+    }
+}
+
+fn codes_of(inverse: &CleanInverse) -> Vec<RefusalCode> {
+    merge::files(&guardrails("0 18 * * MON-FRI"), inverse).iter().map(|refusal| refusal.code).collect()
+}
+
+#[test]
+fn what_was_not_looked_at_is_not_merged() {
+    assert_eq!(codes_of(&planned(PlanKind::Revert, None)), [RefusalCode::NotGraded]);
+    assert_eq!(codes_of(&planned(PlanKind::Revert, Some(graded(&["a.yaml"])))), [RefusalCode::NotGraded]);
+    assert_eq!(codes_of(&planned(PlanKind::Revert, Some(graded(&["a.yaml", "b.yaml"])))), []);
+}
+
+#[test]
+fn only_gits_own_inverse_is_merged_without_a_person() {
+    for kind in [PlanKind::Values, PlanKind::LastKnownGood, PlanKind::Paths] {
+        assert_eq!(codes_of(&planned(kind, Some(graded(&["a.yaml", "b.yaml"])))), [RefusalCode::NotAPlainRevert], "{kind:?}");
+    }
+}
+
+#[test]
+fn an_approval_lifts_the_grade_but_not_the_gravest() {
+    let both = ["a.yaml", "b.yaml"];
+    let reason = |level| Reason {
+        code: ReasonCode::DeletesData,
+        level,
+        object: "PersistentVolumeClaim data".to_owned(),
+        field: String::new(),
+        sentence: "PersistentVolumeClaim data goes.".to_owned(),
+    };
+    let of = |level| Grade { level, reasons: vec![reason(level)], ..graded(&both) };
+    let human = merge::files(&guardrails("0 18 * * MON-FRI"), &planned(PlanKind::Revert, Some(of(Level::Human))));
+    assert_eq!(human[0].sentence, "A person has to look at it: PersistentVolumeClaim data goes.");
+    assert!(human[0].code.is_lifted_by_approval());
+    let refuse = codes_of(&planned(PlanKind::Revert, Some(of(Level::Refuse))));
+    assert_eq!(refuse, [RefusalCode::TooDangerous]);
+    assert!(!refuse[0].is_lifted_by_approval() && !refuse[0].is_lifted_by_force());
+    let many = Grade { objects: 21, services: ["a", "b"].map(PolicyName::new).into(), ..graded(&both) };
+    assert_eq!(codes_of(&planned(PlanKind::Revert, Some(many))), [RefusalCode::MaxServices, RefusalCode::MaxObjects]);
+}
+
+#[test]
+fn codes_of_older_journals_are_read() {
+    for old in ["deletesFile", "dangerousKind"] {
+        assert_eq!(serde_json::from_value::<RefusalCode>(old.into()).unwrap(), RefusalCode::NeedsHuman);
+    }
 }

@@ -10,7 +10,7 @@ use crate::engine::approval::Approval;
 use crate::engine::consent::{Answer, Hold, Publication, SaidId, Silence};
 use crate::engine::fact::{CommandAnswer, CommitText, Decoration, EffectAction, Event, ProposalClosing};
 use crate::engine::id::{CommitId, IncidentId, PlanDigest, ProposalKey, RepositoryName};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Account, Plan};
 use crate::engine::situation::FailedPushes;
 use crate::engine::time::Timestamp;
 
@@ -30,6 +30,9 @@ pub struct Proposal {
     pub head: Option<CommitId>,
     /// The newest plan that was intended.
     pub plan: Option<Plan>,
+    /// What the newest plan restores and leaves, where it is not Git's own inverse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
     /// The newest commit that was intended.
     pub latest_commit: Option<CommitText>,
     /// Every commit that was intended for it, with the reference that it was for.
@@ -150,6 +153,7 @@ impl Proposal {
             opened_at: at,
             head: None,
             plan: None,
+            account: None,
             latest_commit: None,
             commits: Vec::new(),
             approvals: Vec::new(),

@@ -93,6 +93,7 @@ impl Story {
             new: Some(HEAD),
             plan: Some(plan()),
             commit: Some(commit),
+            account: None,
         };
         self.tell(seconds, Event::Intended { effect: EffectId::new("1"), intent });
     }
