@@ -31,10 +31,14 @@ fn decide(case: &Value, at: DecideAt) -> Answer {
 }
 
 /// Incidents, each decided at the moment at which the engine first does something about it, or a while after the onset.
-fn incidents(count: u64, mut check: impl FnMut(&mut Random, &Value, &Answer)) {
+fn incidents(count: u64, check: impl FnMut(&mut Random, &Value, &Answer)) {
     let all = archetypes::all();
+    incidents_of(count, |number| &all[(number as usize * 7) % all.len()], check);
+}
+
+fn incidents_of<'a>(count: u64, which: impl Fn(u64) -> &'a archetypes::Archetype, mut check: impl FnMut(&mut Random, &Value, &Answer)) {
     for number in 0..count {
-        let archetype = &all[(number as usize * 7) % all.len()];
+        let archetype = which(number);
         let mut random = Random::new(99, number);
         let mut world = World::new(random.clone(), Draw { half: Half::Tuned, archetype: archetype.name });
         let truth = (archetype.build)(&mut world);
@@ -94,10 +98,10 @@ fn make_good(case: &mut Value, place: usize) {
 fn an_unknown_round_never_raises_the_action() {
     incidents(INCIDENTS, |random, case, answer| {
         let of_breach = breaching(answer);
-        // Of others, what ended lately: that is after two minutes before any onset. Where several breach, each is another service to the rest.
-        let lately = case["now"].as_i64().unwrap() - 60_000;
-        let since = if of_breach.len() == 1 { 0 } else { lately };
-        let places = [rounds(case, |policy| of_breach.iter().any(|name| name == policy), since), rounds(case, |_| true, lately)];
+        // Of others, what ended since two minutes before the onset. Where several breach, each is another service to the rest.
+        let since_onset = answer.onset.map_or(0, |onset| onset.saturating_sub(120_000));
+        let since = if of_breach.len() == 1 { 0 } else { since_onset };
+        let places = [rounds(case, |policy| of_breach.iter().any(|name| name == policy), since), rounds(case, |_| true, since_onset)];
         for places in places.iter().filter(|places| !places.is_empty()) {
             for _ in 0..3 {
                 let mut changed = case.clone();
@@ -110,6 +114,28 @@ fn an_unknown_round_never_raises_the_action() {
             }
         }
     });
+}
+
+/// Regression: a burn rate needs a whole window, so that one round of another service that was not measured took it out of an outage, and the
+/// service with the newest commit was reverted.
+#[test]
+fn an_unknown_round_of_another_service_never_hides_an_outage() {
+    let all = archetypes::all();
+    let outage = all.iter().find(|archetype| archetype.name == "outageAfterDeploy").unwrap();
+    incidents_of(
+        12,
+        |_| outage,
+        |random, case, answer| {
+            let since = answer.onset.map_or(0, |onset| onset.saturating_sub(120_000));
+            let places = rounds(case, |policy| policy != "checkout", since);
+            for _ in 0..if places.is_empty() { 0 } else { 3 } {
+                let mut changed = case.clone();
+                make_unknown(&mut changed["rounds"][places[random.below(places.len())]]);
+                let after = decide(&changed, DecideAt::Now);
+                assert!(after.action <= answer.action, "{}: {} became {}", case["id"], answer.why, after.why);
+            }
+        },
+    );
 }
 
 #[test]
@@ -191,4 +217,82 @@ fn a_commit_of_another_service_never_changes_whose_fault_it_is() {
             assert_eq!((after.action, &after.suspects), (answer.action, &answer.suspects), "{}: {}", case["id"], after.why);
         }
     });
+}
+
+/// Decides incidents of an archetype from their first round on; none of them may end in more than `most`, and some must come to it.
+fn at_most(archetype: &str, most: revertd::agent::JudgedAction) {
+    let all = archetypes::all();
+    let archetype = all.iter().find(|known| known.name == archetype).unwrap();
+    let highest = (0..12).map(|number| {
+        let mut world = World::new(Random::new(7, number), Draw { half: Half::Tuned, archetype: archetype.name });
+        let truth = (archetype.build)(&mut world);
+        let case = world.observe(archetype.name, &truth.guilty, truth.right.label());
+        decide(&case, DecideAt::Each).action
+    });
+    assert_eq!(highest.max(), Some(most), "{}", archetype.name);
+}
+
+mod never_more_than {
+    use super::at_most;
+    use revertd::agent::JudgedAction::{None, Propose};
+
+    #[test]
+    fn a_proposal_for_a_late_effect() {
+        at_most("lateEffect", Propose);
+    }
+
+    #[test]
+    fn a_proposal_for_what_grows_slowly() {
+        at_most("slowLeak", Propose);
+    }
+
+    #[test]
+    fn a_proposal_for_a_security_change() {
+        at_most("guiltySecurityFix", Propose);
+    }
+
+    #[test]
+    fn a_proposal_for_a_changed_definition_of_health() {
+        at_most("definitionChanged", Propose);
+    }
+
+    #[test]
+    fn a_proposal_for_what_was_brought_back() {
+        at_most("reapplied", Propose);
+    }
+
+    #[test]
+    fn a_proposal_for_many_objects() {
+        at_most("manyObjects", Propose);
+    }
+
+    #[test]
+    fn a_proposal_for_a_base_of_several_services() {
+        at_most("sharedBase", Propose);
+    }
+
+    #[test]
+    fn a_proposal_where_the_earlier_state_never_ran() {
+        at_most("neverHealthyThere", Propose);
+    }
+
+    #[test]
+    fn a_proposal_of_a_dependencys_change() {
+        at_most("guiltyDependency", Propose);
+    }
+
+    #[test]
+    fn nothing_for_a_blip_of_a_rollout() {
+        at_most("deployBlip", None);
+    }
+
+    #[test]
+    fn nothing_for_a_spike_of_traffic() {
+        at_most("trafficSpike", None);
+    }
+
+    #[test]
+    fn a_proposal_where_another_service_fails_at_once() {
+        at_most("sharedDependency", Propose);
+    }
 }

@@ -56,6 +56,9 @@ pub struct Answer {
     pub why: String,
     /// The decisions, one for each plan or reason.
     pub decisions: Vec<JudgedDecision>,
+    /// The last moment at which no breach that was decided about had begun, in Unix milliseconds.
+    #[serde(skip)]
+    pub onset: Option<i64>,
 }
 
 /// One decision, for every policy that it holds for.
@@ -71,6 +74,8 @@ pub struct JudgedDecision {
     pub refusal: Option<String>,
     #[serde(skip)]
     why: String,
+    #[serde(skip)]
+    onset: Option<Timestamp>,
 }
 
 /// Decides a case.
@@ -125,6 +130,7 @@ fn answer(case: &Case, decisions: Vec<JudgedDecision>, since: Option<i64>) -> An
         refusal: leading.and_then(|decision| decision.refusal.clone()),
         since,
         why: leading.map_or_else(|| "No service breaches.".to_owned(), |decision| decision.why.clone()),
+        onset: decisions.iter().filter_map(|decision| decision.onset).min().map(Timestamp::millis),
         decisions,
     }
 }
@@ -265,6 +271,7 @@ fn judged(policy: &PolicyName, decision: Decision) -> JudgedDecision {
     JudgedDecision {
         policies: vec![policy.clone()],
         action,
+        onset: decision.attribution.as_ref().map(|attribution| attribution.onset.earliest()),
         suspects: decision.attribution.map(|attribution| attribution.suspects).unwrap_or_default(),
         refusal: decision.record.refusals.first().map(|refusal| refusal.code.label()),
         why: decision.record.sentence,

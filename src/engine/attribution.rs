@@ -1,6 +1,5 @@
 //! Whose fault (design §7): changes × onset in, every candidate with its evidence out, "none of them" included.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, ChangeKind, Meaning};
 use super::id::{CommitId, PolicyName, SloName};
-use super::landing::{Landing, LandingShape};
+use super::landing::Landing;
+use super::onset;
 use super::policy::{PathMatcher, Policy, Slo, Sync};
+use super::reading;
+use super::round::Round;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{self, Baseline, Verdict};
 use super::time::{Interval, Timestamp};
@@ -60,13 +62,6 @@ pub enum Standing {
     Unmapped,
 }
 
-/// Two untouched services that begin to fail this close to the onset share its fate (design §7).
-pub const SHARED_FATE_WINDOW: Duration = Duration::from_secs(120);
-/// At least this many untouched services must fail for an outage (design §7).
-pub const SHARED_FATE_SERVICES: usize = 3;
-/// A service without a known round in this long before the onset is left out of that count (design §7).
-const SHARED_FATE_KNOWN_WITHIN: Duration = Duration::from_secs(3600);
-
 /// When the service was last healthy, when the breach began, and what stood before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beginning {
@@ -94,13 +89,14 @@ pub fn beginning(service: &ServiceEvidence, cut: Option<Timestamp>, now: Timesta
     beginnings.min_by_key(|beginning| beginning.onset.by)
 }
 
-/// The earliest possible apply time of the newest change that touches the service's paths: where `sinceChange` cuts.
+/// The earliest possible apply time of the newest change that touches the service's paths: where `sinceChange` cuts. A change that was applied
+/// at an unknown time (what was there at a first start) cuts nothing.
 pub fn newest_change(service: &ServiceEvidence, landings: &[Landing]) -> Option<Timestamp> {
     let policy = &service.policy;
     let matcher = policy.paths.matcher().ok()?;
     landings
         .iter()
-        .filter(|landing| landing.repository == policy.repository && landing.shape != LandingShape::First)
+        .filter(|landing| landing.repository == policy.repository)
         .filter(|landing| landing.changes.iter().any(|change| touches(&policy.name, &matcher, change)))
         .filter_map(|landing| applied(service, landing)?.after)
         .max()
@@ -131,34 +127,136 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     let service = &situation.service;
     let cut = newest_change(service, &situation.landings);
     let beginning = beginning(service, cut, situation.now)?;
-    let window: Vec<&Landing> = situation
-        .landings
-        .iter()
-        .filter(|landing| landing.repository == service.policy.repository)
-        .filter(|landing| beginning.last_healthy.is_none_or(|healthy| applied(service, landing).unwrap_or(landing.landed).by >= healthy))
-        .collect();
+    let window = window(situation, &beginning);
     let owners = owners(situation);
     let mut candidates: Vec<(usize, Candidate)> = Vec::new();
     let mut earlier: Vec<&Change> = Vec::new();
     for (number, landing) in window.iter().enumerate() {
         for change in &landing.changes {
             let undone = undoes_another(change, &window).or_else(|| puts_back(change, &earlier));
+            if let Some(undone) = undone
+                && applied(service, landing).is_some_and(|applied| applied.by <= beginning.onset.earliest())
+                && let Some((_, gone)) = candidates.iter_mut().find(|(_, candidate)| candidate.commit == undone)
+                && gone.standing == Standing::Suspect
+            {
+                gone.standing = Standing::RuledOut;
+                gone.because = format!("{} had undone it before the breach began", change.id.short());
+            }
             candidates.push((number, judge(service, undone, landing, change, beginning.onset, &owners)));
             earlier.push(change);
         }
     }
-    // The most likely landing is the newest that can have done it: the others had longer to show.
-    let likely = candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(number, _)| *number).max();
+    if !candidates.iter().any(|(_, candidate)| candidate.standing == Standing::Suspect) {
+        blame_a_dependency(situation, &window, beginning.onset, &mut candidates);
+    }
+    let likely = most_likely(service, &beginning, &candidates);
     for (number, candidate) in &mut candidates {
         if candidate.standing == Standing::Suspect && Some(*number) != likely {
             candidate.standing = Standing::AlsoPossible;
-            candidate.because = format!("{}; a later landing is more likely", candidate.because);
+            candidate.because = format!("{}; another landing is more likely", candidate.because);
         }
     }
     candidates.reverse();
     let suspects =
         candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(_, candidate)| candidate.commit).collect();
     Some(Attribution { onset: beginning.onset, candidates: candidates.into_iter().map(|(_, candidate)| candidate).collect(), suspects })
+}
+
+/// The landings that can have to do with the breach: those that were applied at most `attributeWithin` before the onset. (Design §7 let the
+/// window begin at the last Healthy assessment. That is the wrong clock: a change whose effect shows a few rounds after its rollout, with a
+/// healthy assessment in between, was no candidate at all, and an Unknown round that took the assessment away brought it back.) Where
+/// nothing says when a landing was applied, it is one unless the service was assessed Healthy since it was first seen.
+fn window<'a>(situation: &'a Situation, beginning: &Beginning) -> Vec<&'a Landing> {
+    let service = &situation.service;
+    let within = service.policy.revert.attribute_within;
+    let can_matter = |landing: &&Landing| {
+        let applied = applied(service, landing).unwrap_or(landing.landed);
+        match applied.after {
+            Some(_) => applied.by + within >= beginning.onset.earliest(),
+            None => beginning.last_healthy.is_none_or(|healthy| applied.by >= healthy),
+        }
+    };
+    situation.landings.iter().filter(|landing| landing.repository == service.policy.repository).filter(can_matter).collect()
+}
+
+/// Where no change of the service itself can have done it: the one change of a service that it says it needs, where it was applied just before
+/// the breach. Only one: of several, nothing tells which. It is proposed and never merged, because the service that it touches may be well.
+fn blame_a_dependency(situation: &Situation, window: &[&Landing], onset: Interval, candidates: &mut [(usize, Candidate)]) {
+    let needed = needed(&situation.service.policy, &situation.others);
+    let mut possible = Vec::new();
+    for (position, (number, candidate)) in candidates.iter().enumerate() {
+        let touched = needed.iter().find(|other| candidate.touches.contains(&other.policy.name));
+        let (Standing::RuledOut, Some(other)) = (candidate.standing, touched) else { continue };
+        let Some(applied) = window.get(*number).and_then(|landing| applied(other, landing)) else { continue };
+        let just_before = applied.earliest() <= onset.by && !is_longer_than_a_baseline(&situation.service, onset, applied);
+        let rewrites = window
+            .get(*number)
+            .is_some_and(|landing| landing.changes.iter().any(|change| change.id == candidate.commit && change.only_rewrites()));
+        if just_before && !rewrites {
+            possible.push((position, applied));
+        }
+    }
+    if let [(position, applied)] = possible[..]
+        && let Some((_, candidate)) = candidates.get_mut(position)
+    {
+        candidate.standing = Standing::Suspect;
+        candidate.applied = Some(applied);
+        candidate.because = format!(
+            "it touches {}, which `{}` needs, and was applied {applied}; the breach began {onset}",
+            names(&candidate.touches),
+            situation.service.policy.name
+        );
+    }
+}
+
+/// Every service that a policy says it needs, and those that they need.
+pub fn needed<'a>(policy: &Policy, all: &'a [ServiceEvidence]) -> Vec<&'a ServiceEvidence> {
+    let mut found: Vec<&ServiceEvidence> = Vec::new();
+    let mut open: Vec<&PolicyName> = policy.depends_on.iter().collect();
+    while let Some(name) = open.pop() {
+        let Some(service) = all.iter().find(|service| service.policy.name == *name) else { continue };
+        if !found.iter().any(|known| known.policy.name == *name) {
+            found.push(service);
+            open.extend(&service.policy.depends_on);
+        }
+    }
+    found
+}
+
+/// Of the landings that can have done it, the newest that was applied before the breach had begun: the others had longer to show. It had
+/// begun by the end of the first bad round, or by the change point of the rounds where that is earlier: a decline crosses its limit later.
+/// Where all were applied after that, the newest of all.
+fn most_likely(service: &ServiceEvidence, beginning: &Beginning, candidates: &[(usize, Candidate)]) -> Option<usize> {
+    let mut possible: Vec<(usize, Timestamp)> = candidates
+        .iter()
+        .filter(|(_, candidate)| candidate.standing == Standing::Suspect)
+        .map(|(number, candidate)| (*number, candidate.applied.unwrap_or(candidate.landed).earliest()))
+        .collect();
+    possible.dedup();
+    let newest = possible.iter().map(|(number, _)| *number).max()?;
+    if possible.len() < 2 {
+        return Some(newest);
+    }
+    let moment = likeliest_moment(service, beginning);
+    possible.iter().filter(|(_, applied)| *applied <= moment).map(|(number, _)| *number).max().or(Some(newest))
+}
+
+/// Where the change point is looked for, before the onset.
+const CHANGE_POINT_BEFORE: Duration = Duration::from_secs(1800);
+
+fn likeliest_moment(service: &ServiceEvidence, beginning: &Beginning) -> Timestamp {
+    let onset = beginning.onset;
+    let Some(slo) = service.policy.slos.iter().find(|slo| slo.name == beginning.slo) else { return onset.by };
+    let rounds = service.rounds(&slo.name);
+    // What was bad before the service was healthy again is another story, with another beginning.
+    let is_over = |round: &&Round| {
+        beginning.last_healthy.is_some_and(|healthy| round.end <= healthy) && slo::quality(slo, round) == slo::Quality::Bad
+    };
+    let over = rounds.iter().rev().find(is_over).map(|round| round.end);
+    let from = over.unwrap_or(Timestamp(i64::MIN)).max(onset.earliest() - CHANGE_POINT_BEFORE);
+    let readings = reading::readings(slo, rounds);
+    let recent = reading::within(&readings, from, Timestamp(i64::MAX));
+    onset::change_point(recent).map_or(onset.by, |point| onset.by.min(point.likeliest))
 }
 
 /// Every policy of the service's repository with its compiled paths.
@@ -227,7 +325,10 @@ fn names(policies: &[PolicyName]) -> String {
     policies.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// What the baseline of the breach says (design §7): the last rounds that ended before the earliest landing in the window.
+/// What the baseline of the breach says (design §7): the last rounds that ended before the suspects can have been applied.
+///
+/// From the apply and not from the landing: between both the change does nothing, so that what was bad then was bad without it, and where a
+/// sync source tells the one, the other need not be known.
 pub fn baseline(situation: &Situation, attribution: &Attribution) -> Option<(Slo, Baseline)> {
     let service = &situation.service;
     let cut = newest_change(service, &situation.landings);
@@ -236,134 +337,25 @@ pub fn baseline(situation: &Situation, attribution: &Attribution) -> Option<(Slo
     let before = attribution
         .candidates
         .iter()
-        .filter(|candidate| matches!(candidate.standing, Standing::Suspect | Standing::AlsoPossible))
-        .map(|candidate| candidate.landed.earliest())
+        .filter(|candidate| candidate.standing == Standing::Suspect)
+        .map(|candidate| candidate.applied.unwrap_or(candidate.landed).earliest())
         .min()?;
     Some((slo.clone(), slo::baseline(slo, service.rounds(&slo.name), before)))
 }
 
-/// How many services fail at once that no candidate touches (E4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SharedFate {
-    /// All services that were measured, the breaching one included.
-    pub services: usize,
-    /// Those of them that breach.
-    pub breaching: usize,
-    /// Services that no candidate touches and that do not need an affected one.
-    pub untouched: usize,
-    /// Those of them that breach, read with their unknown rounds as bad.
-    pub untouched_breaching: Vec<PolicyName>,
-    /// Those of them that are in trouble but do not breach yet, or have not been measured since the onset.
-    pub untouched_undecided: Vec<PolicyName>,
+/// How long after a change was effective the breach began, where that is longer than a baseline is: then the service ran as well with the
+/// change as it has to have run before it, and the change is no better explained by the breach than by chance (E8). Counted in time and not
+/// in good rounds, so that a round that was not measured makes it longer and never shorter.
+pub fn ran_well_with(situation: &Situation, attribution: &Attribution, candidate: &Candidate) -> Option<Duration> {
+    let service = &situation.service;
+    // Where no source says when it was applied, it was by the end of the assumed lag.
+    let applied = candidate.applied.unwrap_or(candidate.landed.stretched(lag(&service.policy)));
+    is_longer_than_a_baseline(service, attribution.onset, applied).then(|| attribution.onset.by.since(applied.by))
 }
 
-impl SharedFate {
-    /// Whether it is an outage of something that they share.
-    pub fn is_outage(&self) -> bool {
-        enough(self.untouched_breaching.len(), self.untouched)
-    }
-
-    /// Whether it would be one if the services that are in trouble turn out to breach.
-    pub fn may_become_outage(&self) -> bool {
-        !self.untouched_undecided.is_empty() && enough(self.untouched_breaching.len() + self.untouched_undecided.len(), self.untouched)
-    }
-}
-
-fn enough(failing: usize, untouched: usize) -> bool {
-    failing >= SHARED_FATE_SERVICES && failing * 4 >= untouched
-}
-
-/// Counts the services that share the breach's fate.
-pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFate {
-    let onset = attribution.onset;
-    let affected: BTreeSet<&PolicyName> = attribution
-        .candidates
-        .iter()
-        .filter(|candidate| candidate.standing != Standing::RuledOut || !candidate.touches.is_empty())
-        .flat_map(|candidate| &candidate.touches)
-        .chain([&situation.service.policy.name])
-        .collect();
-    let mut fate = SharedFate { services: 1, breaching: 1, untouched: 0, untouched_breaching: Vec::new(), untouched_undecided: Vec::new() };
-    for other in &situation.others {
-        if !known_before(other, onset) {
-            continue;
-        }
-        fate.services += 1;
-        let trouble = trouble(other, onset, situation);
-        fate.breaching += usize::from(trouble == Trouble::Breaching);
-        if affected.contains(&other.policy.name)
-            || depends_on_any(&other.policy, &affected, &situation.others)
-            || has_own_change(other, onset, situation)
-        {
-            continue;
-        }
-        fate.untouched += 1;
-        match trouble {
-            Trouble::Breaching => fate.untouched_breaching.push(other.policy.name.clone()),
-            Trouble::Undecided => fate.untouched_undecided.push(other.policy.name.clone()),
-            Trouble::None => {}
-        }
-    }
-    fate
-}
-
-fn known_before(service: &ServiceEvidence, onset: Interval) -> bool {
-    let from = onset.earliest() - SHARED_FATE_KNOWN_WITHIN;
-    service.series.iter().any(|series| series.rounds.iter().any(|round| round.is_known() && round.end > from && round.end <= onset.by))
-}
-
-/// How another service stands around the onset.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    Breaching,
-    Undecided,
-    None,
-}
-
-fn trouble(service: &ServiceEvidence, onset: Interval, situation: &Situation) -> Trouble {
-    let cut = newest_change(service, &situation.landings);
-    let early = onset.earliest() - SHARED_FATE_WINDOW;
-    let late = onset.by + SHARED_FATE_WINDOW;
-    let mut worst = Trouble::None;
-    for slo in &service.policy.slos {
-        let rounds = service.rounds(&slo.name);
-        let began_near = slo::first_not_good(slo, rounds, early).is_some_and(|end| end <= late);
-        let measured_since = rounds.last().is_some_and(|round| round.start >= onset.by);
-        // As of any round since: services that share a fate do not recover in the same instant, and the last one to recover is not to blame.
-        let since = rounds.partition_point(|round| round.end <= early);
-        let breached = |length: usize| slo::breaches_with_unknown_as_bad(slo, &rounds[..length], cut, early, rounds[length - 1].end);
-        if began_near && ((since + 1)..=rounds.len()).any(breached) {
-            return Trouble::Breaching;
-        }
-        let still_bad = rounds.last().is_some_and(|round| slo::quality(slo, round) != slo::Quality::Good);
-        if situation.now <= late && (!measured_since || (began_near && still_bad)) {
-            worst = Trouble::Undecided;
-        }
-    }
-    worst
-}
-
-fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[ServiceEvidence]) -> bool {
-    let mut seen: BTreeSet<&PolicyName> = BTreeSet::new();
-    let mut open: Vec<&PolicyName> = policy.depends_on.iter().collect();
-    while let Some(name) = open.pop() {
-        if affected.contains(name) {
-            return true;
-        }
-        if seen.insert(name) {
-            open.extend(all.iter().filter(|service| service.policy.name == *name).flat_map(|service| &service.policy.depends_on));
-        }
-    }
-    false
-}
-
-/// Whether a change of its own, applied shortly before the onset, can explain why it breaches.
-fn has_own_change(service: &ServiceEvidence, onset: Interval, situation: &Situation) -> bool {
-    let cut = newest_change(service, &situation.landings);
-    cut.is_some_and(|change| {
-        change <= onset.by + SHARED_FATE_WINDOW
-            && change + service.policy.revert.attribute_within + lag(&service.policy) >= onset.earliest()
-    })
+fn is_longer_than_a_baseline(service: &ServiceEvidence, onset: Interval, applied: Interval) -> bool {
+    let baseline = |slo: &Slo| slo.every() * u32::try_from(slo.baseline_rounds()).unwrap_or(u32::MAX);
+    service.policy.slos.iter().map(baseline).max().is_some_and(|longest| onset.by.since(applied.by) > longest)
 }
 
 #[cfg(test)]
@@ -390,6 +382,7 @@ mod tests {
             opt_out: None,
             plan: None,
             pulled_in_by: Vec::new(),
+            concerns: Vec::new(),
         }
     }
 

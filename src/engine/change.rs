@@ -72,6 +72,19 @@ pub struct Change {
     /// Services that pull one of its paths in from elsewhere (a base, a patch, a values file), besides those whose `paths` it matches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pulled_in_by: Vec<PolicyName>,
+    /// What is known of it that only a person should undo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concerns: Vec<Concern>,
+}
+
+/// Why only a person should undo a change, whatever it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Concern {
+    /// It is a security fix: an attacker could gain from its revert (E12).
+    Security,
+    /// It changes how the health of its service is defined (E13).
+    HealthDefinition,
 }
 
 /// What kind of commit a change is.

@@ -6,12 +6,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, MergeGrant};
-use super::attribution::{Attribution, attribute, shared_fate};
+use super::attribution::{Attribution, attribute, newest_change};
 use super::change::ChangeKind;
-use super::guardrail::{Refusal, RefusalCode, held, may_merge, may_propose, open_fix, open_revert, push_failed, switches};
+use super::fate::shared_fate;
+use super::guardrail::{Refusal, RefusalCode, held, is_still_open, may_merge, may_propose, open_fix, open_revert, push_failed, switches};
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
+use super::policy::Slo;
 use super::situation::{InverseResult, ProposalBranch, Situation};
+use super::slo::{self, Verdict};
 use super::time::{Timestamp, spoken};
 
 /// A decision, with what is needed to carry it out.
@@ -82,7 +85,7 @@ pub enum DecisionVerdict {
 
 /// Decides. Pure: the same situation gives the same decision.
 pub fn decide(situation: &Situation) -> Decision {
-    let open = situation.proposal.as_ref().is_some_and(|proposal| proposal.branch == ProposalBranch::Present);
+    let open = is_open(situation);
     let attribution = situation.attribution.clone().or_else(|| attribute(situation));
     let Some(attribution) = attribution else {
         return nothing(
@@ -114,6 +117,11 @@ pub fn decide(situation: &Situation) -> Decision {
     }
 }
 
+/// Whether a proposal is open.
+fn is_open(situation: &Situation) -> bool {
+    situation.proposal.as_ref().is_some_and(|proposal| proposal.branch == ProposalBranch::Present)
+}
+
 /// Why to wait: the rollout is not over, or it is too early to tell an outage from a change.
 fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
     let policy = &situation.service.policy;
@@ -130,15 +138,31 @@ fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
             spoken(policy.revert.settle)
         ));
     }
+    if let Some(sentence) = good_now(situation) {
+        return Some(sentence);
+    }
     let fate = shared_fate(situation, attribution);
     fate.may_become_outage().then(|| {
         format!(
-            "{} of {} untouched services breach and {} more are not decided yet; it is too early to tell a bad change from an outage.",
+            "{} of {} untouched services began to fail with it and {} more are not decided yet; it is too early to tell a bad change from an outage.",
             fate.untouched_breaching.len(),
             fate.untouched,
             fate.untouched_undecided.len()
         )
     })
+}
+
+/// No SLO that breaches is bad in its newest round: what an alert remembers is no reason to act (E10), and a rollout's blip, a fix by hand or
+/// an absurd round is over before anybody could undo anything.
+fn good_now(situation: &Situation) -> Option<String> {
+    let service = &situation.service;
+    let cut = newest_change(service, &situation.landings);
+    let breaching = |slo: &&Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now).verdict == Verdict::Breaching;
+    let mut breaching = service.policy.slos.iter().filter(breaching).peekable();
+    breaching.peek()?;
+    let newest: Vec<&str> = breaching.clone().map(|slo| slo.name.as_str()).collect();
+    (!breaching.any(|slo| slo::is_bad_now(slo, service.rounds(&slo.name))))
+        .then(|| format!("The newest round of `{}` is not bad; it is waited for a bad one before anything is done.", newest.join("`, `")))
 }
 
 fn newest_round(situation: &Situation) -> Option<Timestamp> {
@@ -223,10 +247,13 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
             }
         }
         if blocking.is_empty()
-            && let Some(sentence) = joint.iter().find_map(|(theirs, attribution)| not_yet(theirs, attribution))
+            && let Some(sentence) = all().find_map(|(situation, attribution)| not_yet(situation, attribution))
         {
             return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
         }
+    }
+    if let Some(sentence) = waits_for_rounds(situation, &attribution, &blocking) {
+        return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
     }
     let record = |verdict, refusals: Vec<Refusal>, sentence| DecisionRecord {
         verdict,
@@ -251,6 +278,13 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     let reason = blocking.first().map(|refusal| refusal.sentence.clone()).unwrap_or_default();
     let record = record(DecisionVerdict::Propose, blocking, format!("It is proposed, not merged: {reason}"));
     Decision { record, attribution: Some(attribution), action: Action::Propose { plan, inverse } }
+}
+
+/// Nothing but a few more rounds may stand between this and a merge.
+fn waits_for_rounds(situation: &Situation, attribution: &Attribution, blocking: &[Refusal]) -> Option<String> {
+    let [only] = blocking else { return None };
+    let waits = only.code == RefusalCode::MayGrowSlowly && is_still_open(situation, attribution) && !is_open(situation);
+    waits.then(|| format!("It is waited for more rounds: {}", only.sentence))
 }
 
 fn lifts(approval: &Approval, refusal: &Refusal) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! Here are the refusals themselves, the switches that hold for every gate, and what both gates count with.
 
+mod care;
+mod growth;
+mod load;
 mod merge;
 mod propose;
 
@@ -9,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::growth::is_still_open;
 pub use self::merge::{consent_grade, may_merge};
 pub use self::propose::{effective_mode, may_propose};
 use super::attribution::Attribution;
@@ -43,6 +47,8 @@ pub enum RefusalCode {
     ControlsFailing,
     /// Services that no candidate touches breach too (E4).
     SharedFate,
+    /// A service that the breaching one needs fails as well.
+    DependencyFails,
     /// No healthy baseline stood before the change (E5).
     NoBaseline,
     /// A bad round was seen before the change can have been applied (E5).
@@ -95,6 +101,28 @@ pub enum RefusalCode {
     SloUnknown,
     /// A probe and a metric do not agree.
     KindsDisagree,
+    /// Other services began to fail at the same time, and nothing that the suspect touches explains them.
+    OthersFail,
+    /// The load of the service changed when the breach began (E9).
+    LoadChanged,
+    /// The service has begun to fail again and again lately (E1).
+    Unstable,
+    /// An SLO was not good just before the change was applied (E5).
+    MayHaveBegunBefore,
+    /// It cannot be told from something that grows slowly since the change was applied (E8).
+    MayGrowSlowly,
+    /// The suspect touches only a service that the breaching one needs.
+    OfDependency,
+    /// The service ran well with the change for longer than a baseline before the breach began (E8).
+    RanWellWithIt,
+    /// The suspect brings back what was reverted, or undoes something itself (G6).
+    Oscillation,
+    /// The suspect is a security change (E12).
+    SecurityChange,
+    /// The suspect changes how health is defined (E13).
+    DefinitionChanged,
+    /// The state that the inverse leads to is not known to have run healthy.
+    NeverRanHealthy,
     /// The inverse touches policy files.
     PolicyFile,
     /// The plan is graded *needs a human*. Older journals name what was looked at before there were grades.
@@ -145,6 +173,17 @@ impl RefusalCode {
                 | Self::TooOldToMerge
                 | Self::SloUnknown
                 | Self::KindsDisagree
+                | Self::OthersFail
+                | Self::LoadChanged
+                | Self::Unstable
+                | Self::MayHaveBegunBefore
+                | Self::MayGrowSlowly
+                | Self::OfDependency
+                | Self::RanWellWithIt
+                | Self::Oscillation
+                | Self::SecurityChange
+                | Self::DefinitionChanged
+                | Self::NeverRanHealthy
                 | Self::PolicyFile
                 | Self::NeedsHuman
                 | Self::NotGraded

@@ -16,6 +16,7 @@ pub mod consent;
 pub mod cosmetic;
 pub mod decision;
 pub mod fact;
+pub mod fate;
 pub mod grade;
 pub mod guardrail;
 pub mod id;

@@ -92,6 +92,22 @@ pub struct CleanInverse {
     /// How dangerous it is. `None`: it was not graded, and nothing vouches for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grade: Option<Box<Grade>>,
+    /// Whether the state that it leads to ran before, and how well.
+    #[serde(default)]
+    pub earlier: EarlierState,
+}
+
+/// Whether the files that an inverse leads to were applied before, as they are then, and healthy for long enough (design §8).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EarlierState {
+    /// They were.
+    Healthy,
+    /// They were not, or it is not known; why, without a full stop.
+    NotKnown(String),
+    /// Nobody looked.
+    #[default]
+    NotLooked,
 }
 
 /// What a way that is not Git's own restores, and what it leaves.

@@ -284,32 +284,9 @@ pub fn baseline(slo: &Slo, rounds: &[Round], before: Timestamp) -> Baseline {
     }
 }
 
-/// The end of the first round that ended after `after` and was not good.
-pub fn first_not_good(slo: &Slo, rounds: &[Round], after: Timestamp) -> Option<Timestamp> {
-    rounds.iter().find(|round| round.end > after && matches!(quality(slo, round), Quality::Bad | Quality::Unknown)).map(|round| round.end)
-}
-
-/// Whether the SLO would breach if its unknown rounds since `from` were bad (design §7, shared fate).
-pub fn breaches_with_unknown_as_bad(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>, from: Timestamp, now: Timestamp) -> bool {
-    if assess(slo, rounds, cut, now).verdict == Verdict::Breaching {
-        return true;
-    }
-    match &slo.alert.rule {
-        AlertRule::Failing { count, of } => {
-            let last = &rounds[rounds.len().saturating_sub(*of as usize)..];
-            let not_good = last
-                .iter()
-                .filter(|round| quality(slo, round) == Quality::Bad || (round.end > from && quality(slo, round) == Quality::Unknown))
-                .count();
-            not_good >= *count as usize
-        }
-        // A whole short window of nothing but bad and unknown rounds is over any factor.
-        AlertRule::BurnRate { short, .. } => {
-            let Some(newest) = rounds.last() else { return false };
-            let window = &rounds[rounds.partition_point(|round| round.end <= (newest.end - *short).max(from))..];
-            !window.is_empty() && window.iter().all(|round| matches!(quality(slo, round), Quality::Bad | Quality::Unknown))
-        }
-    }
+/// Whether the newest round is bad. An alert looks back, and breaches for minutes after its cause is gone (E10).
+pub fn is_bad_now(slo: &Slo, rounds: &[Round]) -> bool {
+    rounds.last().is_some_and(|round| quality(slo, round) == Quality::Bad)
 }
 
 // === one policy ===

@@ -215,6 +215,7 @@ fn change(repository: &Repository, id: Oid, before: Option<Oid>) -> Result<Chang
         opt_out: opt_out(&message),
         plan: plan_trailer(&message),
         pulled_in_by: Vec::new(),
+        concerns: Vec::new(),
     })
 }
 

@@ -10,7 +10,7 @@ use super::trees::{self, Difference, PathBytes, Standing, shown};
 use super::{GitError, Mirror, Undo, history, objects, oid, raw_id};
 use crate::engine::change::Entry;
 use crate::engine::id::{CommitId, TreeId};
-use crate::engine::plan::{CleanInverse, Inverse, InverseMethod, PlanKind, PlannedPath};
+use crate::engine::plan::{CleanInverse, EarlierState, Inverse, InverseMethod, PlanKind, PlannedPath};
 
 /// Files over this size are not read as manifests.
 const MANIFEST_LIMIT: usize = 1 << 20;
@@ -115,6 +115,7 @@ pub(super) fn clean(
         kind: PlanKind::Revert,
         account: None,
         grade: None,
+        earlier: EarlierState::NotLooked,
     }))
 }
 

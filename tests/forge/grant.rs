@@ -31,6 +31,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         kind: PlanKind::Revert,
         account: None,
         grade: None,
+        earlier: revertd::engine::plan::EarlierState::NotLooked,
     };
     let plan = Plan::new(branch.clone(), PlanKind::Revert, &[suspect], &inverse.paths);
     let incident = IncidentId::new("1");

@@ -166,19 +166,19 @@ fn the_second_breach_joins_the_first() {
     }
 }
 
-/// The other service ran well with the commit, and breaches later for a reason of its own: the commit is not undone in it without a person.
+/// The other service ran well with the commit for longer than a baseline, and breaches later: it may be for a reason of its own, so that the
+/// commit, which was applied a moment ago, is not undone in it without a person.
 #[test]
-fn a_breach_for_another_reason_does_not_join() {
+fn a_breach_for_another_reason_is_not_merged_away() {
     let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "merge", ""), policy("payments", "merge", "")]);
     world.seconds(8);
     breaks(&mut world);
     world.set_health("payments", Health::Good);
-    world.seconds(6);
+    world.seconds(10);
     world.set_health("payments", Health::Bad);
     world.seconds(8);
     assert_eq!((world.reverts(), world.branches().len()), (0, 1), "{:?}", world.subjects());
-    assert_eq!(codes(&of(&world, "checkout")), ["touchesHealthyService"]);
-    assert_eq!(world.proposal().incidents, [of(&world, "checkout").id]);
+    assert!(codes(&of(&world, "checkout")).contains(&"ranWellWithIt".to_owned()), "{:?}", codes(&of(&world, "checkout")));
 }
 
 /// A service whose rounds take longer breaches when the revert has landed already: its recovery is watched, and nobody is said to have been first.

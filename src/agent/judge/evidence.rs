@@ -7,12 +7,12 @@ use crate::config::judge_file::{
     AppliedState, Case, ChangeLine, Good, Grade, HistoryKind, HistoryLine, InverseStatus, LandingKind, LandingLine, RoundLine, WhyUnknown,
 };
 use crate::engine::attribution::{Attribution, attribute};
-use crate::engine::change::{Change, ChangeKind, Entry, Meaning, PathChange, Person};
+use crate::engine::change::{Change, ChangeKind, Concern, Entry, Meaning, PathChange, Person};
 use crate::engine::fact::ProposalClosing;
 use crate::engine::grade::{self, Level, Reason, ReasonCode};
 use crate::engine::id::{BranchName, CommitId, EntryId, IncidentId, PlanDigest, SloName, TreeId, sha256_hex};
 use crate::engine::landing::{Landing, LandingShape, Stop};
-use crate::engine::plan::{CleanInverse, Inverse, InverseMethod, PlanKind, PlannedPath, proposal_key};
+use crate::engine::plan::{CleanInverse, EarlierState, Inverse, InverseMethod, PlanKind, PlannedPath, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::round::{Decimal, Outcome, Round, Unknown};
 use crate::engine::situation::{
@@ -237,6 +237,11 @@ impl<'a> Evidence<'a> {
             kind: if conflicts { PlanKind::Values } else { PlanKind::Revert },
             account: None,
             grade: Some(Box::new(grade)),
+            earlier: if suspects.iter().all(|line| line.inverse.ran_healthy) {
+                EarlierState::Healthy
+            } else {
+                EarlierState::NotKnown("the file says that it never ran healthy".to_owned())
+            },
         })
     }
 
@@ -385,6 +390,10 @@ fn change(line: &ChangeLine) -> Change {
         opt_out,
         plan: plan.filter(|digest: &PlanDigest| !digest.as_str().is_empty()),
         pulled_in_by: line.services.clone(),
+        concerns: [(line.security, Concern::Security), (line.definition_changed, Concern::HealthDefinition)]
+            .into_iter()
+            .filter_map(|(holds, concern)| holds.then_some(concern))
+            .collect(),
     }
 }
 
@@ -405,13 +414,13 @@ fn grade(suspects: &[&ChangeLine], case: &Case) -> grade::Grade {
     let owns = |policy: &Policy, line: &ChangeLine| {
         line.services.contains(&policy.name) || policy.paths.matcher().is_ok_and(|matcher| line.paths.iter().any(|path| matcher.owns(path)))
     };
-    let owner = |policy: &&Policy| suspects.iter().any(|line| owns(policy, line));
+    let owned = case.policies.iter().filter(|policy| suspects.iter().any(|line| owns(policy, line))).map(|policy| policy.name.clone());
     grade::Grade {
         level: suspects.iter().map(|line| level(line)).max().unwrap_or(Level::Safe),
         reasons: reasons.collect(),
         more: 0,
         objects: suspects.iter().map(|line| line.inverse.objects as usize).sum(),
-        services: case.policies.iter().filter(owner).map(|policy| policy.name.clone()).collect(),
+        services: owned.chain(suspects.iter().flat_map(|line| line.services.iter().cloned())).collect(),
         paths: suspects.iter().flat_map(|line| line.paths.clone()).collect(),
     }
 }

@@ -1,9 +1,13 @@
 //! May a clean inverse be force-merged, beyond the first gate (design §8, second gate). An approval stands in for many of these.
 
+use super::growth::may_grow_slowly;
+use super::load::more_load_than_ever;
 use super::propose::effective_mode;
-use super::{Refusal, RefusalCode, over, refuse, suspects};
-use crate::engine::attribution::{Attribution, Standing, applied, baseline, newest_change};
+use super::propose::unstable;
+use super::{Refusal, RefusalCode, care, over, refuse, suspects};
+use crate::engine::attribution::{Attribution, Candidate, Standing, applied, baseline, newest_change, ran_well_with};
 use crate::engine::consent;
+use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
 use crate::engine::landing::LandingShape;
 use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
@@ -11,7 +15,7 @@ use crate::engine::policy::{Guardrails, Indicator, Mode};
 use crate::engine::schedule;
 use crate::engine::situation::Situation;
 use crate::engine::slo::{self, Baseline, Verdict};
-use crate::engine::time::{Timestamp, spoken};
+use crate::engine::time::{Interval, Timestamp, spoken};
 
 /// Why a clean inverse may not be force-merged, beyond the propose gate; empty when it may.
 pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
@@ -24,6 +28,14 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(one_certain_suspect(situation, attribution));
     refusals.extend(timing(situation, attribution));
     refusals.extend(slos_known(situation));
+    refusals.extend(others_fail(situation, attribution));
+    refusals.extend(more_load_than_ever(situation, attribution));
+    refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
+    refusals.extend(of_dependency(situation, attribution));
+    refusals.extend(care::suspects(situation, attribution));
+    refusals.extend(began_before(situation, attribution));
+    refusals.extend(may_grow_slowly(situation, attribution));
+    refusals.extend(care::plan(situation, attribution, inverse));
     refusals.extend(files(&situation.service.policy.guardrails, inverse));
     if inverse.kind != PlanKind::Paths {
         // A plan that undoes only the service's own part touches no other one.
@@ -43,12 +55,22 @@ fn merge_rejected(situation: &Situation) -> Option<Refusal> {
 
 fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    let possible =
-        attribution.candidates.iter().filter(|candidate| matches!(candidate.standing, Standing::Suspect | Standing::AlsoPossible)).count();
+    // One with which the service ran well for long is less likely than one that was just applied; alone, it is not merged away either.
+    let possible = attribution
+        .candidates
+        .iter()
+        .filter(|candidate| match candidate.standing {
+            Standing::Suspect => true,
+            Standing::AlsoPossible => ran_well_with(situation, attribution, candidate).is_none(),
+            Standing::RuledOut | Standing::Unmapped => false,
+        })
+        .count();
     if possible != 1 {
         refusals.push(refuse(RefusalCode::SeveralSuspects, format!("{possible} changes can have done it (limit 1).")));
     }
-    for candidate in attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Unmapped) {
+    let unmapped =
+        |candidate: &&Candidate| candidate.standing == Standing::Unmapped && ran_well_with(situation, attribution, candidate).is_none();
+    for candidate in attribution.candidates.iter().filter(unmapped) {
         refusals.push(refuse(
             RefusalCode::UnmappedChange,
             format!("{} landed in the window and no policy owns its paths.", candidate.commit.short()),
@@ -75,6 +97,18 @@ fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<
 fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let policy = &situation.service.policy;
     let mut refusals = Vec::new();
+    for candidate in attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect) {
+        if let Some(ran) = ran_well_with(situation, attribution, candidate) {
+            refusals.push(refuse(
+                RefusalCode::RanWellWithIt,
+                format!(
+                    "The service ran {} with {} before the breach began, longer than a baseline.",
+                    spoken(ran),
+                    candidate.commit.short()
+                ),
+            ));
+        }
+    }
     for (landing, change) in suspects(situation, attribution) {
         let id = change.id.short();
         let Some(applied) = applied(&situation.service, landing) else { continue };
@@ -97,12 +131,12 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
             ));
         }
         if let Some((slo, Baseline::Good { last_good_end, .. })) = baseline(situation, attribution) {
-            let gap = landing.landed.earliest().since(last_good_end);
+            let gap = applied.earliest().since(last_good_end);
             if gap > slo.longest_gap() {
                 refusals.push(refuse(
                     RefusalCode::BaselineTooOld,
                     format!(
-                        "{} lie between the last good round and the earliest moment at which {id} can have landed (limit {}).",
+                        "{} lie between the last good round and the earliest moment at which {id} can have been applied (limit {}).",
                         spoken(gap),
                         spoken(slo.longest_gap())
                     ),
@@ -111,6 +145,49 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
         }
     }
     refusals
+}
+
+/// Services that no suspect explains and that began to fail at the same time: one is enough to leave a merge to people, because what two
+/// services share and nobody declared is the likelier cause.
+fn others_fail(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let fate = shared_fate(situation, attribution);
+    let names: Vec<String> = fate.unexplained.iter().chain(&fate.untouched_undecided).take(5).map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| {
+        refuse(
+            RefusalCode::OthersFail,
+            format!(
+                "{} of {} services began to fail within {} of the breach and no suspect touches them (limit 0): {}.",
+                fate.unexplained.len() + fate.untouched_undecided.len(),
+                fate.services,
+                spoken(SHARED_FATE_WINDOW),
+                names.join(", ")
+            ),
+        )
+    })
+}
+
+/// For a merge more than this is too often: one incident lately says little, a second one that the service is not steady.
+const UNSTABLE_STARTS: usize = 1;
+
+/// For a merge every SLO has a good baseline, not only the one that breached first: they are different eyes on the same service.
+fn began_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let service = &situation.service;
+    let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+    let applied = suspects.filter_map(|candidate| candidate.applied).map(Interval::earliest).min()?;
+    service.policy.slos.iter().find_map(|slo| match slo::baseline(slo, service.rounds(&slo.name), applied) {
+        Baseline::Good { .. } => None,
+        Baseline::NotGood { sentence } => Some(refuse(
+            RefusalCode::MayHaveBegunBefore,
+            format!("`{}` was not good for long enough before the change was applied: {sentence}.", slo.name),
+        )),
+    })
+}
+
+fn of_dependency(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let name = &situation.service.policy.name;
+    let mut suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+    let other = suspects.find(|candidate| !candidate.touches.contains(name))?;
+    Some(refuse(RefusalCode::OfDependency, format!("{} does not touch `{name}`, only a service that it needs.", other.commit.short())))
 }
 
 fn slos_known(situation: &Situation) -> Vec<Refusal> {

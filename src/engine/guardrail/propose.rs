@@ -1,8 +1,10 @@
 //! May it be proposed: the mode, the controls, shared fate, the suspects and the propose budget (design §8, first gate).
 
+use super::load::load_changed;
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
-use crate::engine::attribution::{Attribution, SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, Standing, baseline, shared_fate};
+use crate::engine::attribution::{Attribution, Standing, baseline};
 use crate::engine::consent::Silence;
+use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, shared_fate, usual_starts};
 use crate::engine::policy::{Guardrails, Mode};
 use crate::engine::round::Outcome;
 use crate::engine::situation::{ProposalBranch, Situation};
@@ -22,6 +24,9 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         refusals.extend(suspects_may_be_undone(situation, attribution));
         refusals.extend(propose_budget(situation));
         refusals.extend(push_failed(situation));
+        refusals.extend(dependency_fails(situation, attribution));
+        refusals.extend(load_changed(situation, attribution));
+        refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
     }
     refusals
 }
@@ -113,6 +118,19 @@ fn outage(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     })
 }
 
+/// A service that it needs began to fail with it: that one's incident tells who did it.
+fn dependency_fails(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let fate = shared_fate(situation, attribution);
+    let needed = fate.needed_failing.first()?;
+    Some(refuse(
+        RefusalCode::DependencyFails,
+        format!(
+            "`{}` needs `{needed}`, which is in trouble since the same minutes; what is wrong is decided there.",
+            situation.service.policy.name
+        ),
+    ))
+}
+
 fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     if !attribution.suspects.is_empty() {
         return None;
@@ -140,6 +158,26 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
                 attribution.candidates.len()
             ),
         ),
+    })
+}
+
+/// A service that began to fail more often than this in the two hours before says nothing by failing again: once in half an hour.
+const UNSTABLE_STARTS: usize = 4;
+
+/// The service began to fail more than `most` times in the two hours before the suspects were applied (E1). Rounds that were not measured
+/// count as bad.
+pub(super) fn unstable(situation: &Situation, attribution: &Attribution, most: usize) -> Option<Refusal> {
+    let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+    let applied = suspects.map(|candidate| candidate.applied.unwrap_or(candidate.landed).earliest()).min()?;
+    let starts = usual_starts(&situation.service, applied);
+    (starts > most).then(|| {
+        refuse(
+            RefusalCode::Unstable,
+            format!(
+                "`{}` began to fail {starts} times in the two hours before the change (limit {most}); that it fails says little.",
+                situation.service.policy.name
+            ),
+        )
     })
 }
 

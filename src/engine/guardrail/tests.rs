@@ -7,7 +7,7 @@ use super::propose::maintenance;
 use super::*;
 use crate::engine::grade::{Grade, Level, Reason, ReasonCode};
 use crate::engine::id::{CommitId, PolicyName, TreeId};
-use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind, PlannedPath};
+use crate::engine::plan::{CleanInverse, EarlierState, InverseMethod, PlanKind, PlannedPath};
 use crate::engine::policy::{Guardrails, Limits};
 use crate::engine::schedule::RecurringWindow;
 
@@ -65,6 +65,7 @@ fn planned(kind: PlanKind, grade: Option<Grade>) -> CleanInverse {
         kind,
         account: None,
         grade: grade.map(Box::new),
+        earlier: EarlierState::NotLooked,
     }
 }
 

@@ -1,0 +1,308 @@
+//! Who else fails (E4): services that no suspect reaches and that began to fail when the breach did.
+//!
+//! A change of one service explains that service and those that say that they need it. Another one that begins to fail in the same minutes
+//! has another cause, or the same one, which then is not the change. Rounds that were not measured count as bad here: a service of which
+//! nothing is known any more never clears a change (promise P2).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::attribution::{Attribution, Standing, applied, needed};
+use super::id::PolicyName;
+use super::policy::{Policy, Slo};
+use super::round::Round;
+use super::situation::{ServiceEvidence, Situation};
+use super::slo::{self, Quality};
+use super::time::{Interval, Timestamp};
+
+/// Services that begin to fail this close to the onset share its fate (design §7).
+pub const SHARED_FATE_WINDOW: Duration = Duration::from_secs(120);
+/// At least this many untouched services must fail for an outage, whatever is usual (design §7).
+pub const SHARED_FATE_SERVICES: usize = 3;
+/// A service without a known round in this long before the onset is left out (design §7).
+const KNOWN_WITHIN: Duration = Duration::from_secs(3600);
+/// How long before the onset it is counted how often services begin to fail: as long as their rounds are kept for a decision.
+const USUAL_BEFORE: Duration = Duration::from_secs(2 * 3600);
+/// So many of the first rounds of a trouble tell whether it is one.
+const TELLING_ROUNDS: usize = 3;
+/// So many of them must not be good: one bad round is chance.
+const TELLING_BAD: usize = 2;
+/// Fewer failing services than an outage needs are one as well, where so many at once are less likely than this by chance.
+const SIGNIFICANCE: f64 = 0.05;
+
+/// How many services fail at once that no suspect reaches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedFate {
+    /// All services that were measured, the breaching one included.
+    pub services: usize,
+    /// Those of them that began to fail around the onset, the breaching one included.
+    pub breaching: usize,
+    /// Services that no suspect touches, that do not need an affected one and that were not just changed themselves.
+    pub untouched: usize,
+    /// Those of them that began to fail around the onset.
+    pub untouched_breaching: Vec<PolicyName>,
+    /// Those of them of which it cannot be told yet.
+    pub untouched_undecided: Vec<PolicyName>,
+    /// Every service that began to fail around the onset and that neither a suspect nor a declared need explains, its own changes or not.
+    pub unexplained: Vec<PolicyName>,
+    /// The services that the breaching one says it needs and that are in trouble as well: what is wrong with them explains it.
+    pub needed_failing: Vec<PolicyName>,
+    /// How many untouched services begin to fail in as long a time on average, by the time before.
+    pub usual: f64,
+}
+
+impl SharedFate {
+    /// Whether it is an outage of something that they share: three services and a quarter of them (design §7), or so many as by chance
+    /// hardly ever fail together.
+    pub fn is_outage(&self) -> bool {
+        let failing = self.untouched_breaching.len();
+        (failing >= SHARED_FATE_SERVICES && failing * 4 >= self.untouched) || self.is_rare(failing)
+    }
+
+    /// Whether it would be one if the services that are in trouble turn out to fail.
+    pub fn may_become_outage(&self) -> bool {
+        let failing = self.untouched_breaching.len() + self.untouched_undecided.len();
+        !self.untouched_undecided.is_empty()
+            && ((failing >= SHARED_FATE_SERVICES && failing * 4 >= self.untouched) || self.is_rare(failing))
+    }
+
+    /// Whether so many or more at once are rarer than [`SIGNIFICANCE`] (Poisson).
+    fn is_rare(&self, failing: usize) -> bool {
+        let mut term = (-self.usual).exp();
+        let mut fewer = 0.0;
+        for count in 0..failing {
+            fewer += term;
+            term *= self.usual / (count + 1) as f64;
+        }
+        failing > 0 && 1.0 - fewer <= SIGNIFICANCE
+    }
+}
+
+/// Counts the services that share the breach's fate.
+pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFate {
+    let onset = attribution.onset;
+    let affected: BTreeSet<&PolicyName> = attribution
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.standing == Standing::Suspect)
+        .flat_map(|candidate| &candidate.touches)
+        .chain([&situation.service.policy.name])
+        .collect();
+    let mut fate = SharedFate {
+        services: 1,
+        breaching: 1,
+        untouched: 0,
+        untouched_breaching: Vec::new(),
+        untouched_undecided: Vec::new(),
+        unexplained: Vec::new(),
+        needed_failing: Vec::new(),
+        usual: 0.0,
+    };
+    let needed: BTreeSet<&PolicyName> =
+        needed(&situation.service.policy, &situation.others).into_iter().map(|service| &service.policy.name).collect();
+    let mut starts = 0;
+    for other in situation.others.iter().filter(|other| known_before(other, onset)) {
+        fate.services += 1;
+        let (trouble, began) = trouble(other, onset, situation.now);
+        fate.breaching += usize::from(trouble == Trouble::Failing);
+        if needed.contains(&other.policy.name) && trouble > Trouble::None && began.is_some() {
+            fate.needed_failing.push(other.policy.name.clone());
+        }
+        if affected.contains(&other.policy.name) || depends_on_any(&other.policy, &affected, &situation.others) {
+            continue;
+        }
+        if trouble == Trouble::Failing {
+            fate.unexplained.push(other.policy.name.clone());
+        }
+        if began.is_some_and(|began| is_own_rollout(other, began, situation)) {
+            continue;
+        }
+        fate.untouched += 1;
+        starts += usual_starts(other, onset.earliest() - SHARED_FATE_WINDOW);
+        match trouble {
+            Trouble::Failing => fate.untouched_breaching.push(other.policy.name.clone()),
+            Trouble::Undecided => fate.untouched_undecided.push(other.policy.name.clone()),
+            Trouble::None => {}
+        }
+    }
+    fate.usual = usual(situation, onset, starts);
+    fate
+}
+
+fn known_before(service: &ServiceEvidence, onset: Interval) -> bool {
+    let from = onset.earliest() - KNOWN_WITHIN;
+    service.series.iter().any(|series| series.rounds.iter().any(|round| round.is_known() && round.end > from && round.end <= onset.by))
+}
+
+/// How another service stands around the onset.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    None,
+    Undecided,
+    Failing,
+}
+
+fn around(onset: Interval) -> (Timestamp, Timestamp) {
+    (onset.earliest() - SHARED_FATE_WINDOW, onset.by + SHARED_FATE_WINDOW)
+}
+
+fn is_trouble(slo: &Slo, round: &Round) -> bool {
+    matches!(slo::quality(slo, round), Quality::Bad | Quality::Unknown)
+}
+
+/// Whether a service began to fail around the onset, and the end of its first round that was not good.
+fn trouble(service: &ServiceEvidence, onset: Interval, now: Timestamp) -> (Trouble, Option<Timestamp>) {
+    let mut worst = (Trouble::None, None);
+    for slo in &service.policy.slos {
+        let found = trouble_of(slo, service.rounds(&slo.name), onset, now);
+        if found.0 > worst.0 {
+            worst = found;
+        }
+    }
+    worst
+}
+
+fn trouble_of(slo: &Slo, rounds: &[Round], onset: Interval, now: Timestamp) -> (Trouble, Option<Timestamp>) {
+    let (early, late) = around(onset);
+    let since = rounds.partition_point(|round| round.end <= early);
+    let since = over_until(slo, rounds, since, onset);
+    // What was bad long before is another story.
+    if since >= TELLING_BAD && rounds[since - TELLING_BAD..since].iter().all(|round| slo::quality(slo, round) == Quality::Bad) {
+        return (Trouble::None, None);
+    }
+    let measured_to = rounds.last().map_or(early, |round| round.end);
+    let Some(first) = rounds[since..].iter().position(|round| round.end <= late && is_trouble(slo, round)) else {
+        // Watched for as long as others may follow, or three of its own rounds where those are shorter.
+        let watched = onset.by + SHARED_FATE_WINDOW.min(slo.every() * 3);
+        let waits = measured_to < watched && now <= late + slo.every();
+        return (if waits { Trouble::Undecided } else { Trouble::None }, None);
+    };
+    // As of its first rounds: services that share a fate do not recover in the same instant, and the last one to recover is not to blame.
+    let telling = &rounds[since + first..];
+    let began = Some(telling[0].end);
+    let bad = telling.iter().take(TELLING_ROUNDS).filter(|round| is_trouble(slo, round)).count();
+    if bad >= TELLING_BAD {
+        (Trouble::Failing, began)
+    } else if telling.len() < TELLING_ROUNDS {
+        // One that is not measured any more does not clear anybody.
+        let silent = now.since(measured_to) > slo.every() * 3;
+        (if silent { Trouble::Failing } else { Trouble::Undecided }, began)
+    } else {
+        (Trouble::None, None)
+    }
+}
+
+/// The round from which on trouble may be that of the breach: what was over before the breach began, as three good rounds in a row say, is not.
+fn over_until(slo: &Slo, rounds: &[Round], since: usize, onset: Interval) -> usize {
+    let until = rounds.partition_point(|round| round.end <= onset.earliest());
+    let mut good = 0;
+    let mut over = since;
+    for (place, round) in rounds.iter().enumerate().take(until).skip(since) {
+        good = if slo::quality(slo, round) == Quality::Good { good + 1 } else { 0 };
+        if good >= TELLING_ROUNDS {
+            over = place + 1;
+        }
+    }
+    over
+}
+
+/// How often a service began to fail in the two hours before a time.
+pub fn usual_starts(service: &ServiceEvidence, early: Timestamp) -> usize {
+    let starts = |slo: &Slo| {
+        let rounds = service.rounds(&slo.name);
+        let from = rounds.partition_point(|round| round.end <= early - USUAL_BEFORE);
+        let before = &rounds[from..rounds.partition_point(|round| round.end <= early).max(from)];
+        let mut count = 0;
+        let mut place = 0;
+        while place < before.len() {
+            let telling = &before[place..(place + TELLING_ROUNDS).min(before.len())];
+            if is_trouble(slo, &telling[0]) && telling.iter().filter(|round| is_trouble(slo, round)).count() >= TELLING_BAD {
+                count += 1;
+                // A trouble is over at the first good round after it was told.
+                place += TELLING_ROUNDS;
+                while before.get(place).is_some_and(|round| is_trouble(slo, round)) {
+                    place += 1;
+                }
+            } else {
+                place += 1;
+            }
+        }
+        count
+    };
+    service.policy.slos.iter().map(starts).max().unwrap_or_default()
+}
+
+/// So many starts in the time before, as a rate for a time as long as that around the onset. Half a start is added, because none in so
+/// short a time does not mean that there are none (Jeffreys).
+fn usual(situation: &Situation, onset: Interval, starts: usize) -> f64 {
+    let (early, late) = around(onset);
+    let first =
+        situation.others.iter().flat_map(|other| &other.series).filter_map(|series| series.rounds.first()).map(|round| round.end).min();
+    let seen = early.since(first.unwrap_or(early)).min(USUAL_BEFORE).as_secs_f64();
+    let long = late.since(early).as_secs_f64();
+    if seen > 0.0 { (starts as f64 + 0.5) * long / seen } else { f64::INFINITY }
+}
+
+fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[ServiceEvidence]) -> bool {
+    let mut seen: BTreeSet<&PolicyName> = BTreeSet::new();
+    let mut open: Vec<&PolicyName> = policy.depends_on.iter().collect();
+    while let Some(name) = open.pop() {
+        if affected.contains(name) {
+            return true;
+        }
+        if seen.insert(name) {
+            open.extend(all.iter().filter(|service| service.policy.name == *name).flat_map(|service| &service.policy.depends_on));
+        }
+    }
+    false
+}
+
+/// Whether the trouble of a service began while a change of its own was rolled out.
+fn is_own_rollout(service: &ServiceEvidence, began: Timestamp, situation: &Situation) -> bool {
+    let Ok(matcher) = service.policy.paths.matcher() else { return false };
+    situation
+        .landings
+        .iter()
+        .filter(|landing| landing.repository == service.policy.repository)
+        .filter(|landing| {
+            landing.changes.iter().any(|change| {
+                change.paths.iter().any(|path| matcher.owns(&path.path)) || change.pulled_in_by.contains(&service.policy.name)
+            })
+        })
+        .filter_map(|landing| applied(service, landing))
+        .any(|applied| applied.after.is_some_and(|after| after <= began) && began <= applied.by + service.policy.revert.settle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fate(untouched: usize, failing: usize, usual: f64) -> SharedFate {
+        let names = (0..failing).map(|number| PolicyName::new(format!("service-{number}"))).collect();
+        SharedFate {
+            services: untouched + 1,
+            breaching: failing + 1,
+            untouched,
+            untouched_breaching: names,
+            untouched_undecided: Vec::new(),
+            unexplained: Vec::new(),
+            needed_failing: Vec::new(),
+            usual,
+        }
+    }
+
+    #[test]
+    fn one_that_fails_at_once_tells_only_where_that_is_rare() {
+        assert!(fate(8, 1, 0.03).is_outage(), "none failed in two hours");
+        assert!(!fate(200, 1, 0.3).is_outage(), "in a large fleet one always does");
+        assert!(!fate(8, 0, 0.0).is_outage());
+        assert!(!fate(8, 1, f64::INFINITY).is_outage(), "nothing was seen before");
+    }
+
+    #[test]
+    fn three_and_a_quarter_are_an_outage_whatever_is_usual() {
+        assert!(fate(12, 3, 9.0).is_outage());
+        assert!(!fate(13, 3, 9.0).is_outage());
+        assert!(!fate(4, 2, 9.0).is_outage());
+    }
+}
