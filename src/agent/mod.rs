@@ -28,6 +28,7 @@ mod rounds;
 mod run;
 mod silence;
 mod situations;
+pub mod switches;
 mod telling;
 mod wording;
 
@@ -230,6 +231,7 @@ impl Reconciler {
             (Some(pinned), Some(current)) => {
                 let mut policy = pinned.clone();
                 policy.revert.mode = policy.revert.mode.min(current.revert.mode);
+                policy.guardrails.tighten(&current.guardrails);
                 Some(policy)
             }
             (pinned, current) => pinned.or(current).cloned(),
@@ -285,7 +287,9 @@ impl Reconciler {
             .iter()
             .map(|repository| {
                 let name = &repository.config.name;
-                (name.clone(), if self.state.stops.contains_key(name) { Standing::Stopped } else { Standing::Going })
+                let head = repository.listing.as_ref().and_then(|(_, listing)| listing.head);
+                let switched = head.is_some_and(|head| !self.kill_switches(repository, head).is_empty());
+                (name.clone(), if switched || self.state.stops.contains_key(name) { Standing::Stopped } else { Standing::Going })
             })
             .collect();
         let paused = self.state.pauses.iter().filter(|pause| pause.until > now).count();

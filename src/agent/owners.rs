@@ -60,7 +60,8 @@ impl Reconciler {
         }
         let of = policies.iter().map(|policy| policy.name.clone()).collect();
         let services = self.service_paths(name);
-        let question = UndoQuestion { onto, changes, scope: Scope::Commit, of, services, good: None, later: Vec::new() };
+        let never_back_to = policies.iter().flat_map(|policy| policy.guardrails.never_back_to.clone()).collect();
+        let question = UndoQuestion { onto, changes, scope: Scope::Commit, of, services, good: None, later: Vec::new(), never_back_to };
         match repository.mirror.undo(&question) {
             Ok(Inverse::Clean(inverse)) if inverse.kind == plan.kind && inverse.paths == plan.paths => {
                 let grades = policies.iter().map(|policy| consent_grade(&policy.guardrails, &inverse));

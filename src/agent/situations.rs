@@ -49,6 +49,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         head,
         stop: reconciler.state.stops.get(&policy.repository).cloned(),
         pauses: reconciler.state.pauses_for(&policy.repository, now),
+        kill_switches: reconciler.kill_switches(repository, head),
         landings: reconciler.state.landings_since(now - LANDINGS_KEPT).cloned().collect(),
         attribution: None,
         inverse: None,
@@ -168,6 +169,7 @@ fn inverse(reconciler: &Reconciler, repository: &Repository, situation: &Situati
         // A healthy baseline stood before the first landing that came since, or there would be no suspects.
         good: since.and_then(|position| situation.landings[position].from),
         later: since.map(|position| later(situation, position, attribution)).unwrap_or_default(),
+        never_back_to: all().flat_map(|(theirs, _)| theirs.service.policy.guardrails.never_back_to.clone()).collect(),
     };
     match repository.mirror.undo(&question) {
         Ok(inverse) => InverseResult::Built(inverse),

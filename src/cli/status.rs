@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Output, store};
 use crate::agent::Rounds;
+use crate::agent::switches::look_at_file;
 use crate::config::Loaded;
 use crate::engine::attribution::newest_change;
 use crate::engine::id::InstanceName;
@@ -18,6 +19,7 @@ use crate::engine::incident::State;
 use crate::engine::policy::Policy;
 use crate::engine::situation::ServiceEvidence;
 use crate::engine::slo::{self, Assessment};
+use crate::engine::switch::KillSwitch;
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, SqliteJournal};
 
@@ -108,8 +110,14 @@ fn as_json(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) -> V
     let pauses: Vec<_> = state.pauses.iter().filter(|pause| pause.until > now).collect();
     json!({
         "agentRuns": SqliteJournal::agent_is_running(&loaded.agent.journal), "services": services, "repositories": repositories,
-        "pauses": pauses, "openIncidents": open,
+        "pauses": pauses, "killSwitch": stop_file(loaded), "openIncidents": open,
     })
+}
+
+/// The operator's kill switch, where it is on or cannot be read.
+fn stop_file(loaded: &Loaded) -> Option<KillSwitch> {
+    let path = loaded.agent.stop_file.as_deref()?;
+    KillSwitch::file(&path.display().to_string(), look_at_file(path))
 }
 
 fn show(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp, out: &mut dyn Write) -> Result<()> {
@@ -133,6 +141,9 @@ fn show(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp, out: &m
         if let Some(stop) = state.stops.get(&repository.name) {
             writeln!(out, "  stopped: {}", stop.sentence(&repository.name, &repository.branch))?;
         }
+    }
+    if let Some(switch) = stop_file(loaded) {
+        writeln!(out, "stopped: {}", switch.sentence)?;
     }
     for pause in state.pauses.iter().filter(|pause| pause.until > now) {
         let scope = pause.repository.as_ref().map_or("all repositories".to_owned(), |name| format!("`{name}`"));

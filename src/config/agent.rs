@@ -35,6 +35,8 @@ pub struct Agent {
     pub environments: Vec<Environment>,
     /// The directory with the operator's own templates, each in place of the one of its name; those that are built in without it.
     pub templates: Option<PathBuf>,
+    /// The operator's kill switch: while this file is there, nothing is proposed or merged.
+    pub stop_file: Option<PathBuf>,
     /// Policy files and directories.
     pub policies: Vec<PathBuf>,
 }

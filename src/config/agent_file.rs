@@ -84,6 +84,7 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
         notifiers: spec.objects("notifiers").iter().map(|view| notifier(view, directory)).collect::<Option<_>>()?,
         environments: spec.objects("environments").iter().map(environment).collect::<Option<_>>()?,
         templates: spec.text("templates").map(|path| directory.join(path)),
+        stop_file: spec.object("stop").and_then(|stop| stop.text("file")).map(|path| directory.join(path)),
         policies: spec.texts("policies")?.iter().map(|path| directory.join(path)).collect(),
     })
 }

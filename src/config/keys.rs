@@ -97,7 +97,16 @@ static AGENT: Object = Object {
             "A directory with templates of your own, each in place of the one that is built in: title.txt, proposal.md, sticky.md, commit.txt.",
         ),
         Field::default("notifiers", Kind::List(&Kind::Object(&NOTIFIER), 0, &[]), "[]", "Chats and pagers that policies refer to."),
-        Field::later("stop"),
+        Field::default("stop", Kind::Object(&STOP), "{}", "Kill switches besides the file `.revertd/STOP` on a watched branch."),
+    ],
+    choice: &[],
+};
+
+static STOP: Object = Object {
+    doc: "Kill switches besides the file `.revertd/STOP` on a watched branch. What cannot be read counts as a stop.",
+    fields: &[
+        Field::optional("file", PATH, "While this file is there, nothing is proposed or merged; its directory must be there."),
+        Field::later("issueLabel"),
     ],
     choice: &[],
 };
@@ -616,10 +625,30 @@ static GUARDRAILS: Object = Object {
             "A revert that changes more objects than this is not merged without an approval.",
         ),
         Field::later("healthyFor"),
-        Field::later("neverBackTo"),
-        Field::later("never"),
+        Field::default(
+            "neverBackTo",
+            Kind::List(&LINE, 0, &[]),
+            "[]",
+            "Digests (`sha256:…`), tags (`1.4.1`) or images (`shop/checkout:1.4.1`) that no revert goes back to: a revert that would is proposed, \
+             and revertd never merges it, with or without an approval.",
+        ),
+        Field::default("never", Kind::Object(&NEVER), "{}", "Changes that are never reverted, and not proposed to be."),
         Field::later("ask"),
         Field::later("render"),
+    ],
+    choice: &[],
+};
+
+static NEVER: Object = Object {
+    doc: "Changes that are never reverted, and not proposed to be.",
+    fields: &[
+        Field::default(
+            "authors",
+            Kind::List(&LINE, 0, &[]),
+            "[]",
+            "Names or addresses of authors as their commits say; upper and lower case are the same.",
+        ),
+        Field::default("paths", GLOBS, "[]", "Globs for paths: a change of one of them is never reverted."),
     ],
     choice: &[],
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, IfSilent, Role, Silence};
 use crate::engine::id::{EnvironmentName, InstanceName, NotifierName, PolicyName, RepositoryName};
+use crate::engine::irrevertible::{self, Never};
 use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Scope, Slo, Sync, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
 
@@ -37,6 +38,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         None => spec.object("sync").and_then(|sync| sync.duration("lag")).or(Some(Duration::ZERO)),
     };
     let guardrails = spec.object("guardrails")?;
+    never_back_to(&guardrails, findings);
     let approval = approval(&spec, findings);
     Some(Policy {
         name: PolicyName::new(name?),
@@ -56,6 +58,8 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
             maintenance: windows(&guardrails, "maintenance")?,
             max_services: guardrails.integer("maxServices")?,
             max_objects: guardrails.integer("maxObjects")?,
+            never_back_to: guardrails.texts("neverBackTo")?,
+            never: never(&guardrails.object("never")?)?,
         },
         approval: approval?,
         verify: verify?,
@@ -224,6 +228,20 @@ fn verify(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<VerifyRules> {
         findings.error(verify.span("holdFor"), message, "make `recoverWithin` the longer of the two".to_owned());
     }
     Some(VerifyRules { recover_within: within, hold_for: hold })
+}
+
+/// Entries that could never match, which would be a guardrail that is not there.
+fn never_back_to(guardrails: &View<'_>, findings: &mut Findings<'_>) {
+    for item in guardrails.node("neverBackTo").map_or(&[][..], Node::items) {
+        if let Some((text, why)) = item.text().and_then(|text| Some((text, irrevertible::is_no_image(text)?))) {
+            let hint = "write `sha256:…`, `1.4.1` or `shop/checkout:1.4.1`".to_owned();
+            findings.error(item.span, format!("{} {why}", quoted(text)), hint);
+        }
+    }
+}
+
+fn never(view: &View<'_>) -> Option<Never> {
+    Some(Never { authors: view.texts("authors")?, paths: view.texts("paths")? })
 }
 
 fn windows(view: &View<'_>, key: &str) -> Option<Vec<RecurringWindow>> {

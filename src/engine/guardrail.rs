@@ -39,6 +39,8 @@ pub struct Refusal {
 pub enum RefusalCode {
     /// The branch was rewritten or deleted, or what landed was not the plan.
     RepositoryStopped,
+    /// A kill switch is on, or cannot be read.
+    KillSwitch,
     /// A person paused reverting.
     Paused,
     /// The mode, or a ceiling, is `observe`.
@@ -59,6 +61,8 @@ pub enum RefusalCode {
     OwnRevert,
     /// The suspect asks for no automatic revert.
     OptedOut,
+    /// The suspect is by somebody, or changes a path, that the policy keeps from being reverted.
+    Irrevertible,
     /// The suspect is too old to be proposed.
     TooOldToPropose,
     /// The propose budget is used up.
@@ -140,6 +144,8 @@ pub enum RefusalCode {
     NotAPlainRevert,
     /// The change touches paths of a policy that is not breaching.
     TouchesHealthyService,
+    /// The plan would bring an image back that the policy forbids.
+    NeverBackTo,
     /// A later change touched the same files.
     LaterChange,
     /// Too soon after the last merged revert of the policy.
@@ -207,7 +213,14 @@ impl RefusalCode {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Conflict | Self::AlreadyUndone | Self::Vetoed | Self::Disowned | Self::OwnRevert | Self::OptedOut | Self::TooOldToPropose
+            Self::Conflict
+                | Self::AlreadyUndone
+                | Self::Vetoed
+                | Self::Disowned
+                | Self::OwnRevert
+                | Self::OptedOut
+                | Self::Irrevertible
+                | Self::TooOldToPropose
         )
     }
 
@@ -225,6 +238,7 @@ pub fn switches(situation: &Situation) -> Vec<Refusal> {
     if let Some(stop) = &situation.stop {
         refusals.push(refuse(RefusalCode::RepositoryStopped, stop.sentence(&policy.repository, &situation.branch)));
     }
+    refusals.extend(situation.kill_switches.iter().map(|switch| refuse(RefusalCode::KillSwitch, switch.sentence.as_str())));
     for pause in situation.pauses.iter().filter(|pause| pause.until > situation.now) {
         refusals.push(refuse(
             RefusalCode::Paused,

@@ -95,6 +95,9 @@ pub struct CleanInverse {
     /// Whether the state that it leads to ran before, and how well.
     #[serde(default)]
     pub earlier: EarlierState,
+    /// What it would bring back that the policies forbid, a sentence each ([`super::irrevertible::brought_back`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brings_back: Vec<String>,
 }
 
 /// Whether the files that an inverse leads to were applied before, as they are then, and healthy for long enough (design §8).

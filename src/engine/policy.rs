@@ -15,6 +15,7 @@ use super::consent::ConsentRules;
 use super::id::{
     EnvironmentName, InstanceName, MetricsName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, canonical_json, sha256_hex,
 };
+use super::irrevertible::{self, Never};
 use super::round::Decimal;
 use super::schedule::RecurringWindow;
 use super::time::{millis, optional_millis};
@@ -336,6 +337,12 @@ pub struct Guardrails {
     /// A revert that changes more objects than this is not merged without an approval.
     #[serde(default = "default_max_objects", skip_serializing_if = "is_default_max_objects")]
     pub max_objects: u32,
+    /// Digests, tags or images (`repository:tag`) that no revert goes back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never_back_to: Vec<String>,
+    /// Changes that are never reverted.
+    #[serde(default, skip_serializing_if = "Never::is_empty")]
+    pub never: Never,
 }
 
 /// The most services that a revert touches, where the policy says nothing (design §8).
@@ -436,6 +443,16 @@ impl Slo {
             AlertRule::Failing { of, .. } => self.every() * of,
             AlertRule::BurnRate { long, short, .. } => long.max(short),
         }
+    }
+}
+
+// === impl Guardrails ===
+
+impl Guardrails {
+    /// Adds what a newer version of the policy keeps from being reverted, or brought back: tightening holds for open incidents too.
+    pub fn tighten(&mut self, newer: &Self) {
+        irrevertible::add(&mut self.never_back_to, &newer.never_back_to);
+        self.never.tighten(&newer.never);
     }
 }
 

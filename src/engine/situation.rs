@@ -17,6 +17,7 @@ use super::landing::{Landing, Stop};
 use super::plan::Inverse;
 use super::policy::{Limits, Mode, Policy};
 use super::round::Round;
+use super::switch::KillSwitch;
 use super::time::{Interval, Timestamp};
 
 /// Everything that one decision is made from.
@@ -45,6 +46,9 @@ pub struct Situation {
     pub stop: Option<Stop>,
     /// The pauses that hold for the repository.
     pub pauses: Vec<Pause>,
+    /// The kill switches that are on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kill_switches: Vec<KillSwitch>,
     /// Recent landings of all watched repositories, oldest first.
     pub landings: Vec<Landing>,
     /// The attribution that the open proposal was made from; found anew as long as there is no proposal.

@@ -116,6 +116,7 @@ pub(super) fn clean(
         account: None,
         grade: None,
         earlier: EarlierState::NotLooked,
+        brings_back: Vec::new(),
     }))
 }
 

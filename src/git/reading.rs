@@ -48,6 +48,21 @@ impl Mirror {
         Ok(if blob.size() > largest { FileAt::TooLarge } else { FileAt::Content(blob.content().to_vec()) })
     }
 
+    /// Whether anything stands at a path of a commit: a file, a link, a directory or a submodule.
+    ///
+    /// # Errors
+    /// Objects that are missing.
+    pub fn stands(&self, commit: CommitId, path: &str) -> Result<bool, GitError> {
+        let doing = || format!("cannot look for {path} at {commit}");
+        let repository = self.repository();
+        let tree = repository.find_commit(oid(commit)).and_then(|commit| commit.tree()).map_err(objects(doing()))?;
+        match tree.get_path(std::path::Path::new(path)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == git2::ErrorCode::NotFound && error.class() == git2::ErrorClass::Tree => Ok(false),
+            Err(error) => Err(objects(doing())(error)),
+        }
+    }
+
     /// The commits that somebody has to have written for this change to be there: itself, and what it merged.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::engine::coherence;
 use crate::engine::cosmetic::Use;
 use crate::engine::grade::{self, Content, Grade, LaterFile, PlannedFile, Question};
 use crate::engine::id::{CommitId, EntryId, PolicyName};
+use crate::engine::irrevertible;
 use crate::engine::ownership::{self, Ownership};
 use crate::engine::plan::{Account, AlsoUndone, CleanInverse, Inverse, InverseMethod, PlanKind};
 use crate::engine::policy::Scope;
@@ -44,6 +45,8 @@ pub struct UndoQuestion {
     pub good: Option<CommitId>,
     /// What landed since then and is not undone by itself, newest first.
     pub later: Vec<LaterChange>,
+    /// What no plan brings back: digests, tags or images.
+    pub never_back_to: Vec<String>,
 }
 
 /// A change that landed after the good revision.
@@ -288,29 +291,30 @@ impl<'a> Bench<'a> {
                 return Ok(Err(sentences.join(" ")));
             }
         }
-        let grade = self.grade(base, result.as_ref(), &ownership, touched, &after.unwrap_or_default())?;
+        let sides = sides(repository, trees::difference(repository, base, result.as_ref())?);
+        let files: Vec<PlannedFile<'_>> =
+            sides.iter().map(|side| PlannedFile { path: &side.path, before: side.from.content(), after: side.to.content() }).collect();
+        let grade = Some(Box::new(self.grade(base, &files, &ownership, touched, &after.unwrap_or_default())?));
+        let brings_back = irrevertible::brought_back(&self.question.never_back_to, &files);
         let account = (outcome.kind != PlanKind::Revert).then(|| Box::new(outcome.account));
-        Ok(Ok(Inverse::Clean(CleanInverse { kind: outcome.kind, account, grade: Some(Box::new(grade)), ..clean })))
+        Ok(Ok(Inverse::Clean(CleanInverse { kind: outcome.kind, account, grade, brings_back, ..clean })))
     }
 
     fn grade(
         &mut self,
         base: Option<&Tree<'_>>,
-        result: Option<&Tree<'_>>,
+        files: &[PlannedFile<'_>],
         ownership: &Ownership,
         services: BTreeSet<PolicyName>,
         around: &[(String, String)],
     ) -> Result<Grade, GitError> {
         let repository = self.workshop.repository;
-        let sides = sides(repository, trees::difference(repository, base, result)?);
-        let files: Vec<PlannedFile<'_>> =
-            sides.iter().map(|side| PlannedFile { path: &side.path, before: side.from.content(), after: side.to.content() }).collect();
         let newest = trees::tree_of(repository, self.question.changes.first().map(|undo| oid(undo.commit)))?;
         let since: BTreeMap<PathBytes, Difference> = trees::difference(repository, newest.as_ref(), base)?
             .into_iter()
             .filter(|(path, _)| ownership.owners(&shown(path)).iter().any(|owner| services.contains(&owner.service)))
             .collect();
-        let since = self::sides(repository, since);
+        let since = sides(repository, since);
         let later: Vec<LaterFile<'_>> = since
             .iter()
             .map(|side| LaterFile {
@@ -320,7 +324,7 @@ impl<'a> Bench<'a> {
                 used: if ownership.is_taken_as_bytes(&side.path) { Use::Bytes } else { Use::Parsed },
             })
             .collect();
-        Ok(grade::grade(&Question { files: &files, around: &borrowed(around), later: &later, running: &[], services }))
+        Ok(grade::grade(&Question { files, around: &borrowed(around), later: &later, running: &[], services }))
     }
 
     fn ownership(&mut self, before: Option<&Tree<'_>>, after: Option<&Tree<'_>>) -> Result<Ownership, GitError> {

@@ -97,6 +97,8 @@ pub fn policy() -> Policy {
             maintenance: Vec::new(),
             max_services: 1,
             max_objects: 20,
+            never_back_to: Vec::new(),
+            never: crate::engine::irrevertible::Never::default(),
         },
         approval: ConsentRules {
             from: vec![ApprovalSource::Role(Role::Write), ApprovalSource::Team("shop/sre".into())],

@@ -237,6 +237,17 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "images that nothing could ever be",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  guardrails: {neverBackTo: [1.4.1, shop/checkout, \"a b\"]}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:37-50 `shop/checkout` has neither a tag nor a digest, so that nothing would ever match it; write `sha256:…`, `1.4.1` or \
+             `shop/checkout:1.4.1`",
+            "12:52-57 `a b` holds a character that no image has; write `sha256:…`, `1.4.1` or `shop/checkout:1.4.1`",
+        ],
+    },
+    Case {
         name: "text where a list is meant",
         base: POLICY,
         edit: Edit::Replace("paths: [\"apps/checkout/**\"]", "paths: apps/checkout/**"),

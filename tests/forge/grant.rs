@@ -32,6 +32,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         account: None,
         grade: None,
         earlier: revertd::engine::plan::EarlierState::NotLooked,
+        brings_back: Vec::new(),
     };
     let plan = Plan::new(branch.clone(), PlanKind::Revert, &[suspect], &inverse.paths);
     let incident = IncidentId::new("1");
@@ -57,6 +58,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         head: onto,
         stop: None,
         pauses: Vec::new(),
+        kill_switches: Vec::new(),
         landings: Vec::new(),
         attribution: Some(Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![suspect] }),
         inverse: Some(InverseResult::Built(Inverse::Clean(inverse))),

@@ -185,6 +185,7 @@ impl World {
             root.display(),
             root.display()
         );
+        let agent = agent.replace("ROOT", &root.display().to_string());
         let policies: Vec<(String, String)> =
             policies.iter().enumerate().map(|(number, text)| (format!("policy-{number}.yaml"), text.clone())).collect();
         let loaded = config::load_texts(("agent.yaml", &agent), &policies).unwrap();

@@ -147,6 +147,7 @@ impl<'a> Evidence<'a> {
             head: landings.last().map_or(CommitId([0; 20]), |landing| landing.to),
             stop: self.stop(&landings),
             pauses: Vec::new(),
+            kill_switches: Vec::new(),
             landings,
             attribution: None,
             inverse: None,
@@ -242,6 +243,7 @@ impl<'a> Evidence<'a> {
             } else {
                 EarlierState::NotKnown("the file says that it never ran healthy".to_owned())
             },
+            brings_back: Vec::new(),
         })
     }
 

@@ -231,6 +231,9 @@ pub(super) fn files(guardrails: &Guardrails, inverse: &CleanInverse) -> Vec<Refu
     } else if inverse.kind != PlanKind::Revert {
         refusals.push(refuse(RefusalCode::NotAPlainRevert, "It is not what `git revert` would write."));
     }
+    for sentence in &inverse.brings_back {
+        refusals.push(refuse(RefusalCode::NeverBackTo, sentence.as_str()));
+    }
     let Some(grade) = &inverse.grade else {
         refusals.push(refuse(RefusalCode::NotGraded, "What it does to the objects was not graded."));
         return refusals;

@@ -203,6 +203,9 @@ fn suspects_may_be_undone(situation: &Situation, attribution: &Attribution) -> V
         if let Some(line) = &change.opt_out {
             refusals.push(refuse(RefusalCode::OptedOut, format!("{id} asks for no automatic revert: `{line}`.")));
         }
+        if let Some(why) = policy.guardrails.never.forbids(change) {
+            refusals.push(refuse(RefusalCode::Irrevertible, format!("{id} is never reverted: {why}.")));
+        }
         let age = situation.now.since(landing.landed.by);
         if age > policy.revert.max_age_propose {
             refusals.push(refuse(

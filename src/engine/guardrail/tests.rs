@@ -24,6 +24,8 @@ fn guardrails(schedule: &str) -> Guardrails {
         maintenance: vec![window],
         max_services: 1,
         max_objects: 20,
+        never_back_to: Vec::new(),
+        never: crate::engine::irrevertible::Never::default(),
     }
 }
 
@@ -66,6 +68,7 @@ fn planned(kind: PlanKind, grade: Option<Grade>) -> CleanInverse {
         account: None,
         grade: grade.map(Box::new),
         earlier: EarlierState::NotLooked,
+        brings_back: Vec::new(),
     }
 }
 

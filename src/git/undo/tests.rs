@@ -35,6 +35,7 @@ fn asked(onto: CommitId, commit: CommitId, before: CommitId) -> UndoQuestion {
         services: vec![ServicePaths { name: PolicyName::new("checkout"), paths }],
         good: Some(before),
         later: Vec::new(),
+        never_back_to: Vec::new(),
     }
 }
 
