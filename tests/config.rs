@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use revertd::config::agent::SyncKind;
 use revertd::config::diagnostic::Diagnostic;
 use revertd::config::{check_paths, check_texts, load_agent, load_texts, schema};
-use revertd::engine::policy::{AlertRule, Mode, Sync};
+use revertd::engine::id::{MetricsName, SyncName};
+use revertd::engine::policy::{AlertRule, Mode, Sync, SyncTarget};
 
 #[path = "config/table.rs"]
 mod table;
@@ -129,12 +131,9 @@ const PLANNED: &[(&str, &str, &str, &str)] = &[
     ("branchPrefix", AGENT, "commit: {", "commit: {branchPrefix: x/, "),
     ("subject", AGENT, "commit: {", "commit: {subject: x, "),
     ("signOff", AGENT, "commit: {", "commit: {signOff: true, "),
-    ("argocd", AGENT, "lag: 3m", "argocd: {}"),
-    ("flux", AGENT, "lag: 3m", "flux: {}"),
     ("commitStatus", AGENT, "lag: 3m", "commitStatus: {}"),
-    ("revisionMetric", AGENT, "lag: 3m", "revisionMetric: {}"),
+    ("context", POLICY, "  breachWhen: any", "  sync: {source: cluster, context: x}"),
     ("instances", POLICY, "  breachWhen: any", "  instances: []"),
-    ("application", POLICY, "  breachWhen: any", "  sync: {source: cluster, application: x}"),
     ("role", POLICY, "    - name: up", "    - role: trigger\n      name: up"),
     ("upTo", POLICY, "{failing: {count: 3, of: 5}}", "{failing: {count: 3, of: 5}, upTo: propose}"),
     ("workload", POLICY, "indicator: {", "indicator: {workload: {}, "),
@@ -232,6 +231,65 @@ fn the_examples_that_are_commented_out_are_valid() {
         let found = check_texts(&[(path.display().to_string(), written.into_bytes())]);
         let errors: Vec<String> = found.iter().filter(|found| found.is_error()).map(ToString::to_string).collect();
         assert_eq!(errors, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn every_kind_of_sync_source_is_read_with_what_a_policy_follows_of_it() {
+    let sources = "    - {name: argo, argocd: {url: https://argocd.acme.example, tokenFile: argo, caFile: /etc/ca.pem}}
+    - {name: inside, flux: {inCluster: {}}}
+    - {name: outside, flux: {kubeconfig: kubeconfig, context: prod}}
+    - {name: builds, revisionMetric: {server: main}}
+";
+    let agent = AGENT.replace("    - {name: cluster, lag: 3m}\n", &format!("    - {{name: cluster, lag: 3m}}\n{sources}"));
+    let follows = |sync: &str| {
+        let policy = POLICY.replace("  breachWhen: any", &format!("  sync: {sync}"));
+        let loaded = load_texts(("/etc/revertd/agent.yaml", &agent), &[("policy.yaml".to_owned(), policy)]).unwrap();
+        (loaded.agent.syncs, loaded.policies[0].instances[0].sync.clone())
+    };
+    let (syncs, sync) = follows("{source: cluster}");
+    assert_eq!(sync, Sync::Lag(Duration::from_secs(180)));
+    let kinds: Vec<SyncKind> = syncs.into_iter().map(|source| source.kind).collect();
+    let expected = [
+        SyncKind::Lag(Duration::from_secs(180)),
+        SyncKind::ArgoCd {
+            url: "https://argocd.acme.example".into(),
+            token_file: "/etc/revertd/argo".into(),
+            ca_file: Some("/etc/ca.pem".into()),
+        },
+        SyncKind::FluxInCluster,
+        SyncKind::FluxKubeconfig { path: "/etc/revertd/kubeconfig".into(), context: Some("prod".into()) },
+        SyncKind::RevisionMetric { server: MetricsName::new("main"), label: "revision".into() },
+    ];
+    assert_eq!(kinds, expected);
+    let (namespace, name) = ("shop".to_owned(), "checkout".to_owned());
+    let application = |namespace, project| SyncTarget::Application { name: "checkout".into(), namespace, project };
+    let cases = [
+        ("argo", "application: checkout", application(None, None)),
+        ("argo", "application: checkout, namespace: a, project: b", application(Some("a".into()), Some("b".into()))),
+        (
+            "inside",
+            "kustomization: {namespace: shop, name: checkout}",
+            SyncTarget::Kustomization { namespace: namespace.clone(), name: name.clone() },
+        ),
+        ("outside", "helmRelease: {namespace: shop, name: checkout}", SyncTarget::HelmRelease { namespace, name }),
+        ("builds", "query: 'count by (revision) (up)'", SyncTarget::Query("count by (revision) (up)".into())),
+    ];
+    for (source, keys, expected) in cases {
+        let (_, sync) = follows(&format!("{{source: {source}, {keys}}}"));
+        assert_eq!(sync, Sync::Source { source: SyncName::new(source), follows: expected });
+    }
+    let refused = [
+        ("{source: argo}", "the source `argo` needs `application`"),
+        ("{source: inside}", "the source `inside` needs `kustomization` or `helmRelease`"),
+        ("{source: inside, application: a}", "the source `inside` follows `kustomization` or `helmRelease`, not `application`"),
+        ("{source: builds, application: a}", "the source `builds` follows `query`, not `application`"),
+    ];
+    for (sync, sentence) in refused {
+        let policy = POLICY.replace("  breachWhen: any", &format!("  sync: {sync}"));
+        let found = load_texts(("agent.yaml", &agent), &[("policy.yaml".to_owned(), policy)]).unwrap_err();
+        let messages: Vec<&str> = found.0.iter().filter(|found| found.is_error()).map(|found| found.message.as_str()).collect();
+        assert_eq!(messages, [sentence]);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `reconcile` says in what order. `observe` reads repositories, `situations` gathers what a decision is made from, `proposals` follows
 //! what people do to proposals, `execute` carries effects out, `wording` gathers what is told about them on the forge, `telling` tells chats and
-//! pagers through the threads of `courier`, `judge` decides what comes from a file, `schedule` says when, `probing` runs the probes.
+//! pagers through the threads of `courier`, `judge` decides what comes from a file, `schedule` says when, `probing` runs the probes, `syncing`
+//! asks the sync sources, `following` says what their answers mean for a landing.
 
 mod branch_rules;
 mod clock;
@@ -11,6 +12,7 @@ mod courier;
 mod decorating;
 pub mod doctor;
 mod execute;
+mod following;
 mod forge_merging;
 mod hearing;
 mod identity;
@@ -29,6 +31,7 @@ mod run;
 mod silence;
 mod situations;
 pub mod switches;
+mod syncing;
 mod telling;
 mod wording;
 
@@ -41,12 +44,15 @@ use anyhow::{Context, Result};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 use self::conversation::Conversation;
 use self::courier::Courier;
+use self::following::Following;
+pub use self::following::Reports;
 use self::impairment::Trouble;
 pub use self::judge::{Answer, DecideAt, JudgedAction, JudgedDecision, judge};
 pub use self::plan::{Planned, plan};
 pub use self::probing::Probing;
 pub use self::rounds::Rounds;
 pub use self::run::{Options, run};
+pub use self::syncing::Syncing;
 use self::telling::Teller;
 pub use self::wording::templates;
 use crate::config;
@@ -90,6 +96,9 @@ pub struct Reconciler {
     last_sequence: u64,
     /// The rounds in memory.
     pub rounds: Rounds,
+    /// What the sync sources said since the last pass.
+    pub reports: Reports,
+    following: Following,
     /// The policy that each open incident opened with.
     pinned: BTreeMap<IncidentId, Policy>,
     metrics: Metrics,
@@ -134,6 +143,8 @@ impl Reconciler {
             state: State::default(),
             last_sequence: 0,
             rounds: Rounds::default(),
+            reports: Reports::default(),
+            following: Following::default(),
             pinned: BTreeMap::new(),
             metrics,
             status,
@@ -181,6 +192,8 @@ impl Reconciler {
         self.config = loaded.agent;
         self.policies = loaded.policies;
         self.repositories = repositories;
+        // What was said of what the old policies follow is not what the new ones follow.
+        (self.reports, self.following) = (Reports::default(), Following::default());
         Ok(())
     }
 
@@ -265,7 +278,7 @@ impl Reconciler {
             .iter()
             .map(|slo| SloSeries { slo: slo.name.clone(), rounds: self.rounds.since(&series_of(&policy.name, &slo.name), from).to_vec() })
             .collect();
-        ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series, applied: None }
+        ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series, applied: self.applied_of(policy) }
     }
 
     /// Counts a round.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Clock, Fetching, Probing, Reconciler, situations};
+use super::{Clock, Fetching, Probing, Reconciler, Syncing, situations};
 use crate::config::Loaded;
 use crate::engine::attribution::{self, Attribution};
 use crate::engine::decision::{DecisionRecord, decide};
@@ -44,6 +44,7 @@ pub async fn plan(loaded: Loaded, duration: Duration, clock: Arc<dyn Clock>) -> 
         Err(_) => {}
     }
     let mut probing = Probing::new(&loaded.agent, &loaded.policies, clock.now())?;
+    let mut syncing = Syncing::new(&loaded.agent, &loaded.policies, clock.now())?;
     let (now, own_clock) = (clock.now(), clock.clone());
     let mut reconciler = tokio::task::spawn_blocking(move || {
         Reconciler::new(loaded, Arc::new(journal), Metrics::new(), AgentStatus::default(), own_clock)
@@ -53,8 +54,12 @@ pub async fn plan(loaded: Loaded, duration: Duration, clock: Arc<dyn Clock>) -> 
     let end = now + duration;
     loop {
         probing.start_due(clock.now());
+        syncing.start_due(clock.now());
         for (series, round) in probing.finish().await {
             reconciler.rounds.add(series, round);
+        }
+        for (policy, report) in syncing.finish().await {
+            reconciler.reports.add(policy, report);
         }
         let now = clock.now();
         let (kept, planned) = tokio::task::spawn_blocking(move || {
@@ -76,6 +81,7 @@ impl Reconciler {
     /// Observes, and decides for every service, carrying nothing out. The journal must be one in memory.
     fn planned(&mut self, now: Timestamp) -> Result<Vec<Planned>> {
         self.observe_repositories(now)?;
+        self.follow_syncs(now)?;
         for policy in self.policies.clone() {
             self.detect(&policy, now)?;
         }

@@ -40,6 +40,7 @@ impl Reconciler {
         self.read_journal().context("cannot read the journal")?;
         self.save_rounds(now).context("cannot save the rounds")?;
         self.observe_repositories(now)?;
+        self.follow_syncs(now)?;
         self.identify(now)?;
         self.close_open_effects(now)?;
         self.follow_proposals(now)?;
@@ -112,7 +113,9 @@ impl Reconciler {
             return Ok(());
         };
         let current = current.clone();
-        if let Some(sentence) = self.recovered_by_itself(&policy, &current, now) {
+        let rolled_back = self.rolled_back_by_hand(&policy, &current, now)?;
+        // Without the proposal, the next sync would bring the suspect back.
+        if !rolled_back && let Some(sentence) = self.recovered_by_itself(&policy, &current, now) {
             return self.withdraw(&current, sentence, now);
         }
         let Some(situation) = self.situation(&policy, &current, now)? else { return Ok(()) };
@@ -185,9 +188,14 @@ impl Reconciler {
     fn verify(&mut self, incident: &IncidentId, now: Timestamp) -> Result<()> {
         let (Some(policy), Some(current)) = (self.policy_of(incident), self.state.incidents.get(incident).cloned()) else { return Ok(()) };
         let Some(landed) = &current.landed else { return Ok(()) };
-        let effective = landed.landed.stretched(attribution::lag(&policy));
         let service = self.evidence(&policy);
-        let mut recovery = verification::judge(&service, current.onset, effective, now);
+        let mut recovery = match self.followed(&policy, landed.commit, landed.landed, now) {
+            Some(followed) => {
+                self.note_sync(&current, landed.commit, followed.finding.clone(), now)?;
+                verification::judge_followed(&service, current.onset, &followed, now)
+            }
+            None => verification::judge(&service, current.onset, landed.landed.stretched(attribution::lag(&policy)), now),
+        };
         if let Some(remark) = current.proposal.as_ref().and_then(|key| self.state.proposals.get(key)?.remark()) {
             recovery.sentence = format!("{}; {remark}", recovery.sentence);
         }

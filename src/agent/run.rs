@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::{Clock, Probing, Reconciler, series_of};
+use super::{Clock, Probing, Reconciler, Syncing, series_of};
 use crate::config;
 use crate::engine::fact::Event;
 use crate::engine::time::Timestamp;
@@ -51,6 +51,7 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
     let (metrics, status) = (Metrics::new(), AgentStatus::default());
     let server = listen(&loaded, &status, &metrics, &clock).await?;
     let mut probing = Probing::new(&loaded.agent, &loaded.policies, clock.now())?;
+    let mut syncing = Syncing::new(&loaded.agent, &loaded.policies, clock.now())?;
     let mut windows = windows(&loaded);
     info!(policies = loaded.policies.len(), repositories = loaded.agent.repositories.len(), journal = %loaded.agent.journal.display(), "revertd runs");
     let (counted, own_clock) = (metrics.clone(), clock.clone());
@@ -60,18 +61,20 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
     loop {
         let now = clock.now();
         probing.start_due(now);
+        syncing.start_due(now);
         if fill_due <= now {
             fill_due = now + FILL_EVERY;
             for (series, round) in probing.fill(&reconciler.rounds, &windows, now).await {
                 reconciler.rounds.add(series, round);
             }
         }
-        let wait = probing.next_due().map_or(LONGEST_IDLE, |due| due.since(now)).min(LONGEST_IDLE);
+        let due = probing.next_due().into_iter().chain(syncing.next_due()).min();
+        let wait = due.map_or(LONGEST_IDLE, |due| due.since(now)).min(LONGEST_IDLE);
         tokio::select! {
             () = &mut shutdown => break,
             Some(()) = options.reload.recv() => {
-                if let Some((probes, kept)) = reload(&mut reconciler, &options, clock.now()) {
-                    (probing, windows) = (probes, kept);
+                if let Some((probes, sources, kept)) = reload(&mut reconciler, &options, clock.now()) {
+                    (probing, syncing, windows) = (probes, sources, kept);
                 }
             }
             Some((series, round)) = probing.next() => {
@@ -80,6 +83,12 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
                 while let Some((series, round)) = probing.try_next() {
                     reconciler.note_round(&series, &round);
                     reconciler.rounds.add(series, round);
+                }
+            }
+            Some((policy, report)) = syncing.next() => {
+                reconciler.reports.add(policy, report);
+                while let Some((policy, report)) = syncing.try_next() {
+                    reconciler.reports.add(policy, report);
                 }
             }
             () = tokio::time::sleep(wait) => {}
@@ -114,13 +123,14 @@ async fn pass(mut reconciler: Reconciler, now: Timestamp) -> Result<Reconciler> 
     Ok(reconciler)
 }
 
-fn reload(reconciler: &mut Reconciler, options: &Options, now: Timestamp) -> Option<(Probing, BTreeMap<Series, Duration>)> {
+fn reload(reconciler: &mut Reconciler, options: &Options, now: Timestamp) -> Option<(Probing, Syncing, BTreeMap<Series, Duration>)> {
     let file = options.config_file.as_ref()?;
     let swapped = config::load_agent(file).map_err(anyhow::Error::new).and_then(|loaded| {
         let probing = Probing::new(&loaded.agent, &loaded.policies, now)?;
+        let syncing = Syncing::new(&loaded.agent, &loaded.policies, now)?;
         let windows = windows(&loaded);
         reconciler.swap(loaded, now)?;
-        Ok((probing, windows))
+        Ok((probing, syncing, windows))
     });
     match swapped {
         Ok(swapped) => {

@@ -144,7 +144,7 @@ impl Reconciler {
             | Matter::Merged(key)
             | Matter::Stranded { proposal: key, .. }
             | Matter::Approved { proposal: key, .. } => self.state.proposals.get(key).map(|known| of(&known.incidents)).unwrap_or_default(),
-            Matter::Ended(incident) | Matter::Refused(incident) => of(std::slice::from_ref(incident)),
+            Matter::Ended(incident) | Matter::Refused(incident) | Matter::OutOfStep(incident) => of(std::slice::from_ref(incident)),
             Matter::Impaired { what, .. } | Matter::Restored(what) => self.policies_of(what),
         }
     }
@@ -205,10 +205,14 @@ impl Reconciler {
                 let ready = Ready { commit, mirror: &mirror, remote: &config.url, branch: config.branch.as_str() };
                 of(proposal, &|view| chat::stranded(view, why, ready))
             }
-            Matter::Ended(incident) | Matter::Refused(incident) => {
+            Matter::Ended(incident) | Matter::Refused(incident) | Matter::OutOfStep(incident) => {
                 let incident = self.state.incidents.get(incident)?;
                 let link = incident.proposal.as_ref().and_then(|key| self.state.proposals.get(key)).and_then(link);
-                let text = if matches!(matter, Matter::Ended(_)) { chat::ended(incident) } else { chat::refused(incident) };
+                let text = match matter {
+                    Matter::Ended(_) => chat::ended(incident),
+                    Matter::OutOfStep(_) => chat::out_of_step(incident),
+                    _ => chat::refused(incident),
+                };
                 Some((text, link))
             }
             Matter::Impaired { sentence, .. } => Some((chat::agent_impaired(sentence), None)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::engine::channel::Channel;
-use crate::engine::id::{BranchName, EnvironmentName, MetricsName, NotifierName, RepositoryName};
+use crate::engine::id::{BranchName, EnvironmentName, MetricsName, NotifierName, RepositoryName, SyncName};
 use crate::engine::policy::{HttpIndicator, Limits, Mode};
 
 /// The agent file, valid by construction. Relative paths in it have been made relative to the file.
@@ -145,13 +145,45 @@ pub struct CommitIdentity {
     pub signing_key_file: Option<PathBuf>,
 }
 
-/// A named sync source; in this version only an assumed lag.
+/// A named sync source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncSource {
     /// The name that policies use.
-    pub name: String,
+    pub name: SyncName,
+    /// What it is.
+    pub kind: SyncKind,
+}
+
+/// What a sync source is. Files are read when they are needed, so that a rotated secret is picked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyncKind {
     /// A change is assumed to be applied at the latest this long after it landed.
-    pub lag: Duration,
+    Lag(Duration),
+    /// An Argo CD.
+    ArgoCd {
+        /// Its address, without `/api/v1`.
+        url: String,
+        /// The file with an API token on its first line.
+        token_file: PathBuf,
+        /// Certificate authorities in place of the system's.
+        ca_file: Option<PathBuf>,
+    },
+    /// Flux, in the cluster that the agent runs in.
+    FluxInCluster,
+    /// Flux, in the cluster of a kubeconfig.
+    FluxKubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// One of its contexts; its current one without it.
+        context: Option<String>,
+    },
+    /// A metric with the running revision in a label.
+    RevisionMetric {
+        /// The metrics server.
+        server: MetricsName,
+        /// The label.
+        label: String,
+    },
 }
 
 /// A Prometheus server.

@@ -14,6 +14,7 @@ use super::agent::{
 use super::diagnostic::{Findings, quoted};
 use super::form;
 use super::node::{Node, key_name};
+use super::sync_rules::{self, Origin};
 use super::view::View;
 
 /// The names that policies may use, as far as they could be read.
@@ -25,8 +26,8 @@ pub struct Names {
     pub repositories: Vec<(String, Option<Mode>)>,
     /// Environments with their ceilings.
     pub environments: Vec<(String, Option<Mode>)>,
-    /// Sync sources with their lags.
-    pub syncs: Vec<(String, Duration)>,
+    /// Sync sources with what a policy must know of them.
+    pub syncs: Vec<(String, Origin)>,
     /// Metrics servers.
     pub metrics: Vec<String>,
     /// Notifiers with their channels.
@@ -50,7 +51,7 @@ impl Names {
             max_mode: spec.mode("maxMode"),
             repositories: named("repositories").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
             environments: named("environments").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
-            syncs: named("sync").map(|(name, view)| (name, view.duration("lag").unwrap_or_default())).collect(),
+            syncs: named("sync").map(|(name, view)| (name, Origin::of(&view))).collect(),
             metrics: named("metrics").map(|(name, _)| name).collect(),
             notifiers: named("notifiers").map(|(name, view)| (name, channel_of(&view))).collect(),
         }
@@ -68,7 +69,9 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
         spec.objects("repositories").iter().map(|view| repository(view, directory, findings)).collect();
     let metrics: Vec<Option<MetricsServer>> = spec.objects("metrics").iter().map(|view| server(view, directory, findings)).collect();
     let controls: Vec<Option<Control>> = spec.objects("controls").iter().enumerate().map(|(index, view)| control(index, view)).collect();
-    let sync = |view: &View<'_>| Some(SyncSource { name: view.text("name")?, lag: view.duration("lag")? });
+    let servers: Vec<String> = spec.objects("metrics").iter().filter_map(|view| view.text("name")).collect();
+    let syncs: Vec<Option<SyncSource>> =
+        spec.objects("sync").iter().map(|view| sync_rules::source(view, directory, &servers, findings)).collect();
     let environment =
         |view: &View<'_>| Some(Environment { name: EnvironmentName::new(view.text("name")?), max_mode: view.mode("maxMode") });
     let networks = spec.object("network")?.texts("allow")?;
@@ -78,7 +81,7 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
         max_mode: spec.mode("maxMode")?,
         network_allow: networks.iter().map(|text| form::network(text).ok()).collect::<Option<_>>()?,
         repositories: repositories.into_iter().collect::<Option<_>>()?,
-        syncs: spec.objects("sync").iter().map(sync).collect::<Option<_>>()?,
+        syncs: syncs.into_iter().collect::<Option<_>>()?,
         metrics: metrics.into_iter().collect::<Option<_>>()?,
         controls: controls.into_iter().collect::<Option<_>>()?,
         notifiers: spec.objects("notifiers").iter().map(|view| notifier(view, directory)).collect::<Option<_>>()?,

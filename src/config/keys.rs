@@ -240,11 +240,55 @@ static SYNC_SOURCE: Object = Object {
     doc: "A named sync source.",
     fields: &[
         Field::required("name", NAME, "The name that policies use."),
-        Field::required("lag", Kind::Duration(NONE, days(1)), "A change is assumed to be applied at the latest this long after it landed."),
-        Field::later("argocd"),
-        Field::later("flux"),
+        Field::optional("lag", Kind::Duration(NONE, days(1)), "A change is assumed to be applied at the latest this long after it landed."),
+        Field::optional("argocd", Kind::Object(&ARGOCD), "Argo CD, through its REST API; policies name the `application`."),
+        Field::optional(
+            "flux",
+            Kind::Object(&FLUX),
+            "Flux, through the Kubernetes API; policies name the `kustomization` or `helmRelease`.",
+        ),
         Field::later("commitStatus"),
-        Field::later("revisionMetric"),
+        Field::optional(
+            "revisionMetric",
+            Kind::Object(&REVISION_METRIC),
+            "A metric with the running revision; policies write the `query`.",
+        ),
+    ],
+    choice: &[
+        Alternative { needs: &["lag"], with: &[] },
+        Alternative { needs: &["argocd"], with: &[] },
+        Alternative { needs: &["flux"], with: &[] },
+        Alternative { needs: &["revisionMetric"], with: &[] },
+    ],
+};
+
+static EMPTY: Object = Object { doc: "Nothing more is needed: `{}`.", fields: &[], choice: &[] };
+
+static ARGOCD: Object = Object {
+    doc: "An Argo CD.",
+    fields: &[
+        Field::required("url", Kind::Text(Form::HttpUrl), "Its address, without /api/v1."),
+        Field::required("tokenFile", PATH, "The file that holds an API token on its first line; `get` on applications is enough."),
+        Field::optional("caFile", PATH, "Certificate authorities (PEM) to trust instead of the system's."),
+    ],
+    choice: &[],
+};
+
+static FLUX: Object = Object {
+    doc: "A cluster with Flux. `get` on Kustomizations, HelmReleases, HelmCharts and GitRepositories is enough.",
+    fields: &[
+        Field::optional("inCluster", Kind::Object(&EMPTY), "The cluster that the agent runs in, as its service account."),
+        Field::optional("kubeconfig", PATH, "A kubeconfig with a token or a client certificate."),
+        Field::optional("context", LINE, "One of its contexts; its current one without it."),
+    ],
+    choice: &[Alternative { needs: &["inCluster"], with: &[] }, Alternative { needs: &["kubeconfig"], with: &["context"] }],
+};
+
+static REVISION_METRIC: Object = Object {
+    doc: "A metric with the running revision in a label.",
+    fields: &[
+        Field::required("server", NAME, "One of the agent's metrics servers."),
+        Field::default("label", NAME, "revision", "The label that holds the whole commit id, alone or as `main@sha1:…`."),
     ],
     choice: &[],
 };
@@ -406,9 +450,24 @@ static POLICY_SYNC: Object = Object {
     fields: &[
         Field::optional("lag", Kind::Duration(NONE, days(1)), "A change is assumed to be applied at the latest this long after it landed."),
         Field::optional("source", NAME, "One of the agent's sync sources."),
-        Field::later("application"),
+        Field::optional("application", LINE, "The Argo CD application."),
+        Field::optional("namespace", NAME, "The application's namespace, where Argo CD has applications in any."),
+        Field::optional("project", LINE, "The application's project, where the token is a project's."),
+        Field::optional("kustomization", Kind::Object(&NAMESPACED), "The Flux Kustomization."),
+        Field::optional("helmRelease", Kind::Object(&NAMESPACED), "The Flux HelmRelease; a Kustomization must have applied it."),
+        Field::later("context"),
+        Field::optional("query", Kind::Text(Form::Query), "The PromQL query whose series carry the running revision."),
     ],
-    choice: &[Alternative { needs: &["lag"], with: &[] }, Alternative { needs: &["source"], with: &[] }],
+    choice: &[
+        Alternative { needs: &["lag"], with: &[] },
+        Alternative { needs: &["source"], with: &["application", "namespace", "project", "kustomization", "helmRelease", "query"] },
+    ],
+};
+
+static NAMESPACED: Object = Object {
+    doc: "An object in a cluster.",
+    fields: &[Field::required("namespace", NAME, "Its namespace."), Field::required("name", LINE, "Its name.")],
+    choice: &[],
 };
 
 static SLO: Object = Object {

@@ -25,6 +25,7 @@ mod schema;
 mod secrets;
 mod shape;
 mod slo_rules;
+mod sync_rules;
 mod syntax;
 mod view;
 

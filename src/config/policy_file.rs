@@ -2,20 +2,19 @@
 //! need the agent file.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, IfSilent, Role, Silence};
 use crate::engine::id::{EnvironmentName, InstanceName, NotifierName, PolicyName, RepositoryName};
 use crate::engine::irrevertible::{self, Never};
-use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Scope, Slo, Sync, VerifyRules};
+use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Scope, Slo, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
 
 use super::agent_file::{Names, unique_names};
 use super::check::{listed, nearest};
 use super::diagnostic::{Findings, quoted};
 use super::node::Node;
-use super::slo_rules;
 use super::view::View;
+use super::{slo_rules, sync_rules};
 
 /// Reads a policy document; `None` where an error was found, now or before. `names` are the agent's, where an agent file is there.
 pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> Option<Policy> {
@@ -30,13 +29,10 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
     depends_on(&spec, name.as_deref(), findings);
     let labels = metadata.and_then(|metadata| metadata.map("labels")).unwrap_or_default();
     notify(&spec, &labels, names, findings);
-    let lag = match names {
-        Some(names) => {
-            references(&spec, names, findings);
-            lag(&spec, names)
-        }
-        None => spec.object("sync").and_then(|sync| sync.duration("lag")).or(Some(Duration::ZERO)),
-    };
+    if let Some(names) = names {
+        references(&spec, names, findings);
+    }
+    let sync = sync_rules::sync(&spec, names, findings);
     let guardrails = spec.object("guardrails")?;
     never_back_to(&guardrails, findings);
     let approval = approval(&spec, findings);
@@ -46,7 +42,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         repository: RepositoryName::new(spec.text("repository")?),
         environment: spec.text("environment").map(EnvironmentName::new),
         paths: PathSet { include: spec.texts("paths")?, exclude: spec.texts("exclude")? },
-        instances: vec![Instance { name: InstanceName::default_instance(), sync: Sync::Lag(lag?) }],
+        instances: vec![Instance { name: InstanceName::default_instance(), sync: sync? }],
         depends_on: spec.texts("dependsOn")?.into_iter().map(PolicyName::new).collect(),
         slos: slos.into_iter().collect::<Option<_>>()?,
         breach_when: breach_when?,
@@ -249,14 +245,6 @@ fn windows(view: &View<'_>, key: &str) -> Option<Vec<RecurringWindow>> {
         Some(RecurringWindow { schedule: view.text("schedule")?, time_zone: view.text("timeZone")?, length: view.duration("for")? })
     };
     view.objects(key).iter().map(window).collect()
-}
-
-fn lag(spec: &View<'_>, names: &Names) -> Option<Duration> {
-    let sync = spec.object("sync")?;
-    match sync.text("source") {
-        Some(source) => names.syncs.iter().find(|(name, _)| *name == source).map(|(_, lag)| *lag),
-        None => sync.duration("lag"),
-    }
 }
 
 fn references(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {

@@ -14,6 +14,8 @@ use super::reading;
 use super::round::Round;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{self, Baseline, Verdict};
+use super::sync::applied::AppliedFact;
+use super::sync::assumed;
 use super::time::{Interval, Timestamp};
 
 /// Every candidate with its evidence, and which of them are suspected.
@@ -102,13 +104,34 @@ pub fn newest_change(service: &ServiceEvidence, landings: &[Landing]) -> Option<
         .max()
 }
 
-/// When a landing was applied where the service runs; `None` where it was not.
+/// When a landing was applied where the service runs; `None` where it was not. Where a sync source cannot tell, it is what would be assumed
+/// without one, and not before what the source had said earlier: the time is for looking, and nothing is merged by it.
 pub fn applied(service: &ServiceEvidence, landing: &Landing) -> Option<Interval> {
-    match &service.applied {
-        Some(facts) => facts.get(&landing.to).copied(),
-        None => Some(landing.landed.stretched(lag(&service.policy))),
+    match applied_fact(service, landing)? {
+        AppliedFact::At { applied, .. } => Some(applied),
+        AppliedFact::NotYet { .. } => None,
+        AppliedFact::Unknown { after, .. } => {
+            let assumed = assumed(landing.landed, lag(&service.policy));
+            let after = assumed.after.max(after);
+            Some(Interval { after, by: after.map_or(assumed.by, |after| assumed.by.max(after)) })
+        }
     }
 }
+
+/// What is known of when a landing was applied where the service runs; `None` where it is known that it never was.
+pub fn applied_fact(service: &ServiceEvidence, landing: &Landing) -> Option<AppliedFact> {
+    let follows_a_source = service.policy.instances.iter().any(|instance| matches!(instance.sync, Sync::Source { .. }));
+    match &service.applied {
+        Some(facts) => facts.get(&landing.to).cloned(),
+        None if follows_a_source => {
+            Some(AppliedFact::Unknown { after: landing.landed.after, why: "the sync source has not been asked".into() })
+        }
+        None => Some(AppliedFact::At { applied: assumed(landing.landed, lag(&service.policy)), left: None }),
+    }
+}
+
+/// What is assumed where a sync source is named and nothing is known from it: the default of `lag` (design §5).
+const ASSUMED_LAG: Duration = Duration::from_secs(180);
 
 /// The longest assumed lag of a policy's instances.
 pub fn lag(policy: &Policy) -> Duration {
@@ -117,6 +140,7 @@ pub fn lag(policy: &Policy) -> Duration {
         .iter()
         .map(|instance| match instance.sync {
             Sync::Lag(lag) => lag,
+            Sync::Source { .. } => ASSUMED_LAG,
         })
         .max()
         .unwrap_or_default()
@@ -135,7 +159,7 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
         for change in &landing.changes {
             let undone = undoes_another(change, &window).or_else(|| puts_back(change, &earlier));
             if let Some(undone) = undone
-                && applied(service, landing).is_some_and(|applied| applied.by <= beginning.onset.earliest())
+                && was_applied_before(service, landing, beginning.onset)
                 && let Some((_, gone)) = candidates.iter_mut().find(|(_, candidate)| candidate.commit == undone)
                 && gone.standing == Standing::Suspect
             {
@@ -160,6 +184,11 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     let suspects =
         candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(_, candidate)| candidate.commit).collect();
     Some(Attribution { onset: beginning.onset, candidates: candidates.into_iter().map(|(_, candidate)| candidate).collect(), suspects })
+}
+
+/// Whether it is known that a landing was applied before the breach began.
+fn was_applied_before(service: &ServiceEvidence, landing: &Landing, onset: Interval) -> bool {
+    matches!(applied_fact(service, landing), Some(AppliedFact::At { applied, .. }) if applied.by <= onset.earliest())
 }
 
 /// The landings that can have to do with the breach: those that were applied at most `attributeWithin` before the onset. (Design §7 let the
@@ -291,16 +320,34 @@ fn judge(
         (Standing::Unmapped, "no policy owns its paths".to_owned())
     } else if !touched.contains(&service.policy.name) {
         (Standing::RuledOut, format!("it touches only {}", names(&touched)))
-    } else if let Some(applied) = applied {
-        if onset.by < applied.earliest() {
-            (Standing::RuledOut, format!("the breach began by {}, before it can have been applied", onset.by))
-        } else {
-            (Standing::Suspect, format!("it touches {} and was applied {applied}; the breach began {onset}", names(&touched)))
-        }
     } else {
-        (Standing::RuledOut, "it was not applied where the service runs".to_owned())
+        by_its_applying(service, landing, onset, &names(&touched))
     };
     Candidate { commit: change.id, subject: change.subject.clone(), landed: landing.landed, applied, touches: touched, standing, because }
+}
+
+/// What the time says of a change that touches the service: whether it was there when the breach began.
+fn by_its_applying(service: &ServiceEvidence, landing: &Landing, onset: Interval, touched: &str) -> (Standing, String) {
+    match (applied_fact(service, landing), applied(service, landing)) {
+        (Some(AppliedFact::NotYet { until }), _) if onset.by <= until => {
+            (Standing::RuledOut, format!("it was not applied yet at {until}, and the breach had begun by {}", onset.by))
+        }
+        (Some(AppliedFact::NotYet { until }), _) => {
+            let known = format!("it was not applied yet at {until}, and whether it was when the breach began {onset} is not known");
+            (Standing::Suspect, format!("it touches {touched}; {known}"))
+        }
+        (Some(AppliedFact::At { left: Some(left), .. }), _) if left.by <= onset.earliest() => {
+            (Standing::RuledOut, format!("it was taken out of the cluster {left}, before the breach began {onset}"))
+        }
+        (_, Some(applied)) if onset.by < applied.earliest() => {
+            (Standing::RuledOut, format!("the breach began by {}, before it can have been applied", onset.by))
+        }
+        (Some(AppliedFact::Unknown { why, .. }), Some(_)) => {
+            (Standing::Suspect, format!("it touches {touched}; when it was applied is not known ({why}); the breach began {onset}"))
+        }
+        (_, Some(applied)) => (Standing::Suspect, format!("it touches {touched} and was applied {applied}; the breach began {onset}")),
+        (_, None) => (Standing::RuledOut, "it was not applied where the service runs".to_owned()),
+    }
 }
 
 /// The change of the window that a revert undoes. Reverting the revert would bring the suspect back.

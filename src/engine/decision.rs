@@ -6,15 +6,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, MergeGrant};
-use super::attribution::{Attribution, attribute, newest_change};
+use super::attribution::{Attribution, applied_fact, attribute, newest_change};
 use super::change::ChangeKind;
 use super::fate::shared_fate;
 use super::guardrail::{Refusal, RefusalCode, held, is_still_open, may_merge, may_propose, open_fix, open_revert, push_failed, switches};
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
+use super::landing::Landing;
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
 use super::policy::Slo;
 use super::situation::{InverseResult, ProposalBranch, Situation};
 use super::slo::{self, Verdict};
+use super::sync::applied::AppliedFact;
 use super::time::{Timestamp, spoken};
 
 /// A decision, with what is needed to carry it out.
@@ -138,6 +140,9 @@ fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
             spoken(policy.revert.settle)
         ));
     }
+    if let Some(sentence) = not_heard_yet(situation, attribution) {
+        return Some(sentence);
+    }
     if let Some(sentence) = good_now(situation) {
         return Some(sentence);
     }
@@ -149,6 +154,21 @@ fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
             fate.untouched,
             fate.untouched_undecided.len()
         )
+    })
+}
+
+/// A suspect that was not applied when its sync source was last heard, before the breach: the next answer tells whether it can have done it.
+/// A source that goes silent makes it unknown, which waits for nothing.
+fn not_heard_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
+    let suspected = |landing: &&Landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id));
+    situation.landings.iter().filter(suspected).find_map(|landing| match applied_fact(&situation.service, landing)? {
+        AppliedFact::NotYet { until } => {
+            let id = landing.to.short();
+            Some(format!(
+                "{id} was not applied yet at {until}; it is waited for what the sync source says of the time when the breach began."
+            ))
+        }
+        AppliedFact::At { .. } | AppliedFact::Unknown { .. } => None,
     })
 }
 

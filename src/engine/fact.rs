@@ -16,6 +16,9 @@ use super::id::{
 use super::landing::{Landing, Stop};
 use super::message::Message;
 use super::plan::{Account, Plan};
+use super::policy::Sync;
+use super::sync::SyncReport;
+use super::sync::follow::Finding;
 use super::telling::Impairment;
 use super::time::{Interval, Timestamp};
 use super::verification::Recovery;
@@ -273,6 +276,28 @@ pub enum Event {
         incident: IncidentId,
         /// How it stands.
         recovery: Recovery,
+    },
+    /// A sync source says something else than before of what a policy follows.
+    SyncReported {
+        /// Of which policy.
+        policy: PolicyName,
+        /// Where.
+        instance: InstanceName,
+        /// What is followed; what another source said before is of no use.
+        follows: Sync,
+        /// When the report before it was made for the last time.
+        before: Option<Timestamp>,
+        /// What it says.
+        report: SyncReport,
+    },
+    /// What stands out about a commit of an incident where the service runs.
+    SyncNoted {
+        /// Of which incident.
+        incident: IncidentId,
+        /// The revert that landed, or the suspect.
+        commit: CommitId,
+        /// What; `None`: nothing any more.
+        finding: Option<Finding>,
     },
     /// The incident is over.
     Ended {

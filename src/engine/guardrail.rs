@@ -91,6 +91,10 @@ pub enum RefusalCode {
     ModePropose,
     /// More than one suspect.
     SeveralSuspects,
+    /// When a change was applied is not known: the sync source does not tell.
+    AppliedUnknown,
+    /// Somebody has taken the change out of the cluster by hand, while Git still has it.
+    RolledBackByHand,
     /// A change that no policy owns is in the window.
     UnmappedChange,
     /// The landing is a foxtrot merge, or landed at an unknown time.
@@ -172,6 +176,8 @@ impl RefusalCode {
             self,
             Self::ModePropose
                 | Self::SeveralSuspects
+                | Self::AppliedUnknown
+                | Self::RolledBackByHand
                 | Self::UnmappedChange
                 | Self::UncertainLanding
                 | Self::BaselineTooOld

@@ -131,6 +131,10 @@ text_id!(
     MetricsName
 );
 text_id!(
+    /// The operator's name for a sync source.
+    SyncName
+);
+text_id!(
     /// A branch without `refs/heads/`.
     BranchName
 );

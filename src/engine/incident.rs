@@ -18,8 +18,10 @@ use super::time::{Interval, Timestamp};
 use super::verification::{Recovery, RecoveryStanding};
 
 mod proposal;
+mod sync;
 
 pub use proposal::{EndedSilence, Proposal, Published, Sticky, Told, Waits};
+pub use sync::{SyncHistory, SyncNote};
 
 /// Where an incident stands (design §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,6 +88,9 @@ pub struct Incident {
     pub landed: Option<LandedRevert>,
     /// How the recovery stands.
     pub recovery: Option<Recovery>,
+    /// What stands out about its revert, or its suspect, where the service runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncNote>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// The sentence that it ended with.
@@ -148,6 +153,8 @@ pub struct State {
     pub pauses: Vec<Pause>,
     /// What was told and what waits to be.
     pub notifications: Notifications,
+    /// What the sync sources said.
+    pub syncs: BTreeMap<(PolicyName, InstanceName), SyncHistory>,
     landings: Vec<Landing>,
     intents: BTreeMap<EffectId, (Intent, Timestamp)>,
     merged: Vec<MergedRevert>,
@@ -208,8 +215,15 @@ impl State {
             Event::RevertLanded { proposal, commit, landed, by, not_the_plan, .. } => {
                 self.landed(proposal, &LandedRevert { commit: *commit, landed: *landed, by: *by, at }, not_the_plan);
             }
-            Event::Detected { .. } | Event::Attributed { .. } | Event::Decided { .. } | Event::Verified { .. } | Event::Ended { .. } => {
-                self.apply_to_incident(at, &fact.event);
+            Event::Detected { .. }
+            | Event::Attributed { .. }
+            | Event::Decided { .. }
+            | Event::Verified { .. }
+            | Event::SyncNoted { .. }
+            | Event::Ended { .. } => self.apply_to_incident(at, &fact.event),
+            Event::SyncReported { policy, instance, follows, before, report } => {
+                let place = (policy.clone(), instance.clone());
+                self.syncs.entry(place).or_default().add(follows, *before, report);
             }
             Event::NotifierAdded { .. }
             | Event::Impaired { .. }
@@ -247,6 +261,9 @@ impl State {
                     incident.advance(Phase::Verifying);
                 }
                 incident.recovery = Some(recovery.clone());
+            }),
+            Event::SyncNoted { incident, commit, finding } => self.with(incident, |incident| {
+                incident.sync = finding.clone().map(|finding| SyncNote { commit: *commit, finding, at });
             }),
             Event::Ended { incident, ending, sentence } => self.with(incident, |incident| {
                 incident.phase = match ending {
@@ -452,6 +469,7 @@ impl Incident {
             proposal: None,
             landed: None,
             recovery: None,
+            sync: None,
             ending: None,
             sentence: None,
             ended_at: None,

@@ -48,6 +48,8 @@ pub enum MessageEvent {
     NotRecovered,
     /// Nothing was done, and a person has something to do.
     Refused,
+    /// What Git says is not what runs, and a person has something to do.
+    OutOfStep,
     /// The agent itself cannot work as it should.
     AgentImpaired,
     /// A person ended it, and nothing is left to do here.
@@ -77,6 +79,7 @@ impl MessageEvent {
             Self::Recovered => "recovered",
             Self::NotRecovered => "not recovered",
             Self::Refused => "refused",
+            Self::OutOfStep => "out of step with Git",
             Self::AgentImpaired => "agent impaired",
             Self::Closed => "closed",
         }

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::ConsentRules;
 use super::id::{
-    EnvironmentName, InstanceName, MetricsName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, canonical_json, sha256_hex,
+    EnvironmentName, InstanceName, MetricsName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, SyncName, canonical_json,
+    sha256_hex,
 };
 use super::irrevertible::{self, Never};
 use super::round::Decimal;
@@ -95,6 +96,44 @@ pub struct Instance {
 pub enum Sync {
     /// Nothing says; a change is assumed to be applied at the latest this long after it landed.
     Lag(#[serde(with = "millis")] Duration),
+    /// A sync source says.
+    Source {
+        /// The operator's name for it.
+        source: SyncName,
+        /// What of it is followed.
+        follows: SyncTarget,
+    },
+}
+
+/// What of a sync source an instance follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SyncTarget {
+    /// An Argo CD application.
+    Application {
+        /// Its name.
+        name: String,
+        /// Its namespace, where Argo CD has applications in any.
+        namespace: Option<String>,
+        /// Its project, where the token is a project's.
+        project: Option<String>,
+    },
+    /// A Flux Kustomization.
+    Kustomization {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// A Flux HelmRelease.
+    HelmRelease {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// The series of a Prometheus query.
+    Query(String),
 }
 
 /// An indicator, its objective and its alerts.

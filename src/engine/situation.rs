@@ -18,6 +18,7 @@ use super::plan::Inverse;
 use super::policy::{Limits, Mode, Policy};
 use super::round::Round;
 use super::switch::KillSwitch;
+use super::sync::applied::AppliedFact;
 use super::time::{Interval, Timestamp};
 
 /// Everything that one decision is made from.
@@ -129,7 +130,7 @@ pub struct ServiceEvidence {
     /// When the landings were applied where it runs, by their new head; a landing without an entry was not. `None` where nothing says, and
     /// the lag of the policy is assumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied: Option<BTreeMap<CommitId, Interval>>,
+    pub applied: Option<BTreeMap<CommitId, AppliedFact>>,
 }
 
 /// The rounds of one SLO, oldest first.

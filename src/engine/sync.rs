@@ -4,6 +4,7 @@
 //! completely. The sources in `sync/` make [`SyncReport`]s; [`follow`] makes intervals of successive ones. A report holds commits of the
 //! watched repository only: what a source cannot bring back to one is unknown, and unknown is never applied (promise P2).
 
+pub mod applied;
 pub mod follow;
 
 use std::time::Duration;

@@ -97,6 +97,8 @@ pub enum Matter {
     Ended(IncidentId),
     /// Nothing is done about an incident, and a person has something to do.
     Refused(IncidentId),
+    /// What Git says is not what runs: a revert is not picked up, or the suspect was taken out of the cluster by hand.
+    OutOfStep(IncidentId),
     /// The agent cannot work as it should.
     Impaired {
         /// In what.
@@ -144,8 +146,9 @@ fn order(matter: &Matter) -> u8 {
         Matter::Refused(_) | Matter::Waiting(_) => 3,
         Matter::Approved { .. } => 4,
         Matter::Merged(_) => 5,
-        Matter::Restored(_) => 6,
-        Matter::Ended(_) => 7,
+        Matter::OutOfStep(_) => 6,
+        Matter::Restored(_) => 7,
+        Matter::Ended(_) => 8,
     }
 }
 
@@ -228,6 +231,13 @@ fn of_incident(state: &State, incident: &Incident, setting: Setting<'_>) -> Vec<
     {
         let key = format!("{id}/refused/{}", refusal.code.label());
         found.push(News { key, thread: story_of(state, incident), event: MessageEvent::Refused, matter: Matter::Refused(id.clone()), at });
+    }
+    if let (Some(note), None) = (&incident.sync, &incident.ending)
+        && note.at + REFUSED_AFTER <= setting.now
+    {
+        let key = format!("{id}/sync/{}/{}", note.commit.short(), note.finding.label());
+        let (thread, matter) = (story_of(state, incident), Matter::OutOfStep(id.clone()));
+        found.push(News { key, thread, event: MessageEvent::OutOfStep, matter, at: note.at });
     }
     let (Some(ending), Some(at)) = (&incident.ending, incident.ended_at) else { return found };
     let event = match ending {

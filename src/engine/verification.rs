@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attribution::lag;
 use super::policy::{Policy, Slo};
 use super::round::Round;
 use super::situation::ServiceEvidence;
 use super::slo::{Quality, quality};
+use super::sync::assumed;
+use super::sync::follow::{Finding, Followed};
 use super::time::{Interval, Timestamp, spoken};
 use super::window::Sum;
 
@@ -78,6 +81,29 @@ pub fn judge(service: &ServiceEvidence, onset: Interval, effective: Interval, no
         );
     }
     recovery(RecoveryStanding::NotRecovered, format!("{words}; it did not recover within {}", spoken(policy.verify.recover_within)))
+}
+
+/// The same where a sync source tells when the revert was effective. As long as it is not, nothing is judged; what cannot be told for long
+/// ends in no verdict but that the service is healthy, which its own rounds say.
+pub fn judge_followed(service: &ServiceEvidence, onset: Interval, followed: &Followed, now: Timestamp) -> Recovery {
+    let within = service.policy.verify.recover_within;
+    // A roll-out that comes to no end is taken for what it is once the service had the time that it has to recover.
+    let overdue = || followed.applied().map(|applied| applied.stretched(within)).filter(|effective| effective.by <= now);
+    if let Some(effective) = followed.effective().or_else(overdue) {
+        return judge(service, onset, effective, now);
+    }
+    let landed =
+        |sentence: String| Recovery { standing: RecoveryStanding::Landed, effective: Interval { by: now, ..followed.landed }, sentence };
+    if let Some(Finding::Unknown { why }) = &followed.finding {
+        let assumed = judge(service, onset, assumed(followed.landed, lag(&service.policy)), now);
+        let is_healthy = assumed.standing == RecoveryStanding::Recovered;
+        return if is_healthy { assumed } else { landed(format!("whether the revert is effective cannot be told: {why}")) };
+    }
+    landed(match (&followed.finding, followed.applied()) {
+        (Some(finding), _) if finding.is_news() => "the revert is not applied".to_owned(),
+        (_, Some(applied)) => format!("the revert was applied {applied}, and its roll-out is not complete"),
+        (_, None) => "the revert is on its way to the cluster".to_owned(),
+    })
 }
 
 /// Whether a service that nothing was reverted for has been healthy for `verify.holdFor` since its onset; the sentence says so.

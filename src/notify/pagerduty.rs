@@ -69,7 +69,7 @@ impl Notifier for PagerDuty {
 
 fn action(event: MessageEvent) -> Action {
     match event {
-        MessageEvent::Proposed | MessageEvent::Waiting => Action::Trigger { severity: "warning" },
+        MessageEvent::Proposed | MessageEvent::Waiting | MessageEvent::OutOfStep => Action::Trigger { severity: "warning" },
         MessageEvent::Refused => Action::Trigger { severity: "error" },
         MessageEvent::NotRecovered | MessageEvent::AgentImpaired => Action::Trigger { severity: "critical" },
         MessageEvent::Approved => Action::Acknowledge,

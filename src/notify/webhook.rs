@@ -11,7 +11,7 @@
 //!  "key": "…",              the same over all retries: what has this key was said before
 //!  "time": "2026-11-21T03:04:05Z",
 //!  "thread": "3f1c9a7b2d44", the proposal's key, or the incident's id
-//!  "event": "proposed",     waiting, approved, merged, recovered, notRecovered, refused, agentImpaired
+//!  "event": "proposed",     waiting, approved, merged, recovered, notRecovered, refused, outOfStep, agentImpaired
 //!  "service": "checkout",   null where it is about the agent
 //!  "labels": {"team": "shop"},
 //!  "title": "…",

@@ -8,8 +8,9 @@ use super::proposal::{ProposalView, approve_command};
 use super::report;
 use crate::engine::fact::{EffectAction, Ending};
 use crate::engine::id::CommitId;
-use crate::engine::incident::Incident;
+use crate::engine::incident::{Incident, SyncNote};
 use crate::engine::object::{Place, sentences};
+use crate::engine::sync::follow::Finding;
 
 /// The most lines about what changes.
 const MOST_CHANGES: usize = 5;
@@ -137,6 +138,19 @@ pub fn refused(incident: &Incident) -> ChatText {
     let mut lines = breach(incident);
     lines.extend(incident.decision.iter().flat_map(|decision| &decision.refusals).take(3).map(|refusal| refusal.sentence.clone()));
     said(format!("No revert for {}: somebody has to look", incident.policy), lines, None)
+}
+
+/// What Git says is not what runs, and a person has something to do.
+pub fn out_of_step(incident: &Incident) -> ChatText {
+    let policy = &incident.policy;
+    let title = match (&incident.sync, &incident.landed) {
+        (Some(SyncNote { finding: Finding::RolledBack { .. }, .. }), None) => {
+            format!("{policy} was rolled back by hand, and Git still has the suspect")
+        }
+        (_, Some(_)) => format!("The revert for {policy} is not applied"),
+        (_, None) => format!("What runs of {policy} is not what Git says"),
+    };
+    said(title, incident.sync.iter().map(|note| format!("{}.", note.sentence(&incident.instance))).collect(), None)
 }
 
 /// The agent cannot work as it should; `why` is one sentence.

@@ -44,6 +44,9 @@ pub fn story(incident: &Incident) -> String {
     if let Some(recovery) = &incident.recovery {
         lines.push(format!("recovery   {}", flat(&recovery.sentence)));
     }
+    if let (Some(note), None) = (&incident.sync, &incident.ending) {
+        lines.push(format!("sync       {}", flat(&note.sentence(&incident.instance))));
+    }
     if let (Some(sentence), Some(at)) = (&incident.sentence, incident.ended_at) {
         lines.push(format!("ended      {} at {at}: {}", incident.phase.words(), flat(sentence)));
     }

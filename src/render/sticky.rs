@@ -50,6 +50,7 @@ struct ServiceContext {
     name: Markdown,
     phase: Markdown,
     recovery: Option<Markdown>,
+    sync: Option<Markdown>,
     timing: Option<Markdown>,
 }
 
@@ -82,7 +83,13 @@ impl StickyContext {
             stops: vec![word()],
             holds: vec![by()],
             approvals: vec![by()],
-            services: vec![ServiceContext { name: word(), phase: word(), recovery: Some(word()), timing: Some(word()) }],
+            services: vec![ServiceContext {
+                name: word(),
+                phase: word(),
+                recovery: Some(word()),
+                sync: Some(word()),
+                timing: Some(word()),
+            }],
             happened: vec![word()],
             plan: Some(word()),
         };
@@ -93,7 +100,7 @@ impl StickyContext {
             stops: Vec::new(),
             holds: Vec::new(),
             approvals: Vec::new(),
-            services: vec![ServiceContext { name: word(), phase: word(), recovery: None, timing: None }],
+            services: vec![ServiceContext { name: word(), phase: word(), recovery: None, sync: None, timing: None }],
             happened: Vec::new(),
             plan: None,
         };
@@ -129,6 +136,7 @@ impl StickyContext {
                     name: neutral::code(service.policy.name.as_str()),
                     phase: Markdown::trusted(service.incident.phase.words()),
                     recovery: recovery(service.incident),
+                    sync: out_of_step(service.incident),
                     timing: Some(report::timing(&service.incident.durations())).filter(|timing| !timing.is_empty()).map(Markdown::trusted),
                 })
                 .collect(),
@@ -216,6 +224,14 @@ fn approvals(proposal: &Proposal) -> Vec<ByContext> {
     let by_comment =
         proposal.told.iter().filter(|told| approves(told) && since.is_some_and(|since| told.at >= since)).map(|told| (&told.by, told.at));
     by_command_line.chain(by_comment).map(|(by, at)| ByContext { by: neutral::plain(by), at: Markdown::trusted(at.to_string()) }).collect()
+}
+
+/// What stands out where the service runs, as long as the story goes on.
+fn out_of_step(incident: &crate::engine::incident::Incident) -> Option<Markdown> {
+    let note = incident.sync.as_ref().filter(|_| incident.ending.is_none())?;
+    let mut sentence = note.sentence(&incident.instance);
+    sentence.push('.');
+    Some(neutral::sentence(&sentence))
 }
 
 fn recovery(incident: &crate::engine::incident::Incident) -> Option<Markdown> {

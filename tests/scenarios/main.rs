@@ -9,6 +9,9 @@ mod support;
 #[path = "../support/chat.rs"]
 mod chat;
 
+#[path = "../support/sync.rs"]
+mod sync;
+
 mod agent_is_cut_off;
 mod approval_lands_the_proposal;
 mod approvals_are_attacked;
@@ -67,3 +70,4 @@ mod story_is_told;
 mod told_over_a_restart;
 mod two_agents_make_one_pull_request;
 mod what_landed_is_not_the_plan;
+mod what_runs_is_asked;

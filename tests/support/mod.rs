@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use revertd::agent::{ManualClock, Reconciler, control_series, series_of};
+use revertd::agent::{ManualClock, Reconciler, Syncing, control_series, series_of};
 use revertd::config::{self, Loaded};
 use revertd::demo::forge::{FakeGithub, FakeSettings, Fault, FaultKind, GithubState, Pull, Role};
 use revertd::engine::approval::{Approval, ApprovalSource};
@@ -42,6 +42,7 @@ pub struct World {
     pub journal: Arc<SqliteJournal>,
     agent: Option<Reconciler>,
     twin: Option<Reconciler>,
+    syncing: Option<Syncing>,
     texts: (String, Vec<(String, String)>),
     loaded: Loaded,
     health: BTreeMap<String, Health>,
@@ -199,6 +200,7 @@ impl World {
             journal,
             agent: None,
             twin: None,
+            syncing: None,
             texts: (agent, policies),
             loaded,
             health,
@@ -232,6 +234,7 @@ impl World {
         self.status = AgentStatus::default();
         let agent = Reconciler::new(self.loaded.clone(), journal, Metrics::new(), self.status.clone(), self.clock.clone());
         self.agent = Some(agent.map_err(|error| format!("{error:#}"))?);
+        self.syncing = Some(Syncing::new(&self.loaded.agent, &self.loaded.policies, self.now()).map_err(|error| format!("{error:#}"))?);
         Ok(())
     }
 
@@ -332,6 +335,15 @@ impl World {
             let start = self.now();
             let end = start + EVERY;
             self.clock.set(end);
+            let said = self.syncing.as_mut().map(|syncing| {
+                self.runtime.block_on(async {
+                    syncing.start_due(end);
+                    syncing.finish().await
+                })
+            });
+            for (policy, report) in said.into_iter().flatten() {
+                self.agent.as_mut().unwrap().reports.add(policy, report);
+            }
             let _entered = self.runtime.enter();
             for agent in self.agent.iter_mut().chain(&mut self.twin) {
                 agent.rounds.add(control_series("control-1"), round(start, end, self.control));

@@ -19,6 +19,7 @@ use crate::engine::situation::{
     ControlEvidence, History, InverseResult, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation,
     SloSeries,
 };
+use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Interval, Timestamp};
 use crate::git::read_message;
 
@@ -122,7 +123,12 @@ impl<'a> Evidence<'a> {
                 .iter()
                 .map(|series| SloSeries { slo: series.slo.clone(), rounds: since(&series.rounds) })
                 .collect(),
-            applied: Some(self.applied[index].iter().filter_map(|applied| Some((applied.to, applied.known(now)?))).collect()),
+            applied: Some(
+                self.applied[index]
+                    .iter()
+                    .filter_map(|applied| Some((applied.to, AppliedFact::At { applied: applied.known(now)?, left: None })))
+                    .collect(),
+            ),
         }
     }
 

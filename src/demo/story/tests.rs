@@ -99,6 +99,7 @@ impl Puppet {
             proposal: None,
             landed: None,
             recovery: None,
+            sync: None,
             ending: None,
             sentence: None,
             ended_at: None,

@@ -5,16 +5,17 @@ use super::load::more_load_than_ever;
 use super::propose::effective_mode;
 use super::propose::unstable;
 use super::{Refusal, RefusalCode, care, over, refuse, suspects};
-use crate::engine::attribution::{Attribution, Candidate, Standing, applied, baseline, newest_change, ran_well_with};
+use crate::engine::attribution::{Attribution, Candidate, Standing, applied, applied_fact, baseline, newest_change, ran_well_with};
 use crate::engine::consent;
 use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
-use crate::engine::landing::LandingShape;
+use crate::engine::landing::{Landing, LandingShape};
 use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
 use crate::engine::policy::{Guardrails, Indicator, Mode};
 use crate::engine::schedule;
 use crate::engine::situation::Situation;
 use crate::engine::slo::{self, Baseline, Verdict};
+use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Interval, Timestamp, spoken};
 
 /// Why a clean inverse may not be force-merged, beyond the propose gate; empty when it may.
@@ -26,6 +27,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     }
     refusals.extend(merge_rejected(situation));
     refusals.extend(one_certain_suspect(situation, attribution));
+    refusals.extend(applied_and_running(situation, attribution));
     refusals.extend(timing(situation, attribution));
     refusals.extend(slos_known(situation));
     refusals.extend(others_fail(situation, attribution));
@@ -89,6 +91,36 @@ fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<
                     format!("{} was there at the first start: it landed at an unknown time.", change.id.short()),
                 ));
             }
+        }
+    }
+    refusals
+}
+
+/// A sync source that does not tell when a change was applied leaves open whether it can have done it. Every change that can have done it
+/// counts, and not the suspects alone: which of them is likelier hangs on these times.
+fn applied_and_running(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let possible = attribution.candidates.iter().filter(|known| matches!(known.standing, Standing::Suspect | Standing::AlsoPossible));
+    for candidate in possible {
+        let brought = |landing: &&Landing| landing.changes.iter().any(|change| change.id == candidate.commit);
+        let Some(landing) = situation.landings.iter().find(brought) else { continue };
+        let id = candidate.commit.short();
+        match applied_fact(&situation.service, landing) {
+            Some(AppliedFact::Unknown { why, .. }) => {
+                refusals.push(refuse(
+                    RefusalCode::AppliedUnknown,
+                    format!("When {id} was applied is not known: {}.", why.trim_end_matches('.')),
+                ));
+            }
+            Some(AppliedFact::NotYet { until }) => refusals.push(refuse(
+                RefusalCode::AppliedUnknown,
+                format!("When {id} was applied is not known: at {until}, before the breach, it was not yet."),
+            )),
+            Some(AppliedFact::At { left: Some(left), .. }) => refusals.push(refuse(
+                RefusalCode::RolledBackByHand,
+                format!("Somebody took {id} out of the cluster by hand ({left}), while Git still has it; a person merges the revert."),
+            )),
+            Some(AppliedFact::At { left: None, .. }) | None => {}
         }
     }
     refusals

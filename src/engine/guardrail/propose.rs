@@ -2,13 +2,14 @@
 
 use super::load::load_changed;
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
-use crate::engine::attribution::{Attribution, Standing, baseline};
+use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline};
 use crate::engine::consent::Silence;
 use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, shared_fate, usual_starts};
 use crate::engine::policy::{Guardrails, Mode};
 use crate::engine::round::Outcome;
 use crate::engine::situation::{ProposalBranch, Situation};
 use crate::engine::slo::Baseline;
+use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Timestamp, spoken};
 
 /// Why it may not be proposed; empty when it may.
@@ -135,6 +136,11 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
     if !attribution.suspects.is_empty() {
         return None;
     }
+    if let Some(waiting) = not_applied_yet(situation, attribution) {
+        let id = waiting.commit.short();
+        let sentence = format!("The breach began {}, and {id} was not in the cluster yet: {}.", attribution.onset, waiting.because);
+        return Some(refuse(RefusalCode::BreachBeforeChange, sentence));
+    }
     let name = &situation.service.policy.name;
     let early = attribution.candidates.iter().find(|candidate| {
         candidate.standing == Standing::RuledOut
@@ -159,6 +165,17 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
             ),
         ),
     })
+}
+
+/// A change of the service that a sync source rules out, because it was not applied yet.
+fn not_applied_yet<'a>(situation: &Situation, attribution: &'a Attribution) -> Option<&'a Candidate> {
+    let service = &situation.service;
+    let waits = |candidate: &&Candidate| {
+        let landing = situation.landings.iter().find(|landing| landing.changes.iter().any(|change| change.id == candidate.commit));
+        let fact = landing.and_then(|landing| applied_fact(service, landing));
+        candidate.touches.contains(&service.policy.name) && matches!(fact, Some(AppliedFact::NotYet { .. }))
+    };
+    attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::RuledOut).find(waits)
 }
 
 /// A service that began to fail more often than this in the two hours before says nothing by failing again: once in half an hour.

@@ -214,6 +214,11 @@ impl Followed {
         self.stays.first().and_then(|stay| stay.effective)
     }
 
+    /// Whether its newest report cannot tell what runs.
+    pub fn says_nothing(&self) -> bool {
+        matches!(self.finding, Some(Finding::Unknown { .. }))
+    }
+
     /// Whether it was in the cluster at `at`.
     pub fn presence(&self, at: Timestamp) -> Presence {
         // Before it can have been tried, nothing of it is there.
@@ -428,6 +433,20 @@ impl Finding {
         !matches!(self, Self::Waiting | Self::Unknown { .. })
     }
 
+    /// As it stands in keys of messages: its kind, and not its figures.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::BrokeTheSync { .. } => "brokeTheSync",
+            Self::RolledBack { .. } => "rolledBack",
+            Self::SyncFailed { .. } => "syncFailed",
+            Self::Paused => "paused",
+            Self::Suspended => "suspended",
+            Self::Stuck { .. } => "stuck",
+            Self::Waiting => "waiting",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
     /// One sentence for people, with what to do where there is something.
     pub fn sentence(&self, change: CommitId, instance: &InstanceName) -> String {
         let change = change.short();
@@ -444,15 +463,18 @@ impl Finding {
                 };
                 let (from, to) = (from.short(), to.short());
                 format!(
-                    "`{instance}` runs {what} {to} instead of {from} again ({at}), while Git still has {change}:                      the next sync would bring it back, so merge the revert before automatic sync is switched on again"
+                    "`{instance}` runs {what} {to} instead of {from} again ({at}), while Git still has {change}: \
+                     the next sync would bring it back, so merge the revert before automatic sync is switched on again"
                 )
             }
             Self::SyncFailed { why } => format!("{change} is not applied in `{instance}`: the sync fails ({why})"),
             Self::Paused => format!(
-                "{change} is not applied in `{instance}`: automatic sync is off, and nothing that is merged reaches the cluster until                  somebody syncs or switches it on"
+                "{change} is not applied in `{instance}`: automatic sync is off, and nothing that is merged reaches the cluster until \
+                     somebody syncs or switches it on"
             ),
             Self::Suspended => format!(
-                "{change} is not applied in `{instance}`: reconciling is suspended, and nothing that is merged reaches the cluster until                  somebody resumes it"
+                "{change} is not applied in `{instance}`: reconciling is suspended, and nothing that is merged reaches the cluster until \
+                     somebody resumes it"
             ),
             Self::Stuck { waited } => format!(
                 "{change} landed {} ago and `{instance}` has not tried it: look at the sync tool, or ask it for a sync",

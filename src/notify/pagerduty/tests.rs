@@ -44,6 +44,7 @@ fn what_needs_somebody_is_triggered() {
     );
     for (event, severity) in [
         (MessageEvent::Waiting, "warning"),
+        (MessageEvent::OutOfStep, "warning"),
         (MessageEvent::Refused, "error"),
         (MessageEvent::NotRecovered, "critical"),
         (MessageEvent::AgentImpaired, "critical"),
