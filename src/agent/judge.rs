@@ -1,21 +1,17 @@
 //! Decides incidents that come from a file: the same questions in the same order as a pass asks them, over evidence that was written down.
 //!
-//! No rule is here. `evidence` turns a case into what the engine is given at a time; `slo`, `attribution` and `decision` of the engine do
-//! the rest, as they do for a live agent.
+//! No rule is here. `evidence` turns a case into what the engine is given at a time, and `passing` asks the engine, as a live agent does.
 
 mod evidence;
 
 use serde::Serialize;
 
-use self::evidence::Evidence;
+use self::evidence::CaseEvidence;
+use super::passing::{Evidence as _, Incidents, decided_at};
 use crate::config::judge_file::Case;
-use crate::engine::attribution::{self, Attribution};
-use crate::engine::decision::{Action, Decision, DecisionVerdict, decide};
+use crate::engine::decision::{Action, Decision};
 use crate::engine::id::{CommitId, PolicyName};
-use crate::engine::situation::{Joint, Situation};
-use crate::engine::slo::{self, Verdict};
-use crate::engine::time::{Interval, Timestamp};
-use crate::engine::verification;
+use crate::engine::time::Timestamp;
 
 /// When a case is decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,18 +76,19 @@ pub struct JudgedDecision {
 
 /// Decides a case.
 pub fn judge(case: &Case, at: DecideAt) -> Answer {
-    let evidence = Evidence::of(case);
+    let evidence = CaseEvidence::of(case);
     match at {
         DecideAt::Now => at_now(case, &evidence),
         DecideAt::Each => at_each(case, &evidence),
     }
 }
 
-fn at_now(case: &Case, evidence: &Evidence) -> Answer {
-    let mut answer = answer(case, decisions_at(evidence, Timestamp(case.now), &mut Incidents::forgetful(evidence)), Some(case.now));
+fn at_now(case: &Case, evidence: &CaseEvidence<'_>) -> Answer {
+    let mut answer =
+        answer(case, decisions_at(evidence, Timestamp(case.now), &mut Incidents::forgetful(evidence.services())), Some(case.now));
     // From when on the same was decided: back over the earlier rounds as long as it was.
     for end in evidence.ends(Timestamp(case.now)).into_iter().rev() {
-        let before = self::answer(case, decisions_at(evidence, end, &mut Incidents::forgetful(evidence)), Some(end.millis()));
+        let before = self::answer(case, decisions_at(evidence, end, &mut Incidents::forgetful(evidence.services())), Some(end.millis()));
         if (before.action, &before.suspects) != (answer.action, &answer.suspects) {
             break;
         }
@@ -100,8 +97,8 @@ fn at_now(case: &Case, evidence: &Evidence) -> Answer {
     answer
 }
 
-fn at_each(case: &Case, evidence: &Evidence) -> Answer {
-    let mut incidents = Incidents::remembering(evidence);
+fn at_each(case: &Case, evidence: &CaseEvidence<'_>) -> Answer {
+    let mut incidents = Incidents::remembering(evidence.services());
     let mut last: Option<Answer> = None;
     for end in evidence.ends(Timestamp(case.now)) {
         let mut decided = answer(case, decisions_at(evidence, end, &mut incidents), Some(end.millis()));
@@ -135,57 +132,11 @@ fn answer(case: &Case, decisions: Vec<JudgedDecision>, since: Option<i64>) -> An
     }
 }
 
-/// What an agent remembers between passes: one breach of each policy, and whether its incident is over.
-struct Incidents {
-    of: Vec<Option<Known>>,
-    memory: Memory,
-    /// Whether the policy breached when it was last looked at, and how much of its evidence had been seen then.
-    seen: Vec<(Verdict, usize)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Memory {
-    Kept,
-    None,
-}
-
-#[derive(Clone, Copy)]
-struct Known {
-    onset: Interval,
-    standing: Standing,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Open,
-    Over,
-}
-
-impl Incidents {
-    fn remembering(evidence: &Evidence) -> Self {
-        Self { of: vec![None; evidence.services()], memory: Memory::Kept, seen: vec![(Verdict::Pending, 0); evidence.services()] }
-    }
-
-    fn forgetful(evidence: &Evidence) -> Self {
-        Self { memory: Memory::None, ..Self::remembering(evidence) }
-    }
-}
-
-/// Detects and decides for every policy, as one pass does.
-fn decisions_at(evidence: &Evidence, now: Timestamp, incidents: &mut Incidents) -> Vec<JudgedDecision> {
-    let open: Vec<usize> = (0..evidence.services()).filter(|index| detect(evidence, *index, now, incidents)).collect();
+/// What a pass decided, the same decisions of several policies as one.
+fn decisions_at(evidence: &CaseEvidence<'_>, now: Timestamp, incidents: &mut Incidents) -> Vec<JudgedDecision> {
     let mut decided: Vec<JudgedDecision> = Vec::new();
-    let onset = |index: &usize| Some((*index, incidents.of[*index]?.onset));
-    let situations: Vec<(usize, Interval, Situation)> =
-        open.iter().filter_map(onset).map(|(index, onset)| (index, onset, evidence.situation(index, onset, now))).collect();
-    for (index, onset, situation) in joined(situations) {
-        let decision = decide(&situation);
-        let over =
-            decision.record.verdict == DecisionVerdict::Refuse && decision.record.refusals.iter().any(|refusal| refusal.code.is_final());
-        if over && incidents.memory == Memory::Kept {
-            incidents.of[index] = Some(Known { onset, standing: Standing::Over });
-        }
-        let decision = judged(&situation.service.policy.name, decision);
+    for (index, decision) in decided_at(evidence, now, incidents) {
+        let decision = judged(&evidence.policy(index).name, decision);
         let same = |known: &&mut JudgedDecision| {
             (known.action, &known.suspects, &known.refusal) == (decision.action, &decision.suspects, &decision.refusal)
         };
@@ -195,71 +146,6 @@ fn decisions_at(evidence: &Evidence, now: Timestamp, incidents: &mut Incidents) 
         }
     }
     decided
-}
-
-/// The same, where each knows of the others that share a suspect with it.
-fn joined(mut situations: Vec<(usize, Interval, Situation)>) -> Vec<(usize, Interval, Situation)> {
-    if situations.len() < 2 {
-        return situations;
-    }
-    let attributions: Vec<_> = situations.iter().map(|(_, _, situation)| attribution::attribute(situation)).collect();
-    let joints: Vec<Option<Joint>> = situations
-        .iter()
-        .zip(&attributions)
-        .map(|((_, _, situation), attribution)| {
-            Some(Joint {
-                incident: situation.incident.clone(),
-                service: situation.service.clone(),
-                ceilings: situation.ceilings.clone(),
-                attribution: Some(attribution.clone()?),
-            })
-        })
-        .collect();
-    let share = |one: &Option<Attribution>, other: &Option<Attribution>| match (one, other) {
-        (Some(one), Some(other)) => one.suspects.iter().any(|suspect| other.suspects.contains(suspect)),
-        _ => false,
-    };
-    for (position, (_, _, situation)) in situations.iter_mut().enumerate() {
-        let others = (0..attributions.len()).filter(|other| *other != position);
-        situation.joint = others
-            .filter(|other| share(&attributions[position], &attributions[*other]))
-            .filter_map(|other| joints[other].clone())
-            .collect();
-    }
-    situations
-}
-
-/// Whether the policy breaches now with an incident that is not over; opens and ends incidents as a pass does.
-fn detect(evidence: &Evidence, index: usize, now: Timestamp, incidents: &mut Incidents) -> bool {
-    let known_facts = evidence.known_facts(index, now);
-    let (before, seen) = incidents.seen[index];
-    // Without new evidence a service cannot begin to breach.
-    if known_facts == seen && before != Verdict::Breaching && incidents.of[index].is_none() {
-        return false;
-    }
-    let service = evidence.service(index, now);
-    let cut = attribution::newest_change(&service, evidence.landings(now));
-    let assessments: Vec<_> = service.policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
-    let verdict = slo::assess_policy(&service.policy, &assessments);
-    incidents.seen[index] = (verdict, known_facts);
-    if let Some(known) = incidents.of[index].filter(|known| known.standing == Standing::Open)
-        && verification::recovered_by_itself(&service, known.onset, now).is_some()
-    {
-        incidents.of[index] = Some(Known { standing: Standing::Over, ..known });
-    }
-    if verdict != Verdict::Breaching {
-        return false;
-    }
-    let Some(beginning) = attribution::beginning(&service, cut, now) else { return false };
-    match incidents.of[index] {
-        Some(known) if known.standing == Standing::Open => true,
-        // A breach that has not been Healthy since an incident began is that incident's breach, over or not.
-        Some(known) if beginning.last_healthy.is_none_or(|healthy| healthy <= known.onset.by) => false,
-        _ => {
-            incidents.of[index] = Some(Known { onset: beginning.onset, standing: Standing::Open });
-            true
-        }
-    }
 }
 
 fn judged(policy: &PolicyName, decision: Decision) -> JudgedDecision {

@@ -2,9 +2,11 @@
 //!
 //! `reconcile` says in what order. `observe` reads repositories, `situations` gathers what a decision is made from, `proposals` follows
 //! what people do to proposals, `execute` carries effects out, `wording` gathers what is told about them on the forge, `telling` tells chats and
-//! pagers through the threads of `courier`, `judge` decides what comes from a file, `schedule` says when, `probing` runs the probes, `syncing`
-//! asks the sync sources, `following` says what their answers mean for a landing.
+//! pagers through the threads of `courier`, `judge` decides what comes from a file and `backtest` what history holds, both pass by pass with
+//! `passing`; `schedule` says when, `probing` runs the probes, `syncing` asks the sync sources, `following` says what their answers mean for a
+//! landing.
 
+mod backtest;
 mod branch_rules;
 mod clock;
 mod conversation;
@@ -21,6 +23,7 @@ mod judge;
 mod observe;
 mod open_work;
 mod owners;
+mod passing;
 mod plan;
 mod probing;
 mod proposals;
@@ -41,6 +44,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+pub use self::backtest::{Backtest, BacktestError, Progress, backtest};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 use self::conversation::Conversation;
 use self::courier::Courier;
@@ -231,8 +235,7 @@ impl Reconciler {
     }
 
     fn rounds_kept(&self) -> Duration {
-        let longest = self.policies.iter().map(Policy::longest_window).max().unwrap_or_default();
-        ROUNDS_KEPT.max(longest * 2)
+        rounds_kept(&self.policies)
     }
 
     /// The policy that an incident opened with; the current one of that name where it is not known any more.
@@ -316,6 +319,12 @@ impl Reconciler {
             self.metrics.slo_state(&policy.name, &assessment.slo, assessment.verdict);
         }
     }
+}
+
+/// How long rounds are kept in memory: what decides looks at no older ones.
+fn rounds_kept(policies: &[Policy]) -> Duration {
+    let longest = policies.iter().map(Policy::longest_window).max().unwrap_or_default();
+    ROUNDS_KEPT.max(longest * 2)
 }
 
 /// The series of a policy's SLO in its one instance.

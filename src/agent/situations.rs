@@ -18,14 +18,14 @@ use crate::engine::situation::{
     Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, Situation,
 };
 use crate::engine::time::Timestamp;
-use crate::git::{LaterChange, Undo, UndoQuestion};
+use crate::git::{LaterChange, Mirror, ServicePaths, Undo, UndoQuestion};
 
 /// Landings this old are in no window any more.
-const LANDINGS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const LANDINGS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Merged reverts are counted over at most this long: the longest `per` that a limit may have.
 const HISTORY_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Rounds of other services are needed this long before the onset (design §7: a known round in the hour before).
-const OTHERS_BEFORE: Duration = Duration::from_secs(2 * 3600);
+pub(super) const OTHERS_BEFORE: Duration = Duration::from_secs(2 * 3600);
 
 /// Gathers the situation of an incident; `None` as long as the repository has not been listed.
 pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<Situation>> {
@@ -63,7 +63,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         && !attribution.suspects.is_empty()
     {
         situation.joint = joint(reconciler, repository, &situation, &attribution);
-        situation.inverse = Some(inverse(reconciler, repository, &situation, &attribution));
+        situation.inverse = Some(inverse(&repository.mirror, reconciler.service_paths(&repository.config.name), &situation, &attribution));
         situation.proposal =
             proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects), now);
         let paths = situation.inverse.as_ref().map(planned_paths).unwrap_or_default();
@@ -149,7 +149,7 @@ fn history(reconciler: &Reconciler, repository: &Repository, head: CommitId, now
 }
 
 /// Builds the inverse of the suspects, newest first, on the head.
-fn inverse(reconciler: &Reconciler, repository: &Repository, situation: &Situation, attribution: &Attribution) -> InverseResult {
+pub(super) fn inverse(mirror: &Mirror, services: Vec<ServicePaths>, situation: &Situation, attribution: &Attribution) -> InverseResult {
     let changes = |id: &CommitId| situation.landings.iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
     let undo: Vec<Undo> =
         attribution.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
@@ -165,13 +165,13 @@ fn inverse(reconciler: &Reconciler, repository: &Repository, situation: &Situati
         changes: undo,
         scope: if in_part { Scope::Paths } else { Scope::Commit },
         of,
-        services: reconciler.service_paths(&repository.config.name),
+        services,
         // A healthy baseline stood before the first landing that came since, or there would be no suspects.
         good: since.and_then(|position| situation.landings[position].from),
         later: since.map(|position| later(situation, position, attribution)).unwrap_or_default(),
         never_back_to: all().flat_map(|(theirs, _)| theirs.service.policy.guardrails.never_back_to.clone()).collect(),
     };
-    match repository.mirror.undo(&question) {
+    match mirror.undo(&question) {
         Ok(inverse) => InverseResult::Built(inverse),
         Err(error) => {
             let why = format!("{:#}", anyhow::Error::new(error));

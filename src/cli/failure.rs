@@ -16,12 +16,20 @@ pub struct Failure {
     sentence: String,
     hint: String,
     exit: Exit,
+    #[source]
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Failure {
     /// Something that could not be done; ends with 1.
     pub fn new(sentence: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::Error }
+        Self { sentence: sentence.into(), hint: hint.into(), exit: Exit::Error, cause: None }
+    }
+
+    /// The same with the error that it comes from.
+    #[must_use]
+    pub fn because(self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
     }
 
     /// A command line that cannot be meant; ends with 2.

@@ -2,6 +2,7 @@
 //! standard error; every command ends with one of the codes in `exit`.
 
 mod approve;
+mod backtest;
 pub mod check;
 mod completions;
 mod demo;
@@ -78,6 +79,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Plan(plan::PlanArgs),
     Judge(judge::JudgeArgs),
+    Backtest(backtest::BacktestArgs),
     Status(status::StatusArgs),
     Incidents(incidents::IncidentsArgs),
     Explain(explain::ExplainArgs),
@@ -129,6 +131,7 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args, &self.config, out),
             Command::Plan(args) => plan::run(args, &self.config, out),
             Command::Judge(args) => judge::run(args, out),
+            Command::Backtest(args) => backtest::run(args, &self.config, out),
             Command::Status(args) => status::run(args, &self.config, out),
             Command::Incidents(args) => incidents::run(args, &self.config, out),
             Command::Explain(args) => explain::run(args, &self.config, out),

@@ -73,6 +73,26 @@ pub fn load_texts(agent: (&str, &str), policies: &[(String, String)]) -> Result<
     finish(&parsed, list)
 }
 
+/// Reads policy files, and directories of them, without an agent: names of repositories, servers and notifiers are not resolved. Agents
+/// in them are passed over.
+///
+/// # Errors
+/// Every finding, when at least one of them is an error; a file that cannot be read is one.
+pub fn load_policies(paths: &[PathBuf]) -> Result<Vec<Policy>, Diagnostics> {
+    let mut list = Vec::new();
+    let mut parsed: Vec<Parsed> = Vec::new();
+    for path in paths {
+        match files::expand(path) {
+            Ok(files) => files.iter().for_each(|file| read_once(file, &mut parsed, &mut list)),
+            Err(diagnostic) => list.push(*diagnostic),
+        }
+    }
+    let places: Vec<Place<'_>> = parsed.iter().flat_map(policies_of).collect();
+    let (_, policies) = load::judge(None, &places, &mut list);
+    load::sort(&names(&parsed), &mut list);
+    if list.iter().any(Diagnostic::is_error) { Err(Diagnostics(list)) } else { Ok(policies) }
+}
+
 /// Checks agent files, policy files and directories of them together. Policies are checked against the agent file that names them or,
 /// where only one agent file is there, against that one; without an agent file, on their own.
 pub fn check_paths(paths: &[PathBuf]) -> Vec<Diagnostic> {

@@ -6,6 +6,7 @@
 pub mod alert_source;
 pub mod approval;
 pub mod attribution;
+pub mod backtest;
 pub mod budget;
 pub mod change;
 pub mod channel;
@@ -19,6 +20,7 @@ pub mod fact;
 pub mod fate;
 pub mod grade;
 pub mod guardrail;
+pub mod human_revert;
 pub mod id;
 pub mod incident;
 pub mod irrevertible;

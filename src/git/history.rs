@@ -171,6 +171,11 @@ fn line(repository: &Repository, from: Option<Oid>, to: Oid, most: usize) -> Res
     ids.into_iter().map(|(id, parent)| change(repository, id, parent)).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
+/// The message of a commit.
+pub(super) fn message_at(repository: &Repository, id: CommitId) -> Result<String, GitError> {
+    Ok(message(&find(repository, oid(id))?))
+}
+
 fn find(repository: &Repository, id: Oid) -> Result<Commit<'_>, GitError> {
     repository.find_commit(id).map_err(objects(format!("cannot read the commit {id}")))
 }

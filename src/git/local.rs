@@ -31,23 +31,8 @@ impl LocalRepository {
     /// # Errors
     /// No repository there; a shallow, SHA-256 or reftable one; no identity to commit with.
     pub fn open(path: &Path) -> Result<Self, GitError> {
-        let git = GitExecutable::find()?;
-        let asked = |args: &[&str]| -> Result<String, GitError> {
-            let mut command = git.local(path);
-            command.args(args);
-            let output = git.run_objects(command, args[0])?.success(args[0])?;
-            Ok(String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned())
-        };
-        let common = asked(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
-        drop(mirror::open_objects(Path::new(&common), &git)?);
-        let scratch = tempfile::tempdir().map_err(io("make a temporary object store"))?;
-        let store = scratch.path().join("scratch.git");
-        let mut command = git.objects(&store);
-        command.args(["init", "--quiet", "--bare", "--ref-format=files", "--object-format=sha1"]).arg(&store);
-        git.run_objects(command, "init")?.success("init")?;
-        let own_objects = asked(&["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
-        std::fs::write(store.join("objects/info/alternates"), format!("{own_objects}\n"))
-            .map_err(io("write the alternates of a temporary object store"))?;
+        let Store { git, scratch, directory: store } = Store::over(path)?;
+        let asked = |args: &[&str]| ask(&git, path, args);
         let repository = Repository::open_bare(&store).map_err(objects("cannot open a temporary object store"))?;
         let (author, committer) = (identity(&asked(&["var", "GIT_AUTHOR_IDENT"])?)?, identity(&asked(&["var", "GIT_COMMITTER_IDENT"])?)?);
         Ok(Self { clone: path.to_owned(), scratch, repository, author, committer, git })
@@ -63,14 +48,7 @@ impl LocalRepository {
         {
             return Ok(id);
         }
-        let mut command = self.git.local(&self.clone);
-        command.args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(format!("{revision}^{{commit}}"));
-        let output = self.git.run_objects(command, "rev-parse")?;
-        let named = String::from_utf8_lossy(&output.stdout).trim().parse::<CommitId>();
-        match (output.code, named) {
-            (Some(0), Ok(id)) => Ok(id),
-            _ => Err(GitError::Unsupported(format!("`{}` names no commit", revision.escape_default()))),
-        }
+        resolve(&self.git, &self.clone, revision)
     }
 
     /// What undoing one commit on another comes to; a merge against its first parent.
@@ -113,6 +91,51 @@ impl LocalRepository {
             author: self.author.clone(),
             committer: self.committer.clone(),
         })
+    }
+}
+
+/// A temporary store for new objects over those of a clone.
+pub(super) struct Store {
+    pub(super) git: GitExecutable,
+    pub(super) scratch: tempfile::TempDir,
+    /// The bare repository in `scratch`.
+    pub(super) directory: PathBuf,
+}
+
+impl Store {
+    /// A store over the clone at `path`, which is only read.
+    pub(super) fn over(path: &Path) -> Result<Self, GitError> {
+        let git = GitExecutable::find()?;
+        let common = ask(&git, path, &["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        drop(mirror::open_objects(Path::new(&common), &git)?);
+        let scratch = tempfile::tempdir().map_err(io("make a temporary object store"))?;
+        let directory = scratch.path().join("scratch.git");
+        let mut command = git.objects(&directory);
+        command.args(["init", "--quiet", "--bare", "--ref-format=files", "--object-format=sha1"]).arg(&directory);
+        git.run_objects(command, "init")?.success("init")?;
+        let own_objects = ask(&git, path, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+        std::fs::write(directory.join("objects/info/alternates"), format!("{own_objects}\n"))
+            .map_err(io("write the alternates of a temporary object store"))?;
+        Ok(Self { git, scratch, directory })
+    }
+}
+
+fn ask(git: &GitExecutable, path: &Path, args: &[&str]) -> Result<String, GitError> {
+    let mut command = git.local(path);
+    command.args(args);
+    let output = git.run_objects(command, args[0])?.success(args[0])?;
+    Ok(String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned())
+}
+
+/// The commit that a revision names in a clone.
+pub(super) fn resolve(git: &GitExecutable, clone: &Path, revision: &str) -> Result<CommitId, GitError> {
+    let mut command = git.local(clone);
+    command.args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(format!("{revision}^{{commit}}"));
+    let output = git.run_objects(command, "rev-parse")?;
+    let named = String::from_utf8_lossy(&output.stdout).trim().parse::<CommitId>();
+    match (output.code, named) {
+        (Some(0), Ok(id)) => Ok(id),
+        _ => Err(GitError::Unsupported(format!("`{}` names no commit", revision.escape_default()))),
     }
 }
 

@@ -3,6 +3,7 @@
 //! `neutral` takes the effect out of what somebody else wrote, `templates` holds the words that an operator may replace, and one file each says
 //! what a commit, a proposal, its sticky comment, an answer and a chat message are made of.
 
+pub mod backtest;
 pub mod chat;
 pub mod commit;
 pub mod neutral;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the helpers of tests fail as tests do")]
 
 mod alerts;
+mod backtest;
 mod binary;
 mod browser;
 mod canary;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::agent::passing::Evidence;
+use crate::agent::situations::OTHERS_BEFORE;
 use crate::config::judge_file::{
     AppliedState, Case, ChangeLine, Good, Grade, HistoryKind, HistoryLine, InverseStatus, LandingKind, LandingLine, RoundLine, WhyUnknown,
 };
@@ -23,11 +25,8 @@ use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Interval, Timestamp};
 use crate::git::read_message;
 
-/// Rounds of other services are needed this long before the onset, as for a live agent.
-const OTHERS_BEFORE: Duration = Duration::from_secs(2 * 3600);
-
 /// Everything of a case in the engine's own words, in the order of time.
-pub(super) struct Evidence<'a> {
+pub(super) struct CaseEvidence<'a> {
     case: &'a Case,
     services: Vec<Vec<SloSeries>>,
     /// For each policy, when each landing was applied.
@@ -49,7 +48,7 @@ struct Applied {
     effective: Timestamp,
 }
 
-impl<'a> Evidence<'a> {
+impl<'a> CaseEvidence<'a> {
     pub(super) fn of(case: &'a Case) -> Self {
         let observed = &case.observed;
         let mut lines: Vec<&LandingLine> = observed.landings.iter().collect();
@@ -73,9 +72,9 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// How many policies there are.
-    pub(super) fn services(&self) -> usize {
-        self.services.len()
+    /// One of the policies.
+    pub(super) fn policy(&self, index: usize) -> &Policy {
+        &self.case.policies[index]
     }
 
     /// Every distinct end of a round or control up to `now`, in order.
@@ -87,27 +86,6 @@ impl<'a> Evidence<'a> {
             .filter(|end| *end <= now)
             .collect();
         ends.into_iter().collect()
-    }
-
-    /// How much is known about a policy at a time: its rounds, the landings, and what was applied.
-    pub(super) fn known_facts(&self, index: usize, now: Timestamp) -> usize {
-        let rounds: usize = self.services[index].iter().map(|series| known(&series.rounds, now).len()).sum();
-        rounds
-            + self.landings(now).len()
-            + self.applied[index]
-                .iter()
-                .map(|applied| usize::from(applied.known(now).is_some()) + usize::from(applied.effective <= now))
-                .sum::<usize>()
-    }
-
-    /// The landings that were known at a time.
-    pub(super) fn landings(&self, now: Timestamp) -> &[Landing] {
-        &self.landings[..self.landings.partition_point(|landing| landing.landed.by <= now)]
-    }
-
-    /// What was known of a service at a time.
-    pub(super) fn service(&self, index: usize, now: Timestamp) -> ServiceEvidence {
-        self.service_since(index, Timestamp(i64::MIN), now)
     }
 
     fn service_since(&self, index: usize, from: Timestamp, now: Timestamp) -> ServiceEvidence {
@@ -130,43 +108,6 @@ impl<'a> Evidence<'a> {
                     .collect(),
             ),
         }
-    }
-
-    /// Everything that a decision about a policy is made from.
-    pub(super) fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation {
-        let from = onset.earliest() - OTHERS_BEFORE;
-        let others = (0..self.services.len()).filter(|other| *other != index);
-        let landings = self.landings(now).to_vec();
-        let mut situation = Situation {
-            now,
-            incident: IncidentId::new(format!("{}-judged", self.case.policies[index].name)),
-            service: self.service(index, now),
-            others: others.map(|other| self.service_since(other, from - self.case.policies[other].longest_window(), now)).collect(),
-            controls: self
-                .controls
-                .iter()
-                .map(|control| ControlEvidence { rounds: known(&control.rounds, now).to_vec(), ..control.clone() })
-                .collect(),
-            ceilings: Vec::new(),
-            repository_limits: Default::default(),
-            branch: self.branch.clone(),
-            head: landings.last().map_or(CommitId([0; 20]), |landing| landing.to),
-            stop: self.stop(&landings),
-            pauses: Vec::new(),
-            kill_switches: Vec::new(),
-            landings,
-            attribution: None,
-            inverse: None,
-            proposal: None,
-            history: self.history(index, now),
-            joint: Vec::new(),
-            open_work: Vec::new(),
-        };
-        if let Some(attribution) = attribute(&situation).filter(|attribution| !attribution.suspects.is_empty()) {
-            situation.inverse = Some(InverseResult::Built(self.inverse(&situation, &attribution)));
-            situation.proposal = self.proposal(&attribution, now);
-        }
-        situation
     }
 
     fn stop(&self, landings: &[Landing]) -> Option<Stop> {
@@ -263,6 +204,65 @@ impl<'a> Evidence<'a> {
         let stands = |revert: &Change| reverts(revert.id).is_none();
         reverts(commit).is_some_and(stands)
             || self.past(situation.now).any(|past| past.kind == HistoryKind::Undone && past.suspects.contains(&commit))
+    }
+}
+
+impl Evidence for CaseEvidence<'_> {
+    fn services(&self) -> usize {
+        self.services.len()
+    }
+
+    fn known_facts(&self, index: usize, now: Timestamp) -> usize {
+        let rounds: usize = self.services[index].iter().map(|series| known(&series.rounds, now).len()).sum();
+        rounds
+            + self.landings(now).len()
+            + self.applied[index]
+                .iter()
+                .map(|applied| usize::from(applied.known(now).is_some()) + usize::from(applied.effective <= now))
+                .sum::<usize>()
+    }
+
+    fn landings(&self, now: Timestamp) -> &[Landing] {
+        &self.landings[..self.landings.partition_point(|landing| landing.landed.by <= now)]
+    }
+
+    fn service(&self, index: usize, now: Timestamp) -> ServiceEvidence {
+        self.service_since(index, Timestamp(i64::MIN), now)
+    }
+
+    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation {
+        let from = onset.earliest() - OTHERS_BEFORE;
+        let others = (0..self.services.len()).filter(|other| *other != index);
+        let landings = self.landings(now).to_vec();
+        let mut situation = Situation {
+            now,
+            incident: IncidentId::new(format!("{}-judged", self.case.policies[index].name)),
+            service: self.service(index, now),
+            others: others.map(|other| self.service_since(other, from - self.case.policies[other].longest_window(), now)).collect(),
+            controls: self
+                .controls
+                .iter()
+                .map(|control| ControlEvidence { rounds: known(&control.rounds, now).to_vec(), ..control.clone() })
+                .collect(),
+            ceilings: Vec::new(),
+            repository_limits: Default::default(),
+            branch: self.branch.clone(),
+            head: landings.last().map_or(CommitId([0; 20]), |landing| landing.to),
+            stop: self.stop(&landings),
+            pauses: Vec::new(),
+            landings,
+            attribution: None,
+            inverse: None,
+            proposal: None,
+            history: self.history(index, now),
+            joint: Vec::new(),
+            open_work: Vec::new(),
+        };
+        if let Some(attribution) = attribute(&situation).filter(|attribution| !attribution.suspects.is_empty()) {
+            situation.inverse = Some(InverseResult::Built(self.inverse(&situation, &attribution)));
+            situation.proposal = self.proposal(&attribution, now);
+        }
+        situation
     }
 }
 

@@ -1,0 +1,173 @@
+//! One pass over evidence that was written down: which services breach, and what the engine decides about each.
+//!
+//! `judge` drives it over cases from files and `backtest` over the history of a metrics server and a branch. No rule is here: `slo`,
+//! `attribution`, `verification` and `decision` of the engine do the rest, as they do for a live agent.
+
+use crate::engine::attribution::{self, Attribution};
+use crate::engine::decision::{Decision, DecisionVerdict, decide};
+use crate::engine::landing::Landing;
+use crate::engine::situation::{Joint, ServiceEvidence, Situation};
+use crate::engine::slo::{self, Verdict};
+use crate::engine::time::{Interval, Timestamp};
+use crate::engine::verification;
+
+/// What was observed, as it was known at a time.
+pub(super) trait Evidence {
+    /// How many policies there are.
+    fn services(&self) -> usize;
+
+    /// How much is known about a policy at a time. Where it has not grown, nothing new can be said of the policy.
+    fn known_facts(&self, index: usize, now: Timestamp) -> usize;
+
+    /// The landings that were known at a time, oldest first.
+    fn landings(&self, now: Timestamp) -> &[Landing];
+
+    /// What was known of a service at a time.
+    fn service(&self, index: usize, now: Timestamp) -> ServiceEvidence;
+
+    /// Everything that a decision about a policy is made from.
+    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation;
+}
+
+/// What an agent remembers between passes: one breach of each policy, and whether its incident is over.
+pub(super) struct Incidents {
+    of: Vec<Option<Known>>,
+    memory: Memory,
+    /// Whether the policy breached when it was last looked at, and how much of its evidence had been seen then.
+    seen: Vec<(Verdict, usize)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    Kept,
+    None,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    onset: Interval,
+    standing: Standing,
+}
+
+/// Whether an incident is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is not.
+    Open,
+    /// It is: the service recovered, or nothing more will be done about it.
+    Over,
+}
+
+impl Incidents {
+    /// Nothing is known of any of so many services; what is learned is kept.
+    pub(super) fn remembering(services: usize) -> Self {
+        Self { of: vec![None; services], memory: Memory::Kept, seen: vec![(Verdict::Pending, 0); services] }
+    }
+
+    /// The same for one pass, after which nothing is kept.
+    pub(super) fn forgetful(services: usize) -> Self {
+        Self { memory: Memory::None, ..Self::remembering(services) }
+    }
+
+    /// The newest incident of a policy, where it had one: when its breach began, and whether it is open.
+    pub(super) fn newest(&self, index: usize) -> Option<(Interval, Standing)> {
+        self.of[index].map(|known| (known.onset, known.standing))
+    }
+
+    /// Whether the policy breached when it was last looked at.
+    pub(super) fn breaches(&self, index: usize) -> bool {
+        self.seen[index].0 == Verdict::Breaching
+    }
+
+    /// Ends the incident of a policy, as a merge does.
+    pub(super) fn end(&mut self, index: usize) {
+        if let Some(known) = &mut self.of[index] {
+            known.standing = Standing::Over;
+        }
+    }
+}
+
+/// Detects and decides for every policy, as one pass does: the position of each policy whose incident is open, with its decision.
+pub(super) fn decided_at(evidence: &dyn Evidence, now: Timestamp, incidents: &mut Incidents) -> Vec<(usize, Decision)> {
+    let open: Vec<usize> = (0..evidence.services()).filter(|index| detect(evidence, *index, now, incidents)).collect();
+    let onset = |index: &usize| Some((*index, incidents.of[*index]?.onset));
+    let situations: Vec<(usize, Interval, Situation)> =
+        open.iter().filter_map(onset).map(|(index, onset)| (index, onset, evidence.situation(index, onset, now))).collect();
+    let mut decided = Vec::new();
+    for (index, onset, situation) in joined(situations) {
+        let decision = decide(&situation);
+        let over =
+            decision.record.verdict == DecisionVerdict::Refuse && decision.record.refusals.iter().any(|refusal| refusal.code.is_final());
+        if over && incidents.memory == Memory::Kept {
+            incidents.of[index] = Some(Known { onset, standing: Standing::Over });
+        }
+        decided.push((index, decision));
+    }
+    decided
+}
+
+/// The same, where each knows of the others that share a suspect with it.
+fn joined(mut situations: Vec<(usize, Interval, Situation)>) -> Vec<(usize, Interval, Situation)> {
+    if situations.len() < 2 {
+        return situations;
+    }
+    let attributed = |situation: &Situation| situation.attribution.clone().or_else(|| attribution::attribute(situation));
+    let attributions: Vec<_> = situations.iter().map(|(_, _, situation)| attributed(situation)).collect();
+    let joints: Vec<Option<Joint>> = situations
+        .iter()
+        .zip(&attributions)
+        .map(|((_, _, situation), attribution)| {
+            Some(Joint {
+                incident: situation.incident.clone(),
+                service: situation.service.clone(),
+                ceilings: situation.ceilings.clone(),
+                attribution: Some(attribution.clone()?),
+            })
+        })
+        .collect();
+    let share = |one: &Option<Attribution>, other: &Option<Attribution>| match (one, other) {
+        (Some(one), Some(other)) => one.suspects.iter().any(|suspect| other.suspects.contains(suspect)),
+        _ => false,
+    };
+    for (position, (_, _, situation)) in situations.iter_mut().enumerate() {
+        let others = (0..attributions.len()).filter(|other| *other != position);
+        situation.joint = others
+            .filter(|other| share(&attributions[position], &attributions[*other]))
+            .filter_map(|other| joints[other].clone())
+            .collect();
+    }
+    situations
+}
+
+/// Whether the policy breaches now with an incident that is not over; opens and ends incidents as a pass does.
+fn detect(evidence: &dyn Evidence, index: usize, now: Timestamp, incidents: &mut Incidents) -> bool {
+    let known_facts = evidence.known_facts(index, now);
+    let (before, seen) = incidents.seen[index];
+    // Without new evidence a service cannot begin to breach.
+    if known_facts == seen && before != Verdict::Breaching && incidents.of[index].is_none() {
+        return false;
+    }
+    let service = evidence.service(index, now);
+    let cut = attribution::newest_change(&service, evidence.landings(now));
+    let assessments: Vec<_> = service.policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
+    let verdict = slo::assess_policy(&service.policy, &assessments);
+    incidents.seen[index] = (verdict, known_facts);
+    if let Some(known) = incidents.of[index].filter(|known| known.standing == Standing::Open)
+        && verification::recovered_by_itself(&service, known.onset, now).is_some()
+    {
+        incidents.of[index] = Some(Known { standing: Standing::Over, ..known });
+    }
+    if verdict != Verdict::Breaching {
+        return false;
+    }
+    let Some(beginning) = attribution::beginning(&service, cut, now) else { return false };
+    match incidents.of[index] {
+        Some(known) if known.standing == Standing::Open => true,
+        // A breach that has not been Healthy since an incident began is that incident's breach, over or not.
+        Some(known) if beginning.last_healthy.is_none_or(|healthy| healthy <= known.onset.by) => false,
+        _ => {
+            incidents.of[index] = Some(Known { onset: beginning.onset, standing: Standing::Open });
+            true
+        }
+    }
+}
