@@ -219,6 +219,19 @@ fn a_commit_of_another_service_never_changes_whose_fault_it_is() {
     });
 }
 
+/// Decides some incidents of an archetype from their first round on; none of them may end in more than `most`.
+fn these_at_most(archetype: &str, numbers: &[u64], most: revertd::agent::JudgedAction) {
+    let all = archetypes::all();
+    let archetype = all.iter().find(|known| known.name == archetype).unwrap();
+    for number in numbers {
+        let mut world = World::new(Random::new(7, *number), Draw { half: Half::Tuned, archetype: archetype.name });
+        let truth = (archetype.build)(&mut world);
+        let case = world.observe(archetype.name, &truth.guilty, truth.right.label());
+        let answer = decide(&case, DecideAt::Each);
+        assert!(answer.action <= most, "{} {number}: {}", archetype.name, answer.why);
+    }
+}
+
 /// Decides incidents of an archetype from their first round on; none of them may end in more than `most`, and some must come to it.
 fn at_most(archetype: &str, most: revertd::agent::JudgedAction) {
     let all = archetypes::all();
@@ -233,8 +246,25 @@ fn at_most(archetype: &str, most: revertd::agent::JudgedAction) {
 }
 
 mod never_more_than {
-    use super::at_most;
+    use super::{at_most, these_at_most};
     use revertd::agent::JudgedAction::{None, Propose};
+
+    /// Counts that were worse before the change, and still good by their limit.
+    #[test]
+    fn a_proposal_for_a_fault_that_led_a_change_by_minutes() {
+        these_at_most("ledByBreach", &[1407, 2064, 2083, 2417], Propose);
+    }
+
+    /// Probes that had a few lucky rounds before the change.
+    #[test]
+    fn a_proposal_for_a_fault_that_was_missed_by_luck() {
+        these_at_most("ledByBreach", &[351, 659], Propose);
+    }
+
+    #[test]
+    fn nothing_while_a_fix_is_applied() {
+        these_at_most("fixForward", &[4], None);
+    }
 
     #[test]
     fn a_proposal_for_a_late_effect() {

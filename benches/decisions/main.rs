@@ -1,12 +1,13 @@
 //! The benchmark of decisions: labelled incidents, generated from a seed, decided by the engine and by the rules that others use.
 //!
 //! ```text
-//! cargo bench --bench decisions -- [--incidents 100000] [--seed 1] [--held-out] [--assert] [--archetype NAME] [--print]
+//! cargo bench --bench decisions -- [--incidents 100000] [--seed 1] [--held-out] [--guiltless] [--assert] [--archetype NAME] [--print]
 //! ```
 //!
 //! `world` and `archetypes` make incidents and know the truth, `observe` writes down what was seen of them, `ranges` fixes what is drawn
 //! and which half is held out, `rules` is what others do, `score` counts and `table` prints. They share no code and no constant with the
 //! engine, which is handed lines of JSON.
+//! `--guiltless` decides only those of the incidents that no commit did: `--incidents 80000 --guiltless` are over 30,000.
 //! `--assert` fails where a floor is missed beyond what so many incidents can leave to chance. `--print` writes the lines instead, for
 //! `revertd judge`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is the result, and the progress is for who waits")]
@@ -43,9 +44,17 @@ struct Options {
     incidents: u64,
     seed: u64,
     half: Half,
+    which: Which,
     asserts: bool,
     prints: bool,
     only: Option<String>,
+}
+
+/// Which of the incidents are decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Guiltless,
 }
 
 struct Incident {
@@ -66,7 +75,9 @@ fn main() -> ExitCode {
     };
     if options.prints {
         for number in 0..options.incidents {
-            println!("{}", incident(&options, number).case);
+            if let Some(incident) = incident(&options, number) {
+                println!("{}", incident.case);
+            }
         }
         return ExitCode::SUCCESS;
     }
@@ -85,7 +96,8 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { incidents: INCIDENTS, seed: 1, half: Half::Tuned, asserts: false, prints: false, only: None };
+    let mut options =
+        Options { incidents: INCIDENTS, seed: 1, half: Half::Tuned, which: Which::All, asserts: false, prints: false, only: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || words.next().and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| format!("`{word}` needs a number"));
@@ -93,6 +105,7 @@ fn options() -> Result<Options, String> {
             "--incidents" => options.incidents = number()?,
             "--seed" => options.seed = number()?,
             "--held-out" => options.half = Half::HeldOut,
+            "--guiltless" => options.which = Which::Guiltless,
             "--assert" => options.asserts = true,
             "--print" => options.prints = true,
             "--archetype" => options.only = words.next(),
@@ -107,8 +120,8 @@ fn options() -> Result<Options, String> {
     }
 }
 
-/// Makes the incident of a number.
-fn incident(options: &Options, number: u64) -> Incident {
+/// Makes the incident of a number; `None` where it is none of those that are decided.
+fn incident(options: &Options, number: u64) -> Option<Incident> {
     let archetypes = all();
     let archetype = match &options.only {
         Some(name) => archetypes.iter().position(|archetype| archetype.name == name).unwrap_or_default(),
@@ -119,10 +132,13 @@ fn incident(options: &Options, number: u64) -> Incident {
     let random = Random::new(options.seed ^ salt, number);
     let mut world = World::new(random, Draw { half: options.half, archetype: archetypes[archetype].name });
     let truth = (archetypes[archetype].build)(&mut world);
+    if options.which == Which::Guiltless && !truth.guilty.is_empty() {
+        return None;
+    }
     let onset = world.moment(world.onset);
     let id = format!("{}-{number}", archetypes[archetype].name);
     let case = world.observe(&id, &truth.guilty, truth.right.label());
-    Incident { archetype, guilty: truth.guilty, right: truth.right, onset, case }
+    Some(Incident { archetype, guilty: truth.guilty, right: truth.right, onset, case })
 }
 
 fn run(options: &Options) -> Scored {
@@ -159,7 +175,7 @@ fn part(options: &Options, worker: u64, threads: u64, done: &AtomicU64, began: I
     let mut scored = empty();
     let mut reader = CaseReader::default();
     for number in (worker..options.incidents).step_by(threads as usize) {
-        let incident = incident(options, number);
+        let Some(incident) = incident(options, number) else { continue };
         let decided = revertd(&mut reader, &incident);
         let (archetype, score) = &mut scored.archetypes[incident.archetype];
         score.add(&incident.guilty, incident.right, &decided);

@@ -17,6 +17,7 @@ use crate::engine::consent::{self, Consent, ConsentRules, FourEyes, Judged, Said
 use crate::engine::fact::{CommandAnswer, Event, ProposalClosing};
 use crate::engine::id::{ProposalKey, RepositoryName};
 use crate::engine::incident::{Incident, Proposal};
+use crate::engine::situation::Signing;
 use crate::engine::time::Timestamp;
 use crate::forge::{
     Answered, Call, Comment, CommentCursor, CommentId, Forge, ForgeError, ForgeProposal, ProposalNumber, ProposalState, Reaction,
@@ -56,6 +57,8 @@ pub(super) struct Conversation {
     pub(super) looked_around: Option<Timestamp>,
     /// When the branch's rules were last asked for.
     pub(super) asked_rules: Option<Timestamp>,
+    /// Who signs what is proposed, by the branch's rules, and when they were asked for that.
+    pub(super) signing: Option<(Timestamp, Signing)>,
 }
 
 /// What everything that was said on a proposal came to.
@@ -78,6 +81,7 @@ impl Conversation {
             theirs: BTreeMap::new(),
             looked_around: None,
             asked_rules: None,
+            signing: None,
         }
     }
 

@@ -7,6 +7,7 @@
 use anyhow::{Context, Result};
 use tracing::{info, warn};
 
+use super::signing::bench_of;
 use super::{Reconciler, Repository};
 use crate::engine::approval::{Approval, MergeGrant};
 use crate::engine::decision::DecisionRecord;
@@ -15,6 +16,7 @@ use crate::engine::id::{CommitId, EffectId, IncidentId, ProposalKey, canonical_j
 use crate::engine::incident::Incident;
 use crate::engine::plan::{CleanInverse, Plan, proposal_key};
 use crate::engine::policy::Policy;
+use crate::engine::situation::Signing;
 use crate::engine::time::Timestamp;
 use crate::git::{CommitDraft, GitError, Identity, Listing, PushOutcome};
 use crate::render;
@@ -35,9 +37,9 @@ impl Reconciler {
         let known = self.state.proposals.get(&key);
         let listed = self.listing(&incident.repository).and_then(|listing| listing.proposals.get(&key).copied());
         let ours = known.and_then(|proposal| proposal.head);
-        if let (Some(head), Some(latest)) = (ours, known.and_then(|proposal| proposal.latest_commit.as_ref()))
+        if let Some(head) = ours
             && listed == Some(head)
-            && latest.base == inverse.base
+            && self.is_proposal(&incident.repository, head, &plan, inverse)
             && known.is_some_and(|proposal| incidents.iter().all(|incident| proposal.incidents.contains(incident)))
         {
             return Ok(());
@@ -47,7 +49,11 @@ impl Reconciler {
             return Ok(());
         }
         let commit = self.commit_text((incident, &incidents), policy, &plan, inverse, &record.sentence, None, now)?;
-        let Some(id) = self.build(incident, &commit)? else { return Ok(()) };
+        let id = match self.signing(&incident.repository) {
+            Signing::Own => self.build(incident, &commit)?,
+            Signing::Forge | Signing::ForgeOrPassed => self.sign_on_forge(incident, incidents.clone(), &plan, &commit, now)?,
+        };
+        let Some(id) = id else { return Ok(()) };
         let action = if ours.is_some() { EffectAction::UpdateProposal } else { EffectAction::OpenProposal };
         let intent = Intent {
             repository: incident.repository.clone(),
@@ -208,6 +214,7 @@ impl Reconciler {
                 listing.head.is_some_and(|head| mirror.is_some_and(|mirror| mirror.is_ancestor(new, head).unwrap_or(false)))
             }
             (EffectAction::MergeOnForge, Some(new)) => self.has_landed(intent, new, listing),
+            (EffectAction::Sign, _) => self.signed_by_forge(intent, listing).is_some(),
             (_, new) => listing.proposals.get(&intent.proposal).copied() == new,
         }
     }
@@ -219,7 +226,13 @@ impl Reconciler {
             (EffectAction::Merge | EffectAction::MergeOnForge, _, _) => {
                 Ok(PushOutcome::Rejected { reason: "there is no grant".to_owned() })
             }
-            (_, _, new) => repository.mirror.push_proposal(&intent.proposal, new, intent.expected),
+            (_, _, new) => {
+                let bench = bench_of(&intent.proposal);
+                match repository.listing.as_ref().and_then(|(_, listing)| listing.proposals.get(&bench)) {
+                    Some(seen) => repository.mirror.push_proposal_without(&intent.proposal, new, intent.expected, (&bench, *seen)),
+                    None => repository.mirror.push_proposal(&intent.proposal, new, intent.expected),
+                }
+            }
         })
     }
 

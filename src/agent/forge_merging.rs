@@ -35,7 +35,9 @@ impl Reconciler {
             return Ok(());
         }
         let listed = self.listing(&incident.repository).and_then(|listing| listing.proposals.get(&key).copied());
-        let ready = self.state.proposals.get(&key).cloned().filter(|proposal| is_ready(proposal, listed, inverse));
+        let is_built = |head| self.is_proposal(&incident.repository, head, &plan, inverse);
+        let known = self.state.proposals.get(&key).cloned();
+        let ready = known.filter(|proposal| is_ready(proposal, listed) && proposal.head.is_some_and(is_built));
         let (Some(proposal), Some(forge)) = (ready, self.conversation(&incident.repository).map(|known| known.forge.clone())) else {
             // The base has moved, and the plan has not: the branch is built anew, and the next pass merges it.
             return self.propose(incident, policy, plan, inverse, &rebuilding(), now);
@@ -175,11 +177,10 @@ impl Reconciler {
     }
 }
 
-/// Whether the branch holds our newest commit, built on this base, and the forge has shown exactly it.
-fn is_ready(proposal: &Proposal, listed: Option<CommitId>, inverse: &CleanInverse) -> bool {
-    let built = proposal.latest_commit.as_ref().is_some_and(|commit| commit.base == inverse.base && commit.tree == inverse.tree);
+/// Whether the branch holds our newest commit, and the forge has shown exactly it.
+fn is_ready(proposal: &Proposal, listed: Option<CommitId>) -> bool {
     let shown = proposal.shown.iter().any(|shown| Some(shown.head) == proposal.head);
-    proposal.published.is_some() && proposal.head.is_some() && listed == proposal.head && built && shown
+    proposal.published.is_some() && proposal.head.is_some() && listed == proposal.head && shown
 }
 
 fn rebuilding() -> DecisionRecord {

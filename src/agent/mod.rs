@@ -31,6 +31,7 @@ mod publishing;
 mod reconcile;
 mod rounds;
 mod run;
+mod signing;
 mod silence;
 mod situations;
 pub mod switches;

@@ -50,6 +50,7 @@ impl Reconciler {
             self.detect(&policy, now)?;
         }
         self.look_around(now)?;
+        self.ask_who_signs(now)?;
         for incident in self.open_incidents() {
             self.decide_and_act(&incident, now)?;
         }

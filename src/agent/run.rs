@@ -77,17 +77,14 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
                     (probing, syncing, windows) = (probes, sources, kept);
                 }
             }
-            Some((series, round)) = probing.next() => {
-                reconciler.note_round(&series, &round);
-                reconciler.rounds.add(series, round);
-                while let Some((series, round)) = probing.try_next() {
+            Some(first) = probing.next() => {
+                for (series, round) in std::iter::once(first).chain(std::iter::from_fn(|| probing.try_next())) {
                     reconciler.note_round(&series, &round);
                     reconciler.rounds.add(series, round);
                 }
             }
-            Some((policy, report)) = syncing.next() => {
-                reconciler.reports.add(policy, report);
-                while let Some((policy, report)) = syncing.try_next() {
+            Some(first) = syncing.next() => {
+                for (policy, report) in std::iter::once(first).chain(std::iter::from_fn(|| syncing.try_next())) {
                     reconciler.reports.add(policy, report);
                 }
             }
@@ -100,11 +97,17 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
     if let Some(server) = server {
         server.abort();
     }
+    deliver_last(reconciler).await?;
+    info!("revertd ends");
+    Ok(())
+}
+
+/// What chats are told already is waited for, for a while.
+async fn deliver_last(mut reconciler: Reconciler) -> Result<()> {
     let told = tokio::task::spawn_blocking(move || reconciler.await_deliveries(LAST_DELIVERIES)).await?;
     if let Err(error) = told {
         warn!("what was told last is not written down, and is looked for at the next start: {error:#}");
     }
-    info!("revertd ends");
     Ok(())
 }
 

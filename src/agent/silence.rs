@@ -51,6 +51,7 @@ impl Reconciler {
     fn end_silence(&mut self, key: &ProposalKey, then: Silence, since: Timestamp, now: Timestamp) -> Result<()> {
         let waited = spoken(now.since(since));
         if then == Silence::Escalate {
+            // It is told to the chats and pagers by the last step of the pass.
             warn!(proposal = %key, "nobody has answered the proposal for {waited}");
             return Ok(());
         }

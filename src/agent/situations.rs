@@ -57,6 +57,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         history: history(reconciler, repository, head, now)?,
         joint: Vec::new(),
         open_work: Vec::new(),
+        signing: reconciler.signing(&policy.repository),
     };
     situation.attribution = proposed_attribution(reconciler, incident);
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))

@@ -141,6 +141,7 @@ impl Reconciler {
         match matter {
             Matter::Proposed(key)
             | Matter::Waiting(key)
+            | Matter::Escalated(key)
             | Matter::Merged(key)
             | Matter::Stranded { proposal: key, .. }
             | Matter::Approved { proposal: key, .. } => self.state.proposals.get(key).map(|known| of(&known.incidents)).unwrap_or_default(),
@@ -194,6 +195,7 @@ impl Reconciler {
         match matter {
             Matter::Proposed(key) => of(key, &chat::proposed),
             Matter::Waiting(key) => of(key, &chat::waiting),
+            Matter::Escalated(key) => of(key, &chat::escalated),
             Matter::Merged(key) => of(key, &chat::merged),
             Matter::Approved { proposal, by } => of(proposal, &|view| chat::approved(view, by)),
             Matter::Stranded { proposal, why } => {

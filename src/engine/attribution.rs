@@ -297,6 +297,11 @@ fn owners(situation: &Situation) -> Vec<(PolicyName, Rc<PathMatcher>)> {
         .collect()
 }
 
+/// Whether a change touches what a policy owns.
+pub fn touches_service(policy: &Policy, change: &Change) -> bool {
+    policy.paths.matcher().is_ok_and(|matcher| touches(&policy.name, &matcher, change))
+}
+
 fn touches(policy: &PolicyName, matcher: &PathMatcher, change: &Change) -> bool {
     change.paths.iter().any(|path| matcher.owns(&path.path)) || change.pulled_in_by.contains(policy)
 }

@@ -9,7 +9,10 @@ use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, applied_fact, attribute, newest_change};
 use super::change::ChangeKind;
 use super::fate::shared_fate;
-use super::guardrail::{Refusal, RefusalCode, held, is_still_open, may_merge, may_propose, open_fix, open_revert, push_failed, switches};
+use super::guardrail::{
+    Refusal, RefusalCode, fix_under_way, held, is_still_open, may_merge, may_propose, open_fix, open_revert, push_failed, switches,
+    unsignable,
+};
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::landing::Landing;
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
@@ -143,7 +146,7 @@ fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
     if let Some(sentence) = not_heard_yet(situation, attribution) {
         return Some(sentence);
     }
-    if let Some(sentence) = good_now(situation) {
+    if let Some(sentence) = good_now(situation).or_else(|| fix_under_way(situation, attribution)) {
         return Some(sentence);
     }
     let fate = shared_fate(situation, attribution);
@@ -192,7 +195,7 @@ fn newest_round(situation: &Situation) -> Option<Timestamp> {
 fn clean_inverse(situation: &Situation, attribution: &Attribution) -> Result<CleanInverse, Refusal> {
     let refusal = |code, sentence: String| Err(Refusal { code, sentence });
     match &situation.inverse {
-        Some(InverseResult::Built(Inverse::Clean(inverse))) => Ok(inverse.clone()),
+        Some(InverseResult::Built(Inverse::Clean(inverse))) => unsignable(situation, inverse).map_or_else(|| Ok(inverse.clone()), Err),
         Some(InverseResult::Built(Inverse::AlreadyUndone)) => {
             refusal(RefusalCode::AlreadyUndone, "It is undone already: reverting it would change nothing.".to_owned())
         }
@@ -302,9 +305,10 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
 
 /// Nothing but a few more rounds may stand between this and a merge.
 fn waits_for_rounds(situation: &Situation, attribution: &Attribution, blocking: &[Refusal]) -> Option<String> {
-    let [only] = blocking else { return None };
-    let waits = only.code == RefusalCode::MayGrowSlowly && is_still_open(situation, attribution) && !is_open(situation);
-    waits.then(|| format!("It is waited for more rounds: {}", only.sentence))
+    let tellable = |refusal: &Refusal| matches!(refusal.code, RefusalCode::MayGrowSlowly | RefusalCode::MayHaveBegunUnseen);
+    let first = blocking.first()?;
+    let waits = blocking.iter().all(tellable) && is_still_open(situation, attribution) && !is_open(situation);
+    waits.then(|| format!("It is waited for more rounds: {}", first.sentence))
 }
 
 fn lifts(approval: &Approval, refusal: &Refusal) -> bool {

@@ -422,6 +422,9 @@ pub enum EffectAction {
     OpenProposal,
     /// Push it anew, because the base moved.
     UpdateProposal,
+    /// Have the forge make the commit of `plan` on `expected`, because the branch asks for signatures and revertd has no key. What id it gets
+    /// is not known beforehand.
+    Sign,
     /// Delete it.
     DeleteProposal,
     /// Push the watched branch.

@@ -2,7 +2,9 @@
 //!
 //! Here are the refusals themselves, the switches that hold for every gate, and what both gates count with.
 
+mod beginning;
 mod care;
+mod fix;
 mod growth;
 mod load;
 mod merge;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::fix::fix_under_way;
 pub use self::growth::is_still_open;
 pub use self::merge::{consent_grade, may_merge};
 pub use self::propose::{effective_mode, may_propose};
@@ -19,6 +22,7 @@ use super::attribution::Attribution;
 use super::change::Change;
 use super::fact::ProposalClosing;
 use super::landing::Landing;
+use super::plan::CleanInverse;
 use super::policy::Limit;
 use super::situation::{Situation, WorkKind};
 use super::time::{Timestamp, spoken};
@@ -87,6 +91,10 @@ pub enum RefusalCode {
     PushFailed,
     /// The remote does not let revertd push the watched branch.
     MergeRejected,
+    /// The branch asks for signatures, revertd has no key, and the forge signs on a proposal's branch only.
+    Unsigned,
+    /// The forge would have to make the commit, and cannot write such a plan.
+    Unsignable,
     /// The mode, or a ceiling, is `propose`.
     ModePropose,
     /// More than one suspect.
@@ -117,6 +125,8 @@ pub enum RefusalCode {
     Unstable,
     /// An SLO was not good just before the change was applied (E5).
     MayHaveBegunBefore,
+    /// By no SLO it is excluded that the breach began before the change was applied and was not seen (E5).
+    MayHaveBegunUnseen,
     /// It cannot be told from something that grows slowly since the change was applied (E8).
     MayGrowSlowly,
     /// The suspect touches only a service that the breaching one needs.
@@ -189,6 +199,7 @@ impl RefusalCode {
                 | Self::LoadChanged
                 | Self::Unstable
                 | Self::MayHaveBegunBefore
+                | Self::MayHaveBegunUnseen
                 | Self::MayGrowSlowly
                 | Self::OfDependency
                 | Self::RanWellWithIt
@@ -206,6 +217,7 @@ impl RefusalCode {
                 | Self::LaterChange
                 | Self::Cooldown
                 | Self::MergeRejected
+                | Self::Unsigned
                 | Self::OutsideHours
         )
     }
@@ -313,6 +325,20 @@ pub fn push_failed(situation: &Situation) -> Option<Refusal> {
             format!("{} pushes in a row failed ({}); the next one is tried at {}.", failed.count, failed.why, failed.retry_at()),
         )
     })
+}
+
+/// Where the forge has to make the commit so that it is signed, what it cannot write: it makes regular files only, and what landed would not be
+/// the plan (promise 5).
+pub fn unsignable(situation: &Situation, inverse: &CleanInverse) -> Option<Refusal> {
+    if situation.signing.is_own() {
+        return None;
+    }
+    let why = inverse.paths.iter().find_map(|path| path.as_regular_file().err())?;
+    let begin = format!("`{}` asks for signed commits, and without a `signingKeyFile` the forge has to make them", situation.branch);
+    Some(refuse(
+        RefusalCode::Unsignable,
+        format!("{begin}; it cannot make this one: {why}. With a `signingKeyFile` revertd can propose it; else a person has to revert it."),
+    ))
 }
 
 /// The landings and changes of the suspects, newest first.

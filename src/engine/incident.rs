@@ -169,30 +169,12 @@ impl State {
         let at = fact.at;
         match &fact.event {
             Event::AgentStarted { .. } => {}
-            Event::Landed { landing } => {
-                self.heads.insert(landing.repository.clone(), landing.to);
-                self.landings.push(landing.clone());
-            }
-            Event::RepositoryStopped { repository, stop, .. } => {
-                self.stops.insert(repository.clone(), stop.clone());
-            }
-            Event::RepositoryResumed { repository, accept, .. } => {
-                if let Some(Stop::Replaced { .. }) = self.stops.remove(repository) {
-                    // Whichever repository is there now is the one from here on.
-                    self.forges.remove(repository);
-                }
-                if let Some(accept) = accept {
-                    self.heads.insert(repository.clone(), *accept);
-                }
-            }
-            Event::ForgeIdentified { repository, id, name } => {
-                self.forges.insert(repository.clone(), ForgeRepository { id: *id, name: name.clone() });
-            }
-            Event::Paused { repository, until, reason, by } => {
-                self.pauses.retain(|pause| pause.repository != *repository);
-                self.pauses.push(Pause { repository: repository.clone(), until: *until, reason: reason.clone(), by: by.clone() });
-            }
-            Event::Unpaused { repository, .. } => self.pauses.retain(|pause| pause.repository != *repository),
+            Event::Landed { .. }
+            | Event::RepositoryStopped { .. }
+            | Event::RepositoryResumed { .. }
+            | Event::ForgeIdentified { .. }
+            | Event::Paused { .. }
+            | Event::Unpaused { .. } => self.apply_to_repository(&fact.event),
             Event::Intended { effect, intent } => self.intended(effect, intent, at),
             Event::Done { effect } => self.done(effect, at),
             Event::EffectRefused { effect, cause, why } => self.effect_refused(effect, *cause, why, at),
@@ -232,6 +214,36 @@ impl State {
             | Event::NotificationTried { .. }
             | Event::Notified { .. }
             | Event::NotificationDropped { .. } => self.notifications.apply(fact.sequence, at, &fact.event),
+        }
+    }
+
+    fn apply_to_repository(&mut self, event: &Event) {
+        match event {
+            Event::Landed { landing } => {
+                self.heads.insert(landing.repository.clone(), landing.to);
+                self.landings.push(landing.clone());
+            }
+            Event::RepositoryStopped { repository, stop, .. } => {
+                self.stops.insert(repository.clone(), stop.clone());
+            }
+            Event::RepositoryResumed { repository, accept, .. } => {
+                if let Some(Stop::Replaced { .. }) = self.stops.remove(repository) {
+                    // Whichever repository is there now is the one from here on.
+                    self.forges.remove(repository);
+                }
+                if let Some(accept) = accept {
+                    self.heads.insert(repository.clone(), *accept);
+                }
+            }
+            Event::ForgeIdentified { repository, id, name } => {
+                self.forges.insert(repository.clone(), ForgeRepository { id: *id, name: name.clone() });
+            }
+            Event::Paused { repository, until, reason, by } => {
+                self.pauses.retain(|pause| pause.repository != *repository);
+                self.pauses.push(Pause { repository: repository.clone(), until: *until, reason: reason.clone(), by: by.clone() });
+            }
+            Event::Unpaused { repository, .. } => self.pauses.retain(|pause| pause.repository != *repository),
+            _ => {}
         }
     }
 
@@ -304,6 +316,8 @@ impl State {
         if matches!(
             intent.action,
             EffectAction::DeleteProposal
+                // The branch of the proposal does not hold it yet.
+                | EffectAction::Sign
                 | EffectAction::Publish
                 | EffectAction::WriteSticky
                 | EffectAction::Enqueue
@@ -351,6 +365,7 @@ impl State {
             EffectAction::DeleteProposal => proposal.head = None,
             EffectAction::Enqueue => proposal.enqueued = intent.expected,
             EffectAction::Merge
+            | EffectAction::Sign
             | EffectAction::Publish
             | EffectAction::MergeOnForge
             | EffectAction::WriteSticky

@@ -38,6 +38,8 @@ pub enum MessageEvent {
     Proposed,
     /// It has waited for an approval for so long that somebody should look.
     Waiting,
+    /// Nobody has answered for as long as the policy waits: it is told again, louder.
+    Escalated,
     /// Somebody allowed it.
     Approved,
     /// It is on the watched branch.
@@ -74,6 +76,7 @@ impl MessageEvent {
         match self {
             Self::Proposed => "proposed",
             Self::Waiting => "waiting for an approval",
+            Self::Escalated => "not answered",
             Self::Approved => "approved",
             Self::Merged => "merged",
             Self::Recovered => "recovered",
@@ -85,8 +88,8 @@ impl MessageEvent {
         }
     }
 
-    /// Whether the story ends here, so that its end is told to those too who do not follow the thread.
-    pub fn is_last(self) -> bool {
-        matches!(self, Self::Recovered | Self::NotRecovered | Self::Refused | Self::Closed)
+    /// Whether those are told too who do not follow the thread: the story ends here, or nobody has answered.
+    pub fn is_for_everybody(self) -> bool {
+        matches!(self, Self::Recovered | Self::NotRecovered | Self::Refused | Self::Closed | Self::Escalated)
     }
 }

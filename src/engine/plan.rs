@@ -148,7 +148,7 @@ pub enum InverseMethod {
     Merged,
 }
 
-// === impl Plan ===
+// === impl Plan, PlannedPath ===
 
 impl Plan {
     /// The plan that a clean inverse carries out.
@@ -170,6 +170,26 @@ impl Plan {
     /// The key of the proposal that it belongs to.
     pub fn key(&self) -> ProposalKey {
         proposal_key(&self.branch, self.kind, &self.suspects)
+    }
+}
+
+impl PlannedPath {
+    /// Whether a forge that makes the commit itself writes the path as it is planned; the sentence says why not, without a full stop. It writes
+    /// regular files that nobody executes, whatever stood there before.
+    ///
+    /// # Errors
+    /// Another mode, or a change of the mode.
+    pub fn as_regular_file(&self) -> Result<(), String> {
+        const REGULAR: u32 = 0o100_644;
+        const EXECUTABLE: u32 = 0o100_755;
+        let path = &self.path;
+        match (self.from.map(|entry| entry.mode), self.to.map(|entry| entry.mode)) {
+            (None | Some(REGULAR), Some(REGULAR)) | (Some(REGULAR | EXECUTABLE), None) => Ok(()),
+            (Some(from), Some(to)) if from != to => Err(format!("`{path}` changes its mode from {from:o} to {to:o}")),
+            (_, Some(mode)) => Err(format!("`{path}` has the mode {mode:o}, and only regular files can be written")),
+            (Some(mode), None) => Err(format!("`{path}` has the mode {mode:o}, and only regular files can be removed")),
+            (None, None) => Err(format!("nothing is to happen to `{path}`")),
+        }
     }
 }
 

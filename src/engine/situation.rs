@@ -19,7 +19,7 @@ use super::policy::{Limits, Mode, Policy};
 use super::round::Round;
 use super::switch::KillSwitch;
 use super::sync::applied::AppliedFact;
-use super::time::{Interval, Timestamp};
+use super::time::Timestamp;
 
 /// Everything that one decision is made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,23 @@ pub struct Situation {
     /// What people have open on the forge that changes the paths of the plan, oldest first; empty also where the forge was not heard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_work: Vec<OpenWork>,
+    /// Who signs what revertd writes there.
+    #[serde(default, skip_serializing_if = "Signing::is_own")]
+    pub signing: Signing,
+}
+
+/// Who signs the commits of a proposal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Signing {
+    /// revertd, with its key; or nobody, where the branch does not ask for it.
+    #[default]
+    Own,
+    /// The branch asks for signatures and revertd has no key: the forge makes the commit, on a branch of the proposal. Nothing can be pushed
+    /// to the watched branch.
+    Forge,
+    /// The same, and these credentials may pass the rule: what they push to the watched branch need not be signed.
+    ForgeOrPassed,
 }
 
 /// A proposal of somebody who may write to the repository, open on the forge, that changes paths of the plan.
@@ -256,7 +273,14 @@ pub struct OpenedProposal {
     pub at: Timestamp,
 }
 
-// === impl Situation, ServiceEvidence, FailedPushes ===
+// === impl Signing, Situation, ServiceEvidence, FailedPushes ===
+
+impl Signing {
+    /// Whether the forge has no part in it.
+    pub fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
+}
 
 impl Situation {
     /// What a joint incident is judged from: the same world with its own service, ceilings and attribution, and the proposal of this one.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::notifications::{Impaired, Notifications, Waiting};
+use super::consent::Silence;
 use super::decision::DecisionVerdict;
 use super::fact::{CommandAnswer, Ending, LandedBy};
 use super::guardrail::RefusalCode;
@@ -84,6 +85,8 @@ pub enum Matter {
     },
     /// Nobody has approved or closed it for long.
     Waiting(ProposalKey),
+    /// Nobody has answered it for as long as a policy waits.
+    Escalated(ProposalKey),
     /// People allowed it.
     Approved {
         /// Which.
@@ -143,7 +146,7 @@ fn order(matter: &Matter) -> u8 {
         Matter::Impaired { .. } => 0,
         Matter::Stranded { .. } => 1,
         Matter::Proposed(_) => 2,
-        Matter::Refused(_) | Matter::Waiting(_) => 3,
+        Matter::Refused(_) | Matter::Waiting(_) | Matter::Escalated(_) => 3,
         Matter::Approved { .. } => 4,
         Matter::Merged(_) => 5,
         Matter::OutOfStep(_) => 6,
@@ -164,13 +167,25 @@ fn of_proposal(state: &State, proposal: &Proposal, setting: Setting<'_>) -> Vec<
     if open && is_readable(proposal, setting) {
         say(&format!("proposed/{plan}"), MessageEvent::Proposed, Matter::Proposed(key.clone()), readable_since(proposal));
         let since = readable_since(proposal) + WAITING_AFTER;
-        if since <= setting.now && proposal.approvals.is_empty() && proposal.holds.is_empty() && approvers(proposal).is_empty() {
+        let escalated = proposal.silence.filter(|ended| ended.then == Silence::Escalate);
+        if let Some(ended) = escalated {
+            say("escalated", MessageEvent::Escalated, Matter::Escalated(key.clone()), ended.at);
+        }
+        // What was told louder is not told once more.
+        if escalated.is_none()
+            && since <= setting.now
+            && proposal.approvals.is_empty()
+            && proposal.holds.is_empty()
+            && approvers(proposal).is_empty()
+        {
             say("waiting", MessageEvent::Waiting, Matter::Waiting(key.clone()), since);
         }
     }
-    if open && let Some((why, at)) = stranded(state, proposal, setting) {
+    if open && let Some(Stranded { why, at, outage }) = stranded(state, proposal, setting) {
         let matter = Matter::Stranded { proposal: key.clone(), why };
-        say(&format!("stranded/{plan}"), MessageEvent::AgentImpaired, matter, at.max(proposal.opened_at));
+        // Another outage is told again, also with the same plan.
+        let outage = outage.map(|since| format!("/{}", since.millis())).unwrap_or_default();
+        say(&format!("stranded/{plan}{outage}"), MessageEvent::AgentImpaired, matter, at.max(proposal.opened_at));
     }
     let allowed = stories.iter().find_map(|story| {
         let merging = story.decision.as_ref().is_some_and(|decision| decision.verdict == DecisionVerdict::Merge);
@@ -200,16 +215,28 @@ fn readable_since(proposal: &Proposal) -> Timestamp {
     proposal.shown.last().map_or(proposal.opened_at, |shown| shown.at.max(proposal.opened_at))
 }
 
-/// Why a revert that is built is not where people read it, and since when.
-fn stranded(state: &State, proposal: &Proposal, setting: Setting<'_>) -> Option<(String, Timestamp)> {
+/// A revert that is built is not where people read it.
+struct Stranded {
+    /// Why, in one sentence.
+    why: String,
+    /// Since when.
+    at: Timestamp,
+    /// When the outage began that keeps it; `None` where the remote answers and refuses.
+    outage: Option<Timestamp>,
+}
+
+fn stranded(state: &State, proposal: &Proposal, setting: Setting<'_>) -> Option<Stranded> {
     let repository = proposal.repository.clone()?;
     proposal.latest_commit.as_ref()?;
     let remote = state.notifications.impaired(&Impairment::Unreachable { repository: repository.clone() });
-    let unreachable = remote.or_else(|| state.notifications.impaired(&Impairment::ForgeSilent { repository }));
-    let failed = proposal.failed.as_ref().filter(|failed| failed.count >= FAILED_PUSHES && !is_readable(proposal, setting));
-    unreachable
-        .map(|impaired| (impaired.sentence.clone(), impaired.since))
-        .or_else(|| failed.map(|failed| (failed.why.clone(), failed.last)))
+    let forge = state.notifications.impaired(&Impairment::ForgeSilent { repository });
+    if let Some(impaired) = remote.or(forge) {
+        // Where both are silent it is one outage.
+        let outage = [remote, forge].into_iter().flatten().map(|impaired| impaired.since).min();
+        return Some(Stranded { why: impaired.sentence.clone(), at: impaired.since, outage });
+    }
+    let failed = proposal.failed.as_ref().filter(|failed| failed.count >= FAILED_PUSHES && !is_readable(proposal, setting))?;
+    Some(Stranded { why: failed.why.clone(), at: failed.last, outage: None })
 }
 
 /// Who allowed the proposal, by what was accepted of them.
@@ -282,6 +309,7 @@ fn asks_for_people(code: RefusalCode) -> bool {
             | RefusalCode::ControlsFailing
             | RefusalCode::ProposeBudget
             | RefusalCode::InverseFailed
+            | RefusalCode::Unsignable
     )
 }
 

@@ -9,7 +9,7 @@ use super::trees::{self, shown};
 use super::{GitError, LandedPlan, Mirror, Move, commit_id, inverse, objects, oid};
 use crate::engine::change::{Change, ChangeKind, Entry, Meaning, PathChange, Person, Reverted};
 use crate::engine::cosmetic::{self, Use};
-use crate::engine::id::{CommitId, PlanDigest, PolicyName};
+use crate::engine::id::{CommitId, PlanDigest, PolicyName, TreeId};
 use crate::engine::plan::PlannedPath;
 use crate::engine::time::Timestamp;
 
@@ -91,6 +91,25 @@ impl Mirror {
         let repository = self.repository();
         let (from, to) = (trees::tree_of(&repository, Some(oid(from)))?, trees::tree_of(&repository, Some(oid(to)))?);
         Ok(inverse::planned(&trees::difference(&repository, from.as_ref(), to.as_ref())?))
+    }
+
+    /// Whether a commit is a proposal's (design §2): this one parent, this tree, and this plan in its message. Who made it and when does not
+    /// matter. One that is missing is not.
+    pub fn is_proposal(&self, commit: CommitId, base: CommitId, tree: TreeId, plan: &PlanDigest) -> bool {
+        let repository = self.repository();
+        let Ok(commit) = find(&repository, oid(commit)) else { return false };
+        let parents: Vec<CommitId> = commit.parent_ids().map(commit_id).collect();
+        parents == [base] && commit.tree_id().as_bytes() == tree.0 && plan_trailer(&message(&commit)).as_ref() == Some(plan)
+    }
+
+    /// Whether a commit carries a plan of revertd's. One that is missing does not.
+    pub fn carries_plan(&self, commit: CommitId) -> bool {
+        find(&self.repository(), oid(commit)).is_ok_and(|commit| plan_trailer(&message(&commit)).is_some())
+    }
+
+    /// The content of a regular file, up to a megabyte; `None` for anything else.
+    pub fn content(&self, entry: Entry) -> Option<Vec<u8>> {
+        inverse::regular_file(&self.repository(), entry)
     }
 
     /// Every commit reachable from `head` and not older than `since` (by committer date) that carries a `Revertd-Plan` trailer, newest first.

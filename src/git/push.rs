@@ -24,7 +24,23 @@ impl Mirror {
     /// # Errors
     /// A push whose outcome is not known: the caller looks at the remote.
     pub fn push_proposal(&self, key: &ProposalKey, new: Option<CommitId>, expected: Option<CommitId>) -> Result<PushOutcome, GitError> {
-        self.push(&format!("refs/heads/revertd/{key}"), new, expected)
+        self.push(&[Move { reference: of_proposal(key), new, expected }])
+    }
+
+    /// The same, and takes another branch of revertd's away with it, if that still holds what was seen there. Only the first decides how the
+    /// push ended: the other one is tried again with the next push.
+    ///
+    /// # Errors
+    /// As [`Self::push_proposal`].
+    pub fn push_proposal_without(
+        &self,
+        key: &ProposalKey,
+        new: Option<CommitId>,
+        expected: Option<CommitId>,
+        (other, seen): (&ProposalKey, CommitId),
+    ) -> Result<PushOutcome, GitError> {
+        let gone = Move { reference: of_proposal(other), new: None, expected: Some(seen) };
+        self.push(&[Move { reference: of_proposal(key), new, expected }, gone])
     }
 
     /// Moves the watched branch from exactly the head that the grant was given for.
@@ -34,17 +50,24 @@ impl Mirror {
     pub fn push_watched(&self, new: CommitId, grant: MergeGrant) -> Result<PushOutcome, GitError> {
         let onto = grant.onto();
         drop(grant);
-        self.push(&format!("refs/heads/{}", self.remote.branch), Some(new), Some(onto))
+        self.push(&[Move { reference: format!("refs/heads/{}", self.remote.branch), new: Some(new), expected: Some(onto) }])
     }
 
-    fn push(&self, reference: &str, new: Option<CommitId>, expected: Option<CommitId>) -> Result<PushOutcome, GitError> {
+    /// Makes the moves in one push, and tells how the first one ended.
+    fn push(&self, moves: &[Move]) -> Result<PushOutcome, GitError> {
         let text = |id: Option<CommitId>| id.map_or_else(String::new, |id| id.to_string());
-        let lease = format!("--force-with-lease={reference}:{}", text(expected));
-        let refspec = format!("{}:{reference}", text(new));
-        let output =
-            self.git.network(&self.path, &self.remote, "push", &["--porcelain", "--no-verify", &lease, &self.remote.url, &refspec])?;
+        let lease = |one: &Move| format!("--force-with-lease={}:{}", one.reference, text(one.expected));
+        let refspec = |one: &Move| format!("{}:{}", text(one.new), one.reference);
+        let mut arguments = vec!["--porcelain".to_owned(), "--no-verify".to_owned()];
+        arguments.extend(moves.iter().map(lease));
+        arguments.push(self.remote.url.clone());
+        arguments.extend(moves.iter().map(refspec));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = self.git.network(&self.path, &self.remote, "push", &arguments)?;
         let report = String::from_utf8_lossy(&output.stdout).into_owned();
-        match report.lines().find(|line| line.contains(reference) && line.contains('\t')) {
+        let names =
+            |line: &&str, one: &Move| line.split('\t').nth(1).is_some_and(|moved| moved.rsplit(':').next() == Some(&*one.reference));
+        match moves.first().and_then(|first| report.lines().find(|line| names(line, first))) {
             Some(line) => Ok(match outcome(line) {
                 PushOutcome::Rejected { reason } => PushOutcome::Rejected { reason: format!("{reason}{}", remote_said(&output.stderr)) },
                 outcome => outcome,
@@ -52,6 +75,17 @@ impl Mirror {
             None => Err(output.failure("push")),
         }
     }
+}
+
+/// One reference, what it shall hold, and what it is expected to hold.
+struct Move {
+    reference: String,
+    new: Option<CommitId>,
+    expected: Option<CommitId>,
+}
+
+fn of_proposal(key: &ProposalKey) -> String {
+    format!("refs/heads/revertd/{key}")
 }
 
 /// What the remote's own programs said, at most three lines: a protected branch gives its reason there.

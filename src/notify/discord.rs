@@ -59,7 +59,7 @@ impl Notifier for Discord {
         let base = base.trim_end_matches('/');
         let continued = match thread {
             Some(Thread::Discord { message: id, opening }) => Some((id, opening)),
-            Some(Thread::Slack { .. }) | None => None,
+            Some(Thread::Slack { .. } | Thread::PagerDuty { .. }) | None => None,
         };
         if let Some((id, opening)) = continued {
             let first = joined(&format!("{base}/messages/{id}"), &[query]);

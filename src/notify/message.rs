@@ -32,6 +32,11 @@ pub enum Thread {
         /// What it said.
         opening: Opening,
     },
+    /// A story at PagerDuty that was escalated: it has a second alert.
+    PagerDuty {
+        /// The second alert's deduplication key.
+        escalated: String,
+    },
 }
 
 /// What the first message of a thread said, so that an edit of it keeps the story's beginning.

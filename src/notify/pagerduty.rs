@@ -2,7 +2,8 @@
 //!
 //! A story is one alert, found by its deduplication key, which PagerDuty keeps: sending an event twice does nothing new. It is triggered
 //! when somebody has something to do, acknowledged when somebody did, and resolved when the service is well. What was merged is a change
-//! event, which wakes nobody; that API does not deduplicate, so a lost answer may list a change twice.
+//! event, which wakes nobody; that API does not deduplicate, so a lost answer may list a change twice. PagerDuty does not notify again of an
+//! alert that is open, so a proposal that nobody answered is a second alert; what quiets the first one quiets both.
 
 use std::path::PathBuf;
 
@@ -51,19 +52,28 @@ impl PagerDuty {
     pub fn new(transport: Transport, api: &str, routing_key_file: PathBuf) -> Self {
         Self { transport, api: api.trim_end_matches('/').to_owned(), routing_key_file }
     }
-}
 
-impl Notifier for PagerDuty {
-    fn deliver(&self, message: &Message, _thread: Option<&Thread>, now: Timestamp) -> Result<Delivered, NotifyError> {
+    fn send(&self, path: &str, mut body: Value, now: Timestamp) -> Result<(), NotifyError> {
         let secret = Transport::secret(&self.routing_key_file)?;
-        let (path, mut body) = event(message, now);
         body["routing_key"] = json!(secret.expose());
         let to = Destination::Open { url: format!("{}{path}", self.api), secret };
         let answer = self.transport.json(Method::Post, &to, &body, now)?;
         match answer.status {
-            202 => Ok(Delivered { thread: None }),
+            202 => Ok(()),
             _ => Err(to.refusal("PagerDuty", &answer)),
         }
+    }
+}
+
+impl Notifier for PagerDuty {
+    fn deliver(&self, message: &Message, thread: Option<&Thread>, now: Timestamp) -> Result<Delivered, NotifyError> {
+        let (path, body) = event(message, now);
+        self.send(path, body.clone(), now)?;
+        if let (Action::Acknowledge | Action::Resolve, Some(Thread::PagerDuty { escalated })) = (action(message.event), thread) {
+            self.send(path, json!({"event_action": body["event_action"], "dedup_key": escalated}), now)?;
+        }
+        let is_escalated = message.event == MessageEvent::Escalated;
+        Ok(Delivered { thread: is_escalated.then(|| Thread::PagerDuty { escalated: dedup_key(message) }) })
     }
 }
 
@@ -71,16 +81,25 @@ fn action(event: MessageEvent) -> Action {
     match event {
         MessageEvent::Proposed | MessageEvent::Waiting | MessageEvent::OutOfStep => Action::Trigger { severity: "warning" },
         MessageEvent::Refused => Action::Trigger { severity: "error" },
-        MessageEvent::NotRecovered | MessageEvent::AgentImpaired => Action::Trigger { severity: "critical" },
+        MessageEvent::NotRecovered | MessageEvent::AgentImpaired | MessageEvent::Escalated => Action::Trigger { severity: "critical" },
         MessageEvent::Approved => Action::Acknowledge,
         MessageEvent::Recovered | MessageEvent::Closed => Action::Resolve,
         MessageEvent::Merged => Action::Change,
     }
 }
 
+/// The alert of a story; what is escalated is another one.
+fn dedup_key(message: &Message) -> String {
+    let thread = match message.event {
+        MessageEvent::Escalated => format!("{}/escalated", message.thread),
+        _ => message.thread.clone(),
+    };
+    if thread.chars().count() > LONGEST_KEY { sha256_hex(thread.as_bytes()) } else { thread }
+}
+
 /// The path and the body without the routing key.
 fn event(message: &Message, now: Timestamp) -> (&'static str, Value) {
-    let key = if message.thread.chars().count() > LONGEST_KEY { sha256_hex(message.thread.as_bytes()) } else { message.thread.clone() };
+    let key = dedup_key(message);
     let card = Card::first(message);
     let summary = fitted(&plain(card.title), literal, LONGEST_SUMMARY);
     let source = message.service.as_ref().map_or("revertd", |service| service.as_str());

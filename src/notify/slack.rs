@@ -134,7 +134,7 @@ impl Slack {
         let mut reply = content(&Card::first(message), &message.key);
         reply["channel"] = json!(channel);
         reply["thread_ts"] = json!(ts);
-        if message.event.is_last() {
+        if message.event.is_for_everybody() {
             reply["reply_broadcast"] = json!(true);
         }
         match self.write("chat.postMessage", &reply, now) {
@@ -226,7 +226,7 @@ impl Notifier for Slack {
     fn deliver(&self, message: &Message, thread: Option<&Thread>, now: Timestamp) -> Result<Delivered, NotifyError> {
         match thread {
             Some(Thread::Slack { channel, ts, opening }) => self.go_on(message, channel, ts, opening, now),
-            Some(Thread::Discord { .. }) | None => self.open(message, now),
+            Some(Thread::Discord { .. } | Thread::PagerDuty { .. }) | None => self.open(message, now),
         }
     }
 

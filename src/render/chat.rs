@@ -11,6 +11,7 @@ use crate::engine::id::CommitId;
 use crate::engine::incident::{Incident, SyncNote};
 use crate::engine::object::{Place, sentences};
 use crate::engine::sync::follow::Finding;
+use crate::engine::time::spoken;
 
 /// The most lines about what changes.
 const MOST_CHANGES: usize = 5;
@@ -91,6 +92,16 @@ fn case(view: &ProposalView<'_>) -> Vec<String> {
 pub fn waiting(view: &ProposalView<'_>) -> ChatText {
     let lines = vec![format!("It was proposed at {}, and nobody has approved or closed it.", view.proposal.opened_at)];
     said(format!("The revert for {} waits for an approval", services(view)), lines, command(view))
+}
+
+/// Nobody has answered for as long as a policy waits. Whoever reads it may not have read what came before.
+pub fn escalated(view: &ProposalView<'_>) -> ChatText {
+    let waited = view.proposal.silence.map_or_else(|| "long".to_owned(), |ended| spoken(ended.at.since(ended.since)));
+    let mut lines = vec![format!(
+        "Nobody has answered for {waited}, and the service is still failing. Somebody has to approve it, hold it or close it."
+    )];
+    lines.extend(case(view));
+    said(format!("Nobody answers: the revert for {} still waits", services(view)), lines, command(view))
 }
 
 /// Somebody allowed it.

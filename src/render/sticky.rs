@@ -264,7 +264,7 @@ fn happened(proposal: &Proposal) -> Vec<Markdown> {
 
 fn silence(ended: EndedSilence) -> Markdown {
     let what = match ended.then {
-        Silence::Escalate => "told again",
+        Silence::Escalate => "told again, louder",
         Silence::Withdraw => "taken back",
         Silence::Merge => "merged",
     };

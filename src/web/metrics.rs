@@ -128,6 +128,7 @@ impl Metrics {
             EffectAction::UpdateProposal => "update_proposal",
             EffectAction::DeleteProposal => "delete_proposal",
             EffectAction::Merge => "merge",
+            EffectAction::Sign => "sign",
             EffectAction::Publish => "publish",
             EffectAction::MergeOnForge => "merge_on_forge",
             EffectAction::Enqueue => "enqueue",

@@ -7,7 +7,7 @@ use revertd::engine::decision::{Action, decide};
 use revertd::engine::id::{BranchName, CommitId, IncidentId, InstanceName, TreeId};
 use revertd::engine::plan::{CleanInverse, Inverse, InverseMethod, Plan, PlanKind};
 use revertd::engine::policy::{Limits, Mode};
-use revertd::engine::situation::{Ceiling, History, InverseResult, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation};
+use revertd::engine::situation::{Ceiling, History, InverseResult, ProposalBranch, ProposalEvidence, ServiceEvidence, Signing, Situation};
 use revertd::engine::time::{Interval, Timestamp};
 
 const AGENT: &str = "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {sqlite: /tmp/unused.db}\n  repositories:\n    \
@@ -22,7 +22,6 @@ pub fn grant(onto: CommitId) -> MergeGrant {
     let loaded = config::load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), POLICY.to_owned())]).unwrap();
     let policy = loaded.policies.into_iter().next().unwrap();
     let branch = BranchName::new("main");
-    let suspect = onto;
     let inverse = CleanInverse {
         base: onto,
         tree: TreeId([1; 20]),
@@ -34,7 +33,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         earlier: revertd::engine::plan::EarlierState::NotLooked,
         brings_back: Vec::new(),
     };
-    let plan = Plan::new(branch.clone(), PlanKind::Revert, &[suspect], &inverse.paths);
+    let plan = Plan::new(branch.clone(), PlanKind::Revert, &[onto], &inverse.paths);
     let incident = IncidentId::new("1");
     let approval = Approval {
         incident: incident.clone(),
@@ -46,6 +45,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         at: now,
         expires: Timestamp::from_secs(now.secs() + 3600),
     };
+    let attribution = Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![suspect] };
     let situation = Situation {
         now,
         incident,
@@ -60,25 +60,30 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         pauses: Vec::new(),
         kill_switches: Vec::new(),
         landings: Vec::new(),
-        attribution: Some(Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![suspect] }),
+        attribution: Some(attribution),
         inverse: Some(InverseResult::Built(Inverse::Clean(inverse))),
-        proposal: Some(ProposalEvidence {
-            key: plan.key(),
-            closing: None,
-            branch: ProposalBranch::Present,
-            approvals: vec![approval],
-            holds: Vec::new(),
-            failed: None,
-            merge_rejected: None,
-            silent_since: None,
-        }),
+        proposal: Some(proposal(&plan, approval)),
         history: History::default(),
         joint: Vec::new(),
         open_work: Vec::new(),
+        signing: Signing::Own,
     };
     let decision = decide(&situation);
     match decision.action {
         Action::Merge { grant, .. } => grant,
         other => panic!("an approved plan is merged, not {other:?}: {:?}", decision.record),
+    }
+}
+
+fn proposal(plan: &Plan, approval: Approval) -> ProposalEvidence {
+    ProposalEvidence {
+        key: plan.key(),
+        closing: None,
+        branch: ProposalBranch::Present,
+        approvals: vec![approval],
+        holds: Vec::new(),
+        failed: None,
+        merge_rejected: None,
+        silent_since: None,
     }
 }

@@ -93,7 +93,7 @@ fn rules_that_nobody_may_pass_leave_proposals_only() {
       ok        required checks: a merge waits for `render`
       warning   reviews: the branch asks for an approving review: `/revertd approve` alone is no review, and the forge would refuse the merge
                 → approve with a review, which revertd takes as an approval as well, or let revertd pass the rule
-      problem   signatures: the branch asks for them, and there is no key
+      warning   signatures: the branch asks for them, and there is no key: the forge makes and signs the commits of proposals
                 → give revertd a key with `commit.signingKeyFile`, and register it as a signing key on the forge
       problem   commit messages: a revert would be refused: it must start with `OPS-`
                 → change the template `commit.txt`, or exempt revertd from the rule

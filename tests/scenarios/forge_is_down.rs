@@ -97,6 +97,13 @@ fn the_api_is_down_and_git_is_not() {
     world.told_until(60, |_| chat.told().contains(&"proposed".to_owned()));
     assert_eq!(world.github().pulls().unwrap().len(), 1);
     assert_eq!(chat.told().iter().filter(|told| *told == "stranded").count(), 1);
+    // A second outage while the same plan still waits is paged again, once.
+    world.github().arm(Fault { method: "*".into(), path: "**".into(), times: 100_000, kind: FaultKind::Before(502) }).unwrap();
+    let pages = |chat: &Chat| chat.told().iter().filter(|told| *told == "stranded").count();
+    world.told_until(120, |_| pages(&chat) == 2);
+    world.restart();
+    world.told_seconds(5);
+    assert_eq!(pages(&chat), 2);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod doctor_looks_and_touches_nothing;
 mod force_merge_falls_back;
 mod forge_is_down;
 mod forge_repository_is_replaced;
+mod forge_signs_the_commit;
 mod four_eyes_and_owners;
 mod github_is_down;
 mod github_loses_its_answers;

@@ -1,10 +1,13 @@
 //! Nobody answers the pull request, and the policy says what happens then.
 
+use std::time::Duration;
+
 use revertd::demo::forge::{Fault, FaultKind};
 use revertd::engine::fact::Event;
 use revertd::engine::incident::Phase;
 
-use crate::support::World;
+use crate::chat::{CHANNEL, Chat};
+use crate::support::{World, policy};
 
 fn silent(then: &str) -> World {
     World::with_pull_request_by(&format!("  approval: {{ifSilent: {{after: 10s, then: {then}}}}}\n"), |_| {})
@@ -21,7 +24,40 @@ fn it_is_told_again_once() {
     world.restart();
     world.seconds(10);
     assert_eq!((endings(&world), world.landings()), (1, 0));
-    assert!(world.written()[0].contains("nobody had answered for 10s; told again"), "{}", world.written()[0]);
+    assert!(world.written()[0].contains("nobody had answered for 10s; told again, louder"), "{}", world.written()[0]);
+}
+
+/// In the chat to everybody and not to the thread alone; at the pager as another alert, because one that is open is not notified again.
+#[test]
+fn chats_and_pagers_are_told_louder_once() {
+    let chat = Chat::start();
+    let notifiers = format!("  notifiers: [{}, {}]\n", chat.slack("oncall", CHANNEL), chat.pagerduty("pager"));
+    let rules = "  notify: [oncall, pager]\n  approval: {ifSilent: {after: 10s, then: escalate}}\n";
+    let mut world = World::on_github_with(&["checkout"], &[policy("checkout", "propose", rules)], &notifiers);
+    world.break_checkout();
+    world.told_until(40, |_| chat.told().len() >= 2);
+    world.restart();
+    // Longer than what is told again without a rule.
+    world.pass_after(Duration::from_secs(1000)).unwrap();
+    world.told_seconds(3);
+    assert_eq!(chat.told(), ["proposed", "escalated"]);
+    let loud = &chat.posts()[1];
+    assert_eq!(loud.body["text"], "Nobody answers: the revert for checkout still waits");
+    assert_eq!((loud.thread.as_ref(), &loud.body["reply_broadcast"]), (Some(&chat.posts()[0].ts), &true.into()));
+    assert!(loud.body.to_string().contains("Nobody has answered for 10s"), "{}", loud.body);
+    let alerts = |chat: &Chat| -> Vec<(String, String, String)> {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let told = chat.bodies("/v2/enqueue");
+        told.iter().map(|body| (text(&body["event_action"]), text(&body["dedup_key"]), text(&body["payload"]["severity"]))).collect()
+    };
+    let (key, told) = (world.proposal().key.to_string(), alerts(&chat));
+    let of = |action: &str, key: &str, severity: &str| (action.to_owned(), key.to_owned(), severity.to_owned());
+    let escalated = format!("{key}/escalated");
+    assert_eq!(told, [of("trigger", &key, "warning"), of("trigger", &escalated, "critical")]);
+    world.approve_on_github();
+    world.told_until(15, |world| world.landings() == 1);
+    world.told_seconds(2);
+    assert!(alerts(&chat).contains(&of("acknowledge", &escalated, "")), "{:?}", alerts(&chat));
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl Chat {
 /// The part of a message's key that says what happened.
 fn event_of(key: &str) -> String {
     let parts: Vec<&str> = key.split(['/', '@']).collect();
-    let named = ["proposed", "stranded", "waiting", "approved", "merged", "refused", "ended", "impaired", "restored"];
+    let named = ["proposed", "stranded", "waiting", "escalated", "approved", "merged", "refused", "ended", "impaired", "restored"];
     parts.into_iter().find(|part| named.contains(part)).unwrap().to_owned()
 }
 

@@ -15,7 +15,7 @@ use crate::engine::plan::{PlanKind, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::round::Round;
 use crate::engine::situation::{
-    History, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation, SloSeries,
+    History, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Signing, Situation, SloSeries,
 };
 use crate::engine::time::{Interval, Timestamp};
 use crate::git::{GitError, PastCommit, PastRepository, ServicePaths};
@@ -164,6 +164,7 @@ impl Evidence for Past<'_> {
             head: landings.last().map_or(CommitId([0; 20]), |landing| landing.to),
             stop: None,
             pauses: Vec::new(),
+            kill_switches: Vec::new(),
             landings,
             attribution: self.proposed[index].clone(),
             inverse: None,
@@ -171,6 +172,7 @@ impl Evidence for Past<'_> {
             history: self.history.clone(),
             joint: Vec::new(),
             open_work: Vec::new(),
+            signing: Signing::Own,
         };
         let attribution = situation.attribution.clone().or_else(|| attribute(&situation));
         if let Some(attribution) = attribution.filter(|attribution| !attribution.suspects.is_empty()) {

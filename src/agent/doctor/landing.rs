@@ -206,7 +206,10 @@ fn signatures(landing: &Landing<'_>) -> Option<Finding> {
         (Demand::Yes, Signing::None) if landing.rules.bypass == Bypass::Always => {
             Some(Finding::warning("signatures", "the branch asks for them, and there is no key: these credentials pass the rule", fix))
         }
-        (Demand::Yes, Signing::None) => Some(Finding::problem("signatures", "the branch asks for them, and there is no key", fix)),
+        (Demand::Yes, Signing::None) => {
+            let sentence = "the branch asks for them, and there is no key: the forge makes and signs the commits of proposals";
+            Some(Finding::warning("signatures", sentence, fix))
+        }
         (Demand::Yes, Signing::Key) => {
             let sentence = format!("whether the forge shows a commit with the key and {} as verified", landing.email);
             let fix = "register the key as a signing key of the account that has this address; the first proposal shows it";

@@ -236,7 +236,7 @@ fn reviews_and_signatures_that_are_asked_for_are_named() {
     ok        merge methods: `merge`, `squash` and `rebase`; a pull request is merged with the first
     warning   reviews: the branch asks for 2 approving reviews: `/revertd approve` alone is no review, and the forge would refuse the merge
               → approve with a review, which revertd takes as an approval as well, or let revertd pass the rule
-    problem   signatures: the branch asks for them, and there is no key
+    warning   signatures: the branch asks for them, and there is no key: the forge makes and signs the commits of proposals
               → give revertd a key with `commit.signingKeyFile`, and register it as a signing key on the forge
     ok        proposals: no rule keeps others from pushing to `revertd/**`; a head that revertd did not write is never merged
     ");

@@ -18,8 +18,8 @@ use crate::engine::plan::{CleanInverse, EarlierState, Inverse, InverseMethod, Pl
 use crate::engine::policy::Policy;
 use crate::engine::round::{Decimal, Outcome, Round, Unknown};
 use crate::engine::situation::{
-    ControlEvidence, History, InverseResult, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation,
-    SloSeries,
+    ControlEvidence, History, InverseResult, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Signing,
+    Situation, SloSeries,
 };
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Interval, Timestamp};
@@ -250,6 +250,7 @@ impl Evidence for CaseEvidence<'_> {
             head: landings.last().map_or(CommitId([0; 20]), |landing| landing.to),
             stop: self.stop(&landings),
             pauses: Vec::new(),
+            kill_switches: Vec::new(),
             landings,
             attribution: None,
             inverse: None,
@@ -257,6 +258,7 @@ impl Evidence for CaseEvidence<'_> {
             history: self.history(index, now),
             joint: Vec::new(),
             open_work: Vec::new(),
+            signing: Signing::Own,
         };
         if let Some(attribution) = attribute(&situation).filter(|attribution| !attribution.suspects.is_empty()) {
             situation.inverse = Some(InverseResult::Built(self.inverse(&situation, &attribution)));

@@ -278,7 +278,8 @@ impl World {
                 let unsigned = match method {
                     MergeMethod::Squash => false,
                     MergeMethod::Rebase => true,
-                    MergeMethod::Merge => self.unverified(pull.base, pull.head)?,
+                    // What is in the base already is not judged again.
+                    MergeMethod::Merge => self.unverified(self.heads.get(&pull.base_branch).copied().unwrap_or(pull.base), pull.head)?,
                 };
                 if unsigned { vec!["Commits must have verified signatures.".to_owned()] } else { Vec::new() }
             }

@@ -1,5 +1,6 @@
 //! May a clean inverse be force-merged, beyond the first gate (design §8, second gate). An approval stands in for many of these.
 
+use super::beginning::began_before;
 use super::growth::may_grow_slowly;
 use super::load::more_load_than_ever;
 use super::propose::effective_mode;
@@ -13,10 +14,10 @@ use crate::engine::landing::{Landing, LandingShape};
 use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
 use crate::engine::policy::{Guardrails, Indicator, Mode};
 use crate::engine::schedule;
-use crate::engine::situation::Situation;
+use crate::engine::situation::{Signing, Situation};
 use crate::engine::slo::{self, Baseline, Verdict};
 use crate::engine::sync::applied::AppliedFact;
-use crate::engine::time::{Interval, Timestamp, spoken};
+use crate::engine::time::{Timestamp, spoken};
 
 /// Why a clean inverse may not be force-merged, beyond the propose gate; empty when it may.
 pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
@@ -26,6 +27,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
         refusals.push(refuse(RefusalCode::ModePropose, format!("The mode is `{mode}`, by {whose}.")));
     }
     refusals.extend(merge_rejected(situation));
+    refusals.extend(unsigned(situation));
     refusals.extend(one_certain_suspect(situation, attribution));
     refusals.extend(applied_and_running(situation, attribution));
     refusals.extend(timing(situation, attribution));
@@ -53,6 +55,17 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
 fn merge_rejected(situation: &Situation) -> Option<Refusal> {
     let why = situation.proposal.as_ref()?.merge_rejected.as_ref()?;
     Some(refuse(RefusalCode::MergeRejected, format!("The remote does not let revertd push `{}`: {why}.", situation.branch)))
+}
+
+/// What is pushed to a branch that asks for signatures must have one.
+fn unsigned(situation: &Situation) -> Option<Refusal> {
+    (situation.signing == Signing::Forge).then(|| {
+        let branch = &situation.branch;
+        let sentence = format!(
+            "`{branch}` asks for signed commits and there is no `signingKeyFile`: the forge signs the revert, and only as a proposal."
+        );
+        refuse(RefusalCode::Unsigned, sentence)
+    })
 }
 
 fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
@@ -200,20 +213,6 @@ fn others_fail(situation: &Situation, attribution: &Attribution) -> Option<Refus
 
 /// For a merge more than this is too often: one incident lately says little, a second one that the service is not steady.
 const UNSTABLE_STARTS: usize = 1;
-
-/// For a merge every SLO has a good baseline, not only the one that breached first: they are different eyes on the same service.
-fn began_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
-    let service = &situation.service;
-    let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
-    let applied = suspects.filter_map(|candidate| candidate.applied).map(Interval::earliest).min()?;
-    service.policy.slos.iter().find_map(|slo| match slo::baseline(slo, service.rounds(&slo.name), applied) {
-        Baseline::Good { .. } => None,
-        Baseline::NotGood { sentence } => Some(refuse(
-            RefusalCode::MayHaveBegunBefore,
-            format!("`{}` was not good for long enough before the change was applied: {sentence}.", slo.name),
-        )),
-    })
-}
 
 fn of_dependency(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let name = &situation.service.policy.name;

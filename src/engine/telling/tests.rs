@@ -316,10 +316,12 @@ fn a_revert_that_cannot_be_brought_out_is_told_with_why() {
     story.intended(5);
     assert_eq!(story.keys(100), Vec::<String>::new());
     story.tell(70, Event::Impaired { what: unreachable.clone(), sentence: "no route".into() });
-    assert_eq!(story.told(70), ["agent/unreachable/manifests/1795230070000/impaired", "KEY/stranded/PLAN"]);
+    assert_eq!(story.told(70), ["agent/unreachable/manifests/1795230070000/impaired", "KEY/stranded/PLAN/1795230070000"]);
     story.tell(80, Event::Done { effect: EffectId::new("1") });
     story.tell(80, Event::Restored { what: unreachable });
     assert_eq!(story.told(80).len(), 2, "that it is over, and the proposal");
+    story.tell(200, Event::Impaired { what: Impairment::Unreachable { repository: manifests() }, sentence: "no route".into() });
+    assert!(story.told(200).contains(&"KEY/stranded/PLAN/1795230200000".to_owned()), "another outage is told, and the plan is the same");
 
     let mut refused = Story::detected();
     for round in 1..=3 {

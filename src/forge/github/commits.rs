@@ -11,14 +11,8 @@ use serde_json::{Value, json};
 
 use super::client::{Api, Ask, broken};
 use super::wire::WireUser;
-use crate::engine::change::Entry;
 use crate::engine::id::{CommitId, TreeId};
 use crate::forge::{Answered, Call, CommitOutcome, FileChange, ForgeCommit, ForgeError, MadeCommit, NewCommit, Signature, User};
-
-/// A regular file that nobody executes.
-const REGULAR: u32 = 0o100_644;
-/// One that may be executed.
-const EXECUTABLE: u32 = 0o100_755;
 
 const CREATE: &str = "mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid tree { oid } \
     parents(first: 2) { nodes { oid } } signature { isValid } } } }";
@@ -140,24 +134,24 @@ fn signature(is_verified: bool) -> Signature {
 
 /// Whether GitHub writes a path as the plan has it; the sentence says why not.
 fn writable(change: &FileChange) -> Result<(), String> {
-    let mode = |entry: &Option<Entry>| entry.map(|entry| entry.mode);
     let path = &change.path.path;
-    match (mode(&change.path.from), mode(&change.path.to), change.content.is_some()) {
-        (None | Some(REGULAR), Some(REGULAR), true) | (Some(REGULAR | EXECUTABLE), None, false) => Ok(()),
-        (Some(from), Some(to), _) if from != to => Err(format!("{path} changes its mode from {from:o} to {to:o}")),
-        (from, Some(to), true) => Err(format!("{path} has the mode {:o}, and only regular files can be written", from.unwrap_or(to))),
-        (Some(from), None, false) => Err(format!("{path} has the mode {from:o}, and only regular files can be removed")),
-        (None, None, _) => Err(format!("nothing is to happen to {path}")),
-        (_, Some(_), false) => Err(format!("the content of {path} is not there")),
-        (_, None, true) => Err(format!("{path} has a content and shall be gone")),
+    change.path.as_regular_file()?;
+    match (change.path.to, &change.content) {
+        (Some(_), Some(_)) | (None, None) => Ok(()),
+        (Some(_), None) => Err(format!("the content of `{path}` cannot be read, or is larger than a megabyte")),
+        (None, Some(_)) => Err(format!("`{path}` has a content and shall be gone")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::change::Entry;
     use crate::engine::id::EntryId;
     use crate::engine::plan::PlannedPath;
+
+    const REGULAR: u32 = 0o100_644;
+    const EXECUTABLE: u32 = 0o100_755;
 
     fn change(from: Option<u32>, to: Option<u32>) -> FileChange {
         let entry = |mode: Option<u32>, byte: u8| mode.map(|mode| Entry { mode, id: EntryId([byte; 20]) });

@@ -63,6 +63,23 @@ fn what_somebody_did_quiets_it_under_the_same_key() {
     }
 }
 
+/// An alert that is open is not notified again: only another one wakes somebody a second time.
+#[test]
+fn what_is_escalated_is_an_alert_of_its_own_and_ends_with_the_story() {
+    let server = Server::start(|_| status(202, "{}"));
+    let pager = at(&server, server.transport.clone());
+    let escalated = pager.deliver(&Message { event: MessageEvent::Escalated, ..proposed() }, None, NOW).unwrap().thread;
+    let body = server.seen().remove(0).json();
+    assert_eq!((&body["dedup_key"], &body["payload"]["severity"]), (&json!("3f1c/escalated"), &json!("critical")));
+    for (event, action) in [(MessageEvent::Approved, "acknowledge"), (MessageEvent::Closed, "resolve")] {
+        let before = server.seen().len();
+        pager.deliver(&Message { event, ..proposed() }, escalated.as_ref(), NOW).unwrap();
+        let seen: Vec<Value> = server.seen()[before..].iter().map(|seen| seen.json()).collect();
+        let quieted = |key: &str| json!({"routing_key": CANARY, "event_action": action, "dedup_key": key});
+        assert_eq!(seen, [quieted("3f1c"), quieted("3f1c/escalated")]);
+    }
+}
+
 #[test]
 fn a_merge_is_a_change_and_no_alert() {
     let message = Message { event: MessageEvent::Merged, lines: vec![], command: None, link: None, ..proposed() };

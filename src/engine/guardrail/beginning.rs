@@ -1,0 +1,322 @@
+//! Whether the breach may have begun before the change was applied, and was not seen (E5).
+//!
+//! An objective has a limit, and rounds under it are good that are already far worse than any before: for a merge the last rounds before the
+//! change are no worse than those of the hour before them.
+//!
+//! A fault that fails every request is seen in the first round. One that fails some of them is not: a probe can be lucky for a few rounds, and
+//! a change that is applied in that time looks guilty. So for a merge every SLO has a good baseline, and by at least one of them the fault
+//! cannot have been there already in the last round before the change was applied.
+//!
+//! That is the likelihood-ratio test of two shares (Wilks 1938): the rounds from that one up to the onset beside those since the onset, with
+//! one share for both against one for each. A round that is only good or bad is one event, and one of counts has as many as it counts. An
+//! all-or-nothing failure so needs six bad rounds of a probe after one good one, a failure with a good round since the onset far more, and
+//! counts of busy services hardly any. A nearer beginning, inside the last round, cannot be told from the change's own by any rounds.
+
+use super::{Refusal, RefusalCode, refuse};
+use std::time::Duration;
+
+use crate::engine::attribution::{Attribution, Standing, newest_change};
+use crate::engine::policy::Slo;
+use crate::engine::reading;
+use crate::engine::round::{Outcome, Round, count};
+use crate::engine::situation::Situation;
+use crate::engine::slo::{self, Baseline, Quality};
+use crate::engine::time::{Interval, Timestamp};
+use crate::engine::window::{self, Sum};
+
+/// The 98 % quantile of the chi-squared distribution with one degree of freedom: 99 % one-sided, because only "more since" counts. It is
+/// asked again in every pass, so that 95 % would be wrong more often than it says.
+const CHI_SQUARED_98: f64 = 5.411_894_431_054_342;
+
+/// The rounds before the change are compared with those of so long before them.
+const USUAL: Duration = Duration::from_secs(3600);
+
+/// The 99 % quantile of the normal distribution.
+const NORMAL_99: f64 = 2.326_347_874_040_841;
+
+/// Why it may have begun before the change was applied.
+pub(super) fn began_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    not_good_before(situation, attribution).or_else(|| may_have_been_missed(situation, attribution))
+}
+
+/// For a merge every SLO has a good baseline, not only the one that breached first: they are different eyes on the same service.
+fn not_good_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let service = &situation.service;
+    service.policy.slos.iter().find_map(|slo| match slo::baseline(slo, service.rounds(&slo.name), earliest_apply(attribution)?) {
+        Baseline::Good { .. } => worse_before(slo, service.rounds(&slo.name), earliest_apply(attribution)?),
+        Baseline::NotGood { sentence } => Some(refuse(
+            RefusalCode::MayHaveBegunBefore,
+            format!("`{}` was not good for long enough before the change was applied: {sentence}.", slo.name),
+        )),
+    })
+}
+
+/// Refuses where the rounds just before the change was applied were worse than usual, although they were good.
+fn worse_before(slo: &Slo, rounds: &[Round], applied: Timestamp) -> Option<Refusal> {
+    let ended = rounds.partition_point(|round| round.end < applied);
+    let (earlier, last) = rounds.get(..ended)?.split_at(ended.saturating_sub(slo.baseline_rounds()));
+    let from = applied - USUAL;
+    let usual = &earlier[earlier.partition_point(|round| round.start < from)..];
+    let straddling = rounds.get(ended).filter(|round| round.start < applied);
+    let worse = match rounds.last()?.outcome {
+        Outcome::Counts { .. } => counts_worse(slo, usual, last, straddling.map(|round| (round, applied))),
+        _ => values_worse(slo, usual, last),
+    }?;
+    Some(refuse(RefusalCode::MayHaveBegunBefore, format!("`{}` was worse than usual before the change was applied: {worse}.", slo.name)))
+}
+
+/// Of the last rounds, any number up to the change.
+fn counts_worse(slo: &Slo, usual: &[Round], last: &[Round], straddling: Option<(&Round, Timestamp)>) -> Option<String> {
+    // What was not measured counts as the best round there can have been.
+    let most = usual.iter().filter_map(|round| events(slo, round)).map(|sum| sum.total).fold(1.0, f64::max);
+    let mut before = Sum::default();
+    for round in usual {
+        add(&mut before, events(slo, round).unwrap_or(Sum { bad: 0.0, total: most }));
+    }
+    let mut since = Sum::default();
+    if let Some((round, applied)) = straddling {
+        let Some(sum) = events(slo, round) else { return Some("the round in which it was applied was not measured".to_owned()) };
+        add(&mut since, before_within(sum, round, applied));
+    }
+    let mut worst = Sides { before, since };
+    for round in last.iter().rev() {
+        let sides = Sides { before, since };
+        if sides.likelihood_ratio() > worst.likelihood_ratio() {
+            worst = sides;
+        }
+        add(&mut since, events(slo, round).unwrap_or_default());
+    }
+    let whole = Sides { before, since };
+    let worst = if whole.likelihood_ratio() > worst.likelihood_ratio() { whole } else { worst };
+    (worst.likelihood_ratio() > CHI_SQUARED_98).then(|| {
+        let Sides { before, since } = worst;
+        format!(
+            "{} of {} failed just before it and {} of {} in the hour before",
+            count(since.bad),
+            count(since.total),
+            count(before.bad),
+            count(before.total)
+        )
+    })
+}
+
+/// What of a round must have been before a moment inside it: failures that are too many for the part after it.
+fn before_within(sum: Sum, round: &Round, moment: Timestamp) -> Sum {
+    let length = round.end.since(round.start).as_secs_f64().max(f64::EPSILON);
+    let after = sum.total * round.end.since(moment).as_secs_f64() / length;
+    // As many events as there can be in that part, at 99 % (Poisson, by the normal distribution).
+    let most_after = after + NORMAL_99 * after.sqrt() + 1.0;
+    Sum { bad: (sum.bad - most_after).max(0.0), total: (sum.total - after).max(0.0) }
+}
+
+/// Some of the last rounds up to the change, each worse than any of the hour before: with sixty of those one such round is a chance of 1 in 60.
+fn values_worse(slo: &Slo, usual: &[Round], last: &[Round]) -> Option<String> {
+    let badness = |round: &Round| reading::readings(slo, std::slice::from_ref(round)).first().and_then(|reading| reading.badness);
+    let worst = usual.iter().filter_map(badness).fold(f64::NEG_INFINITY, f64::max);
+    let newest = last.iter().rev().find_map(badness)?;
+    // Rounds that are only good or bad are no worse than good.
+    let has_size = matches!(last.last()?.outcome, Outcome::Value(_));
+    (has_size && newest > worst).then(|| "the last round was worse than any in the hour before".to_owned())
+}
+
+/// Refuses where no SLO excludes that the fault was there already, unseen, in the last round before the change was applied.
+fn may_have_been_missed(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let service = &situation.service;
+    let applied = earliest_apply(attribution)?;
+    let cut = newest_change(service, &situation.landings);
+    let mut best: Option<(f64, &Slo, Sides)> = None;
+    for slo in &service.policy.slos {
+        let rounds = service.rounds(&slo.name);
+        let Some(onset) = slo::onset(slo, rounds, slo::last_healthy(slo, rounds, cut)) else { continue };
+        let Some(sides) = sides(slo, rounds, onset.interval, applied) else { continue };
+        let ratio = sides.likelihood_ratio();
+        if best.as_ref().is_none_or(|(known, ..)| ratio > *known) {
+            best = Some((ratio, slo, sides));
+        }
+    }
+    let why = match best {
+        Some((ratio, ..)) if ratio > CHI_SQUARED_98 => return None,
+        Some((_, slo, Sides { before, since })) => format!(
+            "`{}` failed {} of {} since it began, and {} of {} from the last round before the change on",
+            slo.name,
+            count(since.bad),
+            count(since.total),
+            count(before.bad),
+            count(before.total)
+        ),
+        None => "no round says otherwise".to_owned(),
+    };
+    Some(refuse(
+        RefusalCode::MayHaveBegunUnseen,
+        format!("The trouble may have begun before the change was applied and not have been seen: {why}."),
+    ))
+}
+
+fn earliest_apply(attribution: &Attribution) -> Option<Timestamp> {
+    let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+    suspects.filter_map(|candidate| candidate.applied).map(Interval::earliest).min()
+}
+
+/// What failed before and since the onset.
+struct Sides {
+    before: Sum,
+    since: Sum,
+}
+
+/// From the last round that ended before the change can have been applied up to the onset, and since; `None` where one of the former was not
+/// measured.
+fn sides(slo: &Slo, rounds: &[Round], onset: Interval, applied: Timestamp) -> Option<Sides> {
+    let last_before = rounds.partition_point(|round| round.end < applied).checked_sub(1)?;
+    // What lies between the last good round and the first bad one was not measured: it is of those since, as if it had been good.
+    let first_since = rounds.partition_point(|round| round.start <= onset.earliest());
+    let mut before = Sum::default();
+    for round in rounds.get(last_before..first_since)? {
+        add(&mut before, events(slo, round)?);
+    }
+    let since: Vec<Option<Sum>> = rounds.get(first_since..)?.iter().map(|round| events(slo, round)).collect();
+    let most = since.iter().flatten().map(|sum| sum.total).fold(1.0, f64::max);
+    let since = since.into_iter().map(|sum| sum.unwrap_or(Sum { bad: 0.0, total: most }));
+    Some(Sides {
+        before,
+        since: since.fold(Sum::default(), |mut all, sum| {
+            add(&mut all, sum);
+            all
+        }),
+    })
+}
+
+fn add(all: &mut Sum, sum: Sum) {
+    (all.bad, all.total) = (all.bad + sum.bad, all.total + sum.total);
+}
+
+/// The events of a round; `None` where it was not measured.
+fn events(slo: &Slo, round: &Round) -> Option<Sum> {
+    if let Outcome::Counts { good, total } = &round.outcome {
+        return Some(window::counts(good.0, total.0));
+    }
+    match slo::quality(slo, round) {
+        Quality::Bad => Some(Sum { bad: 1.0, total: 1.0 }),
+        Quality::Good => Some(Sum { bad: 0.0, total: 1.0 }),
+        Quality::Neither => Some(Sum::default()),
+        Quality::Unknown => None,
+    }
+}
+
+impl Sides {
+    /// Twice the logarithm of how much likelier two shares are than one; nothing where less failed since.
+    fn likelihood_ratio(&self) -> f64 {
+        let Self { before, since } = self;
+        if before.total <= 0.0 || since.total <= 0.0 || since.bad * before.total <= before.bad * since.total {
+            return 0.0;
+        }
+        let both = Sum { bad: before.bad + since.bad, total: before.total + since.total };
+        2.0 * (log_likelihood(before) + log_likelihood(since) - log_likelihood(&both))
+    }
+}
+
+/// Of the sum, at its own share.
+fn log_likelihood(sum: &Sum) -> f64 {
+    let part = |events: f64| if events > 0.0 { events * (events / sum.total).ln() } else { 0.0 };
+    part(sum.bad) + part(sum.total - sum.bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::id::{MetricsName, SloName};
+    use crate::engine::policy::{Alert, AlertRule, Indicator, Objective, PrometheusIndicator, PrometheusQuery, Ratio};
+    use crate::engine::round::{Decimal, Unknown};
+
+    const MINUTE: i64 = 60;
+    /// The change is applied in the middle of the round after so many.
+    const ROUNDS: i64 = 60;
+
+    fn slo() -> Slo {
+        Slo {
+            name: SloName::new("errors"),
+            indicator: Indicator::Prometheus(PrometheusIndicator {
+                server: MetricsName::new("main"),
+                every: Duration::from_secs(60),
+                query: PrometheusQuery::Ratio { good: "good".to_owned(), total: "total".to_owned() },
+                freshness: None,
+                max_staleness: Duration::from_secs(60),
+            }),
+            objective: Objective { target: Some(Ratio(900_000_000)), max: None, min: None, time_window: None },
+            alert: Alert { rule: AlertRule::Failing { count: 3, of: 5 }, recover_good: None },
+        }
+    }
+
+    fn round(number: i64, outcome: Outcome) -> Round {
+        Round { start: Timestamp::from_secs(number * MINUTE), end: Timestamp::from_secs((number + 1) * MINUTE), outcome }
+    }
+
+    fn failed(number: i64, bad: f64) -> Round {
+        round(number, Outcome::Counts { good: Decimal(600.0 - bad), total: Decimal(600.0) })
+    }
+
+    /// An hour in which hardly anything fails, and then these.
+    fn counts(then: &[f64]) -> Vec<Round> {
+        let usual = (0..ROUNDS).map(|number| failed(number, f64::from(u8::from(number % 4 == 0))));
+        usual.chain(then.iter().zip(ROUNDS..).map(|(bad, number)| failed(number, *bad))).collect()
+    }
+
+    fn applied() -> Timestamp {
+        Timestamp::from_secs(ROUNDS * MINUTE + MINUTE / 2)
+    }
+
+    fn is_worse(rounds: &[Round]) -> bool {
+        worse_before(&slo(), rounds, applied()).is_some()
+    }
+
+    #[test]
+    fn rounds_under_the_limit_that_are_worse_than_usual_may_be_the_beginning() {
+        let mut rounds = counts(&[0.0, 200.0]);
+        assert!(!is_worse(&rounds), "as always");
+        rounds[ROUNDS as usize - 1] = failed(ROUNDS - 1, 12.0);
+        let refusal = worse_before(&slo(), &rounds, applied()).unwrap();
+        assert_eq!(refusal.code, RefusalCode::MayHaveBegunBefore);
+        assert_eq!(
+            refusal.sentence,
+            "`errors` was worse than usual before the change was applied: 12 of 900 failed just before it and 14 of 33000 in the hour before."
+        );
+    }
+
+    #[test]
+    fn failures_that_do_not_fit_behind_the_change_were_before_it() {
+        assert!(!is_worse(&counts(&[300.0, 600.0])), "everything fails since the middle of the round");
+        assert!(is_worse(&counts(&[400.0, 600.0])), "more than the half");
+        let mut rounds = counts(&[0.0, 600.0]);
+        rounds[ROUNDS as usize] = round(ROUNDS, Outcome::Unknown(Unknown::NoData));
+        assert!(is_worse(&rounds), "what was not measured is no evidence");
+    }
+
+    #[test]
+    fn a_value_that_was_never_so_high_may_be_the_beginning() {
+        let value = |number: i64, value: f64| round(number, Outcome::Value(Decimal(value)));
+        let slo = Slo { objective: Objective { target: None, max: Some(Decimal(0.3)), min: None, time_window: None }, ..slo() };
+        let mut rounds: Vec<Round> = (0..=ROUNDS).map(|number| value(number, 0.1 + 0.001 * (number % 7) as f64)).collect();
+        assert_eq!(worse_before(&slo, &rounds, applied()), None);
+        rounds[ROUNDS as usize - 1] = value(ROUNDS - 1, 0.2);
+        assert!(worse_before(&slo, &rounds, applied()).is_some());
+    }
+
+    /// How likely it is that a probe was only lucky before the change.
+    fn ratio(since: &[Outcome]) -> f64 {
+        let before = (0..ROUNDS).map(|number| round(number, Outcome::Good("200".to_owned())));
+        let rounds: Vec<Round> = before.chain(since.iter().zip(ROUNDS..).map(|(outcome, number)| round(number, outcome.clone()))).collect();
+        let onset = Interval { after: Some(Timestamp::from_secs((ROUNDS - 1) * MINUTE)), by: Timestamp::from_secs((ROUNDS + 1) * MINUTE) };
+        sides(&slo(), &rounds, onset, applied()).unwrap().likelihood_ratio()
+    }
+
+    #[test]
+    fn a_probe_must_fail_often_enough_to_tell_that_it_was_not_lucky_before() {
+        let bad = || Outcome::Bad("503".to_owned());
+        assert!(ratio(&vec![bad(); 5]) < CHI_SQUARED_98);
+        assert!(ratio(&vec![bad(); 6]) > CHI_SQUARED_98);
+        let mut rounds = vec![bad(); 6];
+        rounds[3] = Outcome::Good("200".to_owned());
+        assert!(ratio(&rounds) < CHI_SQUARED_98, "one that fails now and then may have failed before");
+        rounds[3] = Outcome::Unknown(Unknown::NoData);
+        assert!(ratio(&rounds) < CHI_SQUARED_98, "what was not measured counts as good");
+    }
+}
