@@ -137,7 +137,6 @@ const PLANNED: &[(&str, &str, &str, &str)] = &[
     ("role", POLICY, "    - name: up", "    - role: trigger\n      name: up"),
     ("upTo", POLICY, "{failing: {count: 3, of: 5}}", "{failing: {count: 3, of: 5}, upTo: propose}"),
     ("workload", POLICY, "indicator: {", "indicator: {workload: {}, "),
-    ("alert", POLICY, "indicator: {", "indicator: {alert: {}, "),
     ("json", POLICY, "indicator: {", "indicator: {json: {}, "),
     ("healthyFor", POLICY, "  breachWhen: any", "  guardrails: {healthyFor: 30m}"),
     ("ask", POLICY, "  breachWhen: any", "  guardrails: {ask: {}}"),

@@ -14,10 +14,16 @@ use crate::engine::incident::Proposal;
 use crate::engine::time::{Timestamp, spoken};
 use crate::forge::{
     Allowance, Answered, BranchRules, Call, CheckState, ClassicProtection, Demand, Forge, ForgeError, MergeMethod, MergeMethods,
+    ProposalNumber,
 };
 
 /// After so long a wait for required checks somebody is told to see to them; revertd goes on looking.
 const CHECKS_AWAITED: Duration = Duration::from_secs(1800);
+
+/// Whether a proposal merges is asked for again after so long at most, while the forge does not say (F9).
+const MERGEABILITY_ASKED: Duration = Duration::from_secs(3);
+/// What is told meanwhile. That the forge does not say is no "no", and no "yes" either.
+const NOT_WORKED_OUT: &str = "It is approved, and the forge has not worked out yet whether it merges without a conflict.";
 
 /// How an approved proposal goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +43,7 @@ impl Reconciler {
         forge: &dyn Forge,
         proposal: &Proposal,
         base: &BranchName,
-        head: CommitId,
+        (number, head): (ProposalNumber, CommitId),
         now: Timestamp,
     ) -> Result<Way> {
         let Some(name) = proposal.repository.clone() else { return Ok(Way::Wait) };
@@ -48,8 +54,21 @@ impl Reconciler {
             }
             conversation.asked_rules = Some(now);
         }
-        match ask(forge, base, head, now) {
-            Ok((methods, rules, missing)) => {
+        let asked = ask(forge, base, head, now).and_then(|(methods, rules, missing)| {
+            let may_merge = missing.is_empty() && rules.merge_queue == Demand::No;
+            let is_known = !may_merge || forge.get(Call::act(now), number)?.mergeable.is_some();
+            Ok((methods, rules, missing, is_known))
+        });
+        match asked {
+            Ok((_, _, _, false)) => {
+                // It is worked out in a moment: asking is what makes the forge do it.
+                if let Some(conversation) = self.conversation_mut(&name) {
+                    conversation.asked_rules = Some(now - poll.saturating_sub(MERGEABILITY_ASKED));
+                }
+                self.waits(proposal, Some(NOT_WORKED_OUT.to_owned()), now)?;
+                Ok(Way::Wait)
+            }
+            Ok((methods, rules, missing, true)) => {
                 let since = proposal.waits.as_ref().map_or(now, |waits| waits.since);
                 let why = (!missing.is_empty()).then(|| waiting(base, &missing, since, now));
                 self.waits(proposal, why.clone(), now)?;

@@ -53,7 +53,7 @@ impl Reconciler {
             return Ok(());
         }
         let number = ProposalNumber(published.number);
-        let method = match self.way_to_land(&*forge, &proposal, &base, head, now)? {
+        let method = match self.way_to_land(&*forge, &proposal, &base, (number, head), now)? {
             Way::Merge(method) => method,
             Way::Queue => return self.enqueue(&*forge, &proposal, number, head, now),
             Way::Wait => return Ok(()),
@@ -95,6 +95,7 @@ impl Reconciler {
     ) -> Result<()> {
         let key = &proposal.key;
         let now = self.clock.now().max(now);
+        self.metrics.effect(EffectAction::MergeOnForge, merge_label(&outcome));
         match outcome {
             Ok(MergeOutcome::Merged { commit }) => {
                 info!(proposal = %key, %commit, "the forge merged the proposal");
@@ -156,7 +157,9 @@ impl Reconciler {
 
     fn enqueue(&mut self, forge: &dyn Forge, proposal: &Proposal, number: ProposalNumber, head: CommitId, now: Timestamp) -> Result<()> {
         let effect = self.intend(proposal, EffectAction::Enqueue, Some(head), now)?;
-        match forge.enqueue(Call::act(now), number, head) {
+        let outcome = forge.enqueue(Call::act(now), number, head);
+        self.metrics.effect(EffectAction::Enqueue, enqueue_label(&outcome));
+        match outcome {
             Ok(EnqueueOutcome::Enqueued) => {
                 info!(proposal = %proposal.key, "the proposal waits in the merge queue");
                 self.record(now, vec![Event::Done { effect }])
@@ -205,5 +208,25 @@ fn obstacle(outcome: MergeOutcome) -> (Obstacle, String) {
         | MergeOutcome::Invalid { sentence }
         | MergeOutcome::Forbidden { sentence }
         | MergeOutcome::Refused { sentence } => (Obstacle::Rejected, sentence),
+    }
+}
+
+fn merge_label(outcome: &Answered<MergeOutcome>) -> &'static str {
+    match outcome {
+        Ok(MergeOutcome::Merged { .. }) => "merged",
+        Ok(MergeOutcome::BaseModified | MergeOutcome::HeadModified | MergeOutcome::MergeQueueRequired) => "moved",
+        Ok(_) => "rejected",
+        Err(error) if error.may_have_acted() => "unknown",
+        Err(_) => "failed",
+    }
+}
+
+fn enqueue_label(outcome: &Answered<EnqueueOutcome>) -> &'static str {
+    match outcome {
+        Ok(EnqueueOutcome::Enqueued) => "enqueued",
+        Ok(EnqueueOutcome::HeadModified) => "moved",
+        Ok(EnqueueOutcome::Refused { .. }) => "rejected",
+        Err(error) if error.may_have_acted() => "unknown",
+        Err(_) => "failed",
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tracing::{info, warn};
@@ -20,9 +19,6 @@ use crate::forge::{Forge, RepositoryId};
 use crate::git::{Credentials, GitExecutable, Listing, Mirror, Move, Remote, ServicePaths, Signer, Supplier};
 use crate::net::secret::{Secret, read_secret_file, read_secret_text};
 use crate::web::Change;
-
-/// The time that a forge has for one answer. A pass waits for it.
-const FORGE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Opens the mirror of every configured repository, beside the journal.
 pub(super) fn open_repositories(
@@ -81,7 +77,7 @@ pub(super) fn forge_of(config: &config::agent::Repository, expected: Option<Repo
         auth,
         ca_file: github.ca_file.clone(),
         proxy: github.proxy.clone().map(Secret::new),
-        timeout: FORGE_LIMIT,
+        timeout: github.timeout,
         spacing: mutation_spacing(&github.url),
     };
     let runtime = tokio::runtime::Handle::try_current().with_context(doing)?;

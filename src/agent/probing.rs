@@ -12,14 +12,18 @@ use tokio::sync::mpsc;
 
 use super::{Rounds, control_series, series_of};
 use crate::config;
-use crate::engine::policy::{Indicator, Policy, PrometheusIndicator, Slo};
+use crate::config::agent::MetricsKind;
+use crate::engine::alert_source::AlertSelector;
+use crate::engine::policy::{AlertIndicator, Indicator, Policy, PrometheusIndicator, Slo};
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
 use crate::journal::Series;
 use crate::net::address::AddressRules;
 use crate::net::client::Client;
 use crate::net::prometheus::PrometheusClient;
+use crate::net::secret::Secret;
 use crate::probe::Probe;
+use crate::probe::alert::{AlertApi, AlertProbe, AlertServer};
 use crate::probe::http::HttpProbe;
 use crate::probe::prometheus::{PrometheusProbe, last_end};
 
@@ -82,6 +86,10 @@ impl Probing {
                     Indicator::Http(http) => Kind::Http(Arc::new(HttpProbe::new(client.clone(), http.clone(), controls.clone()))),
                     Indicator::Prometheus(indicator) => prometheus(indicator, &servers)
                         .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
+                    Indicator::Alert(indicator) => Kind::Http(Arc::new(
+                        alert_probe(indicator, agent, &operator)
+                            .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
+                    )),
                 };
                 scheduled.push(Scheduled { series: series_of(&policy.name, &slo.name), every: slo.every(), kind, due: now });
             }
@@ -172,6 +180,7 @@ pub(super) fn servers(agent: &config::agent::Agent) -> Result<BTreeMap<String, (
     agent
         .metrics
         .iter()
+        .filter(|server| server.kind == MetricsKind::Prometheus)
         .map(|server| {
             let client = PrometheusClient::new(
                 &server.url,
@@ -184,6 +193,24 @@ pub(super) fn servers(agent: &config::agent::Agent) -> Result<BTreeMap<String, (
             Ok((server.name.to_string(), (client, server.ingest_delay)))
         })
         .collect()
+}
+
+/// The probe of an alert. Servers are the operator's, so their addresses are not limited to those that policies may probe.
+fn alert_probe(indicator: &AlertIndicator, agent: &config::agent::Agent, operator: &Client) -> Result<AlertProbe> {
+    let server = agent
+        .metrics
+        .iter()
+        .find(|server| server.name == indicator.server)
+        .ok_or_else(|| anyhow!("there is no metrics server `{}` in the agent file", indicator.server))?;
+    let api = match &server.kind {
+        MetricsKind::Prometheus => AlertApi::Prometheus,
+        MetricsKind::Alertmanager { watchdog } => {
+            AlertApi::Alertmanager { watchdog: Some(AlertSelector { name: watchdog.clone(), labels: BTreeMap::new() }) }
+        }
+    };
+    let headers = server.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
+    let server = AlertServer { url: server.url.clone(), api, headers, bearer_token_file: server.bearer_token_file.clone() };
+    Ok(AlertProbe::new(operator.clone(), server, indicator.selector.clone(), indicator.max_staleness, QUERY_LIMIT))
 }
 
 fn prometheus(indicator: &PrometheusIndicator, servers: &BTreeMap<String, (PrometheusClient, Duration)>) -> Result<Kind> {

@@ -52,8 +52,8 @@ impl Reconciler {
         for (_, commit) in &proposal.commits {
             if mirror.is_ancestor(*commit, head).unwrap_or(false) {
                 // A merge may land the very commit that was proposed.
-                let merged = proposal.commits.contains(&(EffectAction::Merge, *commit));
-                let by = if merged { LandedBy::Revertd } else { LandedBy::Person };
+                let pushed = proposal.commits.contains(&(EffectAction::Merge, *commit));
+                let by = if pushed { LandedBy::Revertd } else { proposal.landed_by_call() };
                 return match self.brought_by(proposal, *commit) {
                     Some(change) if change.id != *commit => self.landed_otherwise(proposal, &change, by, now),
                     _ => self.landed(proposal, *commit, by, Vec::new(), now),
@@ -64,7 +64,7 @@ impl Reconciler {
             mirror.landed_plans(head, proposal.opened_at)?.into_iter().find(|landed| Some(&landed.plan) == proposal.plan_digest().as_ref())
         {
             let change = mirror.change(landed.commit)?;
-            return self.landed_otherwise(proposal, &change, LandedBy::Person, now);
+            return self.landed_otherwise(proposal, &change, proposal.landed_by_call(), now);
         }
         if proposal.closing.is_some() {
             return Ok(());
@@ -93,7 +93,11 @@ impl Reconciler {
         let plan = proposal.plan_digest().unwrap_or_else(|| PlanDigest::new(""));
         let landed = self.landed_when(proposal, commit, now);
         info!(proposal = %proposal.key, %commit, ?by, "the revert landed");
-        self.record(now, vec![Event::RevertLanded { proposal: proposal.key.clone(), commit, plan, landed, by, not_the_plan }])?;
+        let approved_by = approvers(proposal, by);
+        self.record(
+            now,
+            vec![Event::RevertLanded { proposal: proposal.key.clone(), commit, plan, landed, by, approved_by, not_the_plan }],
+        )?;
         self.delete_branch(&proposal.key, now)
     }
 
@@ -179,4 +183,15 @@ impl Reconciler {
             .find(|change| change.paths.iter().any(|path| suspected.contains(&path.path.as_str())))?;
         Some(Ending::Superseded { by: Some(fix.id) })
     }
+}
+
+/// Who allowed what revertd brought, each once.
+fn approvers(proposal: &Proposal, by: LandedBy) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in proposal.allowed_by().into_iter().filter(|_| by == LandedBy::Revertd) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }

@@ -235,27 +235,28 @@ impl Reconciler {
         let Some((commit, landed)) = self.who_undid(incident, attribution)? else { return Ok(()) };
         let repository = self.repository(&incident.repository).context("the repository of the incident is not configured any more")?;
         let key = plan::proposal_key(&repository.config.branch, PlanKind::Revert, &attribution.suspects);
-        if let Some(by) = self.landed_by(&key, commit) {
+        if let Some((by, approved_by)) = self.landed_by(&key, commit) {
             // The revert for another incident with the same suspects, which landed before this one was detected.
             let plan = self.state.proposals.get(&key).and_then(Proposal::plan_digest).unwrap_or_else(|| PlanDigest::new(""));
             let not_the_plan = Vec::new();
-            return self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by, not_the_plan }]);
+            return self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by, approved_by, not_the_plan }]);
         }
         info!(incident = %incident.id, %commit, "somebody undid it first; revertd leaves it alone and watches the recovery");
         self.close_proposal(&key, ProposalClosing::Superseded, now)?;
         let (plan, not_the_plan) = (PlanDigest::new(""), Vec::new());
-        self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by: LandedBy::HumanRevert, not_the_plan }])
+        let (by, approved_by) = (LandedBy::HumanRevert, Vec::new());
+        self.record(now, vec![Event::RevertLanded { proposal: key, commit, plan, landed, by, approved_by, not_the_plan }])
     }
 
-    /// Who brought a commit that landed for a proposal.
-    fn landed_by(&self, key: &ProposalKey, commit: CommitId) -> Option<LandedBy> {
+    /// Who brought a commit that landed for a proposal, and who allowed it.
+    fn landed_by(&self, key: &ProposalKey, commit: CommitId) -> Option<(LandedBy, Vec<String>)> {
         self.state
             .incidents
             .values()
             .filter(|other| other.proposal.as_ref() == Some(key))
             .filter_map(|other| other.landed.as_ref())
             .find(|landed| landed.commit == commit)
-            .map(|landed| landed.by)
+            .map(|landed| (landed.by, landed.approved_by.clone()))
     }
 
     pub(super) fn end(&mut self, incident: &Incident, ending: Ending, sentence: String, now: Timestamp) -> Result<()> {

@@ -16,6 +16,9 @@ use tracing::{info, warn};
 use super::{Clock, Probing, Reconciler, Syncing, series_of};
 use crate::config;
 use crate::engine::fact::Event;
+use crate::engine::id::PolicyName;
+use crate::engine::round::Round;
+use crate::engine::sync::SyncReport;
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, Series, SqliteJournal};
 use crate::web::{self, AgentStatus, Metrics};
@@ -77,17 +80,8 @@ pub async fn run(loaded: config::Loaded, mut options: Options, shutdown: impl Fu
                     (probing, syncing, windows) = (probes, sources, kept);
                 }
             }
-            Some(first) = probing.next() => {
-                for (series, round) in std::iter::once(first).chain(std::iter::from_fn(|| probing.try_next())) {
-                    reconciler.note_round(&series, &round);
-                    reconciler.rounds.add(series, round);
-                }
-            }
-            Some(first) = syncing.next() => {
-                for (policy, report) in std::iter::once(first).chain(std::iter::from_fn(|| syncing.try_next())) {
-                    reconciler.reports.add(policy, report);
-                }
-            }
+            Some(first) = probing.next() => take_rounds(&mut reconciler, &mut probing, first),
+            Some(first) = syncing.next() => take_reports(&mut reconciler, &mut syncing, first),
             () = tokio::time::sleep(wait) => {}
         }
         let started = Instant::now();
@@ -109,6 +103,25 @@ async fn deliver_last(mut reconciler: Reconciler) -> Result<()> {
         warn!("what was told last is not written down, and is looked for at the next start: {error:#}");
     }
     Ok(())
+}
+
+/// Takes up a round, and all others that have finished with it.
+fn take_rounds(reconciler: &mut Reconciler, probing: &mut Probing, first: (Series, Round)) {
+    let mut finished = Some(first);
+    while let Some((series, round)) = finished {
+        reconciler.note_round(&series, &round);
+        reconciler.rounds.add(series, round);
+        finished = probing.try_next();
+    }
+}
+
+/// The same for what sync sources said.
+fn take_reports(reconciler: &mut Reconciler, syncing: &mut Syncing, first: (PolicyName, SyncReport)) {
+    let mut said = Some(first);
+    while let Some((policy, report)) = said {
+        reconciler.reports.add(policy, report);
+        said = syncing.try_next();
+    }
 }
 
 /// One pass on a blocking thread. A pass that fails is tried again: nothing is done that could not be recorded.

@@ -14,6 +14,7 @@ use crate::agent::{Backtest, BacktestError, Progress, backtest};
 use crate::config;
 use crate::config::diagnostic::Cause;
 use crate::engine::policy::Policy;
+use crate::engine::time::Timestamp;
 use crate::net::address::AddressRules;
 use crate::net::prometheus::PrometheusClient;
 use crate::render;
@@ -64,7 +65,7 @@ pub(super) fn run(args: &BacktestArgs, config: &Path, out: &mut dyn Write) -> Re
     let metrics =
         PrometheusClient::new(&args.prometheus, Vec::new(), args.bearer_token_file.clone(), AddressRules::for_operator(), QUERY_LIMIT)
             .context("cannot set up the HTTP client")?;
-    let now = store::now();
+    let now = Timestamp::from_secs(store::now().secs());
     let asked = Backtest { repository: args.repo.clone(), revision: args.branch.clone(), policies, metrics, since: now - args.since, now };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let shows = std::io::stderr().is_terminal();

@@ -96,6 +96,8 @@ pub struct Github {
     pub ca_file: Option<PathBuf>,
     /// An HTTP proxy.
     pub proxy: Option<String>,
+    /// The limit for one whole answer. A pass waits for it.
+    pub timeout: Duration,
 }
 
 /// How requests to GitHub authenticate. Files are read when they are needed.
@@ -199,6 +201,20 @@ pub struct MetricsServer {
     pub bearer_token_file: Option<PathBuf>,
     /// Rounds end this long before now.
     pub ingest_delay: Duration,
+    /// What it is.
+    pub kind: MetricsKind,
+}
+
+/// What a metrics server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricsKind {
+    /// It has the HTTP API of Prometheus: queries, and alerts with their rules.
+    Prometheus,
+    /// An Alertmanager: alerts only, with their silences.
+    Alertmanager {
+        /// The alert that always fires. Without it, no alert says anything: its absence shows that alerts do not reach the server.
+        watchdog: String,
+    },
 }
 
 /// What must answer for the agent to believe its own probes.

@@ -8,8 +8,8 @@ use crate::engine::id::{BranchName, EnvironmentName, MetricsName, NotifierName, 
 use crate::engine::policy::{HttpIndicator, Mode, Unreachable};
 
 use super::agent::{
-    Agent, CommitIdentity, Control, Credentials, Environment, Forge, Github, GithubAuth, MetricsServer, Notifier, NotifierKind, Repository,
-    SyncSource,
+    Agent, CommitIdentity, Control, Credentials, Environment, Forge, Github, GithubAuth, MetricsKind, MetricsServer, Notifier,
+    NotifierKind, Repository, SyncSource,
 };
 use super::diagnostic::{Findings, quoted};
 use super::form;
@@ -28,8 +28,10 @@ pub struct Names {
     pub environments: Vec<(String, Option<Mode>)>,
     /// Sync sources with what a policy must know of them.
     pub syncs: Vec<(String, Origin)>,
-    /// Metrics servers.
+    /// Metrics servers that answer queries.
     pub metrics: Vec<String>,
+    /// Alertmanagers, which know alerts only.
+    pub alertmanagers: Vec<String>,
     /// Notifiers with their channels.
     pub notifiers: Vec<(String, Option<Channel>)>,
 }
@@ -52,7 +54,8 @@ impl Names {
             repositories: named("repositories").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
             environments: named("environments").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
             syncs: named("sync").map(|(name, view)| (name, Origin::of(&view))).collect(),
-            metrics: named("metrics").map(|(name, _)| name).collect(),
+            metrics: named("metrics").filter(|(_, view)| view.object("alertmanager").is_none()).map(|(name, _)| name).collect(),
+            alertmanagers: named("metrics").filter(|(_, view)| view.object("alertmanager").is_some()).map(|(name, _)| name).collect(),
             notifiers: named("notifiers").map(|(name, view)| (name, channel_of(&view))).collect(),
         }
     }
@@ -166,7 +169,8 @@ fn forge(repository: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -
     };
     let url = github.text("url")?.trim_end_matches('/').to_owned();
     let ca_file = github.text("caFile").map(|path| directory.join(path));
-    Some(Forge::Github(Github { url, owner, name, auth, ca_file, proxy: github.text("proxy") }))
+    let timeout = github.duration("timeout")?;
+    Some(Forge::Github(Github { url, owner, name, auth, ca_file, proxy: github.text("proxy"), timeout }))
 }
 
 /// The path of a Git address that names a host: `acme/manifests.git`.
@@ -199,6 +203,9 @@ fn credentials(view: &View<'_>, directory: &Path) -> Option<Credentials> {
 }
 
 fn server(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<MetricsServer> {
+    if let Some(manager) = view.object("alertmanager") {
+        return alertmanager(view, &manager, directory, findings);
+    }
     let prometheus = view.object("prometheus")?;
     headers(&prometheus, findings);
     let url = prometheus.text("url");
@@ -212,6 +219,24 @@ fn server(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Opt
         headers: prometheus.map("headers")?.into_iter().collect(),
         bearer_token_file: prometheus.text("bearerTokenFile").map(|path| directory.join(path)),
         ingest_delay: prometheus.duration("ingestDelay")?,
+        kind: MetricsKind::Prometheus,
+    })
+}
+
+fn alertmanager(view: &View<'_>, manager: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<MetricsServer> {
+    headers(manager, findings);
+    let url = manager.text("url");
+    if let Some(base) = url.as_deref().and_then(|url| url.trim_end_matches('/').strip_suffix("/api/v2")) {
+        let hint = format!("write {}", quoted(base));
+        findings.error(manager.span("url"), "`url` is the base address of the server, without `/api/v2`", hint);
+    }
+    Some(MetricsServer {
+        name: MetricsName::new(view.text("name")?),
+        url: url?,
+        headers: manager.map("headers")?.into_iter().collect(),
+        bearer_token_file: manager.text("bearerTokenFile").map(|path| directory.join(path)),
+        ingest_delay: Duration::ZERO,
+        kind: MetricsKind::Alertmanager { watchdog: manager.text("watchdog")? },
     })
 }
 

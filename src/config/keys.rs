@@ -175,10 +175,11 @@ static GITHUB: Object = Object {
         Field::optional("tokenFile", PATH, "The file that holds a fine-grained token on its first line."),
         Field::optional("caFile", PATH, "Certificate authorities (PEM) that are trusted beside those of the system."),
         Field::optional("proxy", Kind::Text(Form::HttpUrl), "An HTTP proxy for the requests to GitHub."),
+        Field::default("timeout", Kind::Duration(millis(100), minutes(1)), "10s", "The limit for one whole answer; a pass waits for it."),
     ],
     choice: &[
-        Alternative { needs: &["appId", "privateKeyFile"], with: &["url", "repository", "caFile", "proxy"] },
-        Alternative { needs: &["tokenFile"], with: &["url", "repository", "caFile", "proxy"] },
+        Alternative { needs: &["appId", "privateKeyFile"], with: &["url", "repository", "caFile", "proxy", "timeout"] },
+        Alternative { needs: &["tokenFile"], with: &["url", "repository", "caFile", "proxy", "timeout"] },
     ],
 };
 
@@ -297,7 +298,24 @@ static METRICS: Object = Object {
     doc: "A metrics server.",
     fields: &[
         Field::required("name", NAME, "The name that policies use."),
-        Field::required("prometheus", Kind::Object(&PROMETHEUS_SERVER), "A server with the HTTP API of Prometheus."),
+        Field::optional("prometheus", Kind::Object(&PROMETHEUS_SERVER), "A server with the HTTP API of Prometheus."),
+        Field::optional("alertmanager", Kind::Object(&ALERTMANAGER), "An Alertmanager, for indicators `alert`: it knows silences."),
+    ],
+    choice: &[Alternative { needs: &["prometheus"], with: &[] }, Alternative { needs: &["alertmanager"], with: &[] }],
+};
+
+static ALERTMANAGER: Object = Object {
+    doc: "An Alertmanager, for indicators `alert`. An alert that is silenced, inhibited or muted there is neither good nor bad.",
+    fields: &[
+        Field::required("url", Kind::Text(Form::HttpUrl), "Its base address, without /api/v2."),
+        Field::default("headers", Kind::Map(Form::Secret), "{}", "Headers of every request. Their values are shown nowhere."),
+        Field::optional("bearerTokenFile", PATH, "The file that holds a bearer token on its first line."),
+        Field::default(
+            "watchdog",
+            LINE,
+            "Watchdog",
+            "The name of an alert that always fires. While it is absent, alerts do not reach the server, and everything is unknown.",
+        ),
     ],
     choice: &[],
 };
@@ -493,10 +511,37 @@ static INDICATOR: Object = Object {
         Field::optional("http", Kind::Object(&HTTP), "An HTTP request per round."),
         Field::optional("prometheus", Kind::Object(&PROMETHEUS), "A Prometheus query per round."),
         Field::later("workload"),
-        Field::later("alert"),
+        Field::optional("alert", Kind::Object(&ALERT_INDICATOR), "Whether an alert of Prometheus, Mimir or Alertmanager fires."),
         Field::later("json"),
     ],
-    choice: &[Alternative { needs: &["http"], with: &[] }, Alternative { needs: &["prometheus"], with: &[] }],
+    choice: &[
+        Alternative { needs: &["http"], with: &[] },
+        Alternative { needs: &["prometheus"], with: &[] },
+        Alternative { needs: &["alert"], with: &[] },
+    ],
+};
+
+static ALERT_INDICATOR: Object = Object {
+    doc: "Whether an alert fires, asked anew in each round. A silenced, inhibited, muted or pending alert is neither good nor bad; only an \
+          Alertmanager knows silences.",
+    fields: &[
+        Field::required("server", NAME, "One of the agent's metrics servers."),
+        Field::required("name", LINE, "The name of the alerting rule."),
+        Field::default("labels", Kind::Map(Form::Line), "{}", "Labels that the alert must have, with exactly these values."),
+        Field::default(
+            "every",
+            Kind::Duration(seconds(1), days(1)),
+            "15s",
+            "The time from the start of one round to the start of the next.",
+        ),
+        Field::default(
+            "maxStaleness",
+            Kind::Duration(seconds(1), days(1)),
+            "2m",
+            "A rule of a Prometheus that was last evaluated longer ago says nothing.",
+        ),
+    ],
+    choice: &[],
 };
 
 static HTTP: Object = Object {

@@ -257,8 +257,13 @@ fn references(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {
         reference(&sync, "source", &syncs, "sync source", "sync", findings);
     }
     for slo in spec.objects("slos") {
-        if let Some(prometheus) = slo.object("indicator").and_then(|indicator| indicator.object("prometheus")) {
+        let Some(indicator) = slo.object("indicator") else { continue };
+        if let Some(prometheus) = indicator.object("prometheus") {
             reference(&prometheus, "server", &names.metrics, "metrics server", "metrics", findings);
+        }
+        if let Some(alert) = indicator.object("alert") {
+            let known: Vec<String> = names.metrics.iter().chain(&names.alertmanagers).cloned().collect();
+            reference(&alert, "server", &known, "metrics server", "metrics", findings);
         }
     }
     ceiling(spec, names, findings);

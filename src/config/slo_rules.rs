@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::engine::alert_source::AlertSelector;
 use crate::engine::id::{MetricsName, SloName};
 use crate::engine::policy::{
-    Alert, AlertRule, HttpIndicator, Indicator, Objective, PrometheusIndicator, PrometheusQuery, SinceChange, Slo, Unreachable,
+    Alert, AlertIndicator, AlertRule, HttpIndicator, Indicator, Objective, PrometheusIndicator, PrometheusQuery, SinceChange, Slo,
+    Unreachable,
 };
 use crate::engine::round::Decimal;
 use crate::engine::time::spoken;
@@ -30,8 +32,9 @@ enum Gives {
 /// Reads an SLO; `None` where an error was found, now or before.
 pub fn read(view: &View<'_>, findings: &mut Findings<'_>) -> Option<Slo> {
     let indicator = view.object("indicator")?;
-    let (http, prometheus) = (indicator.object("http"), indicator.object("prometheus"));
+    let (http, prometheus, asked) = (indicator.object("http"), indicator.object("prometheus"), indicator.object("alert"));
     let (gives, every) = match (&http, &prometheus) {
+        (None, None) => (Gives::Answer, asked.as_ref()?.duration("every")),
         (Some(http), None) => (Gives::Answer, http.duration("every")),
         // The checker has refused it; what it gives is not known.
         (None, Some(prometheus))
@@ -63,7 +66,8 @@ pub fn read(view: &View<'_>, findings: &mut Findings<'_>) -> Option<Slo> {
         name: SloName::new(view.text("name")?),
         indicator: match (http, prometheus) {
             (Some(http), _) => Indicator::Http(http_indicator(&http)?),
-            (_, prometheus) => Indicator::Prometheus(prometheus_indicator(&prometheus?)?),
+            (_, Some(prometheus)) => Indicator::Prometheus(prometheus_indicator(&prometheus)?),
+            (_, None) => Indicator::Alert(alert_indicator(&asked?)?),
         },
         objective: objective(&view.object("objective")?)?,
         alert: read_alert(&alert?)?,
@@ -144,7 +148,11 @@ fn objective_rules(gives: Gives, objective: &View<'_>, alert: &View<'_>, finding
         Gives::Answer => {
             if let Some(burn) = burn.filter(|_| alert.node("failing").is_none()) {
                 let hint = "use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`";
-                findings.error(burn.at, "`burnRate` needs good and total events, and each round of `http` is one answer", hint.to_owned());
+                findings.error(
+                    burn.at,
+                    "`burnRate` needs good and total events, and each round of `http` or `alert` is one answer",
+                    hint.to_owned(),
+                );
             }
         }
         Gives::Value => {
@@ -237,6 +245,15 @@ fn prometheus_indicator(prometheus: &View<'_>) -> Option<PrometheusIndicator> {
         },
         freshness: Some(prometheus.text("freshness")?),
         max_staleness: prometheus.duration("maxStaleness")?,
+    })
+}
+
+fn alert_indicator(alert: &View<'_>) -> Option<AlertIndicator> {
+    Some(AlertIndicator {
+        server: MetricsName::new(alert.text("server")?),
+        every: alert.duration("every")?,
+        selector: AlertSelector { name: alert.text("name")?, labels: alert.map("labels")? },
+        max_staleness: alert.duration("maxStaleness")?,
     })
 }
 

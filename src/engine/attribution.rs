@@ -154,10 +154,11 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     let window = window(situation, &beginning);
     let owners = owners(situation);
     let mut candidates: Vec<(usize, Candidate)> = Vec::new();
-    let mut earlier: Vec<&Change> = Vec::new();
+    let (mut earlier, mut undoings): (Vec<&Change>, Vec<CommitId>) = (Vec::new(), Vec::new());
     for (number, landing) in window.iter().enumerate() {
         for change in &landing.changes {
-            let undone = undoes_another(change, &window).or_else(|| puts_back(change, &earlier));
+            // What undoes an undoing brings the undone change back: that can have done it.
+            let undone = undoes_another(change, &window).filter(|id| !undoings.contains(id)).or_else(|| puts_back(change, &earlier));
             if let Some(undone) = undone
                 && was_applied_before(service, landing, beginning.onset)
                 && let Some((_, gone)) = candidates.iter_mut().find(|(_, candidate)| candidate.commit == undone)
@@ -167,7 +168,10 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
                 gone.because = format!("{} had undone it before the breach began", change.id.short());
             }
             candidates.push((number, judge(service, undone, landing, change, beginning.onset, &owners)));
-            earlier.push(change);
+            match undone {
+                Some(_) => undoings.push(change.id),
+                None => earlier.push(change),
+            }
         }
     }
     if !candidates.iter().any(|(_, candidate)| candidate.standing == Standing::Suspect) {

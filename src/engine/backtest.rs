@@ -205,6 +205,7 @@ pub struct Summary {
 /// nothing.
 pub fn report(scope: Scope, mut incidents: Vec<Incident>, reverts: Vec<HumanRevert>) -> Report {
     let reverts: Vec<HumanRevert> = reverts.into_iter().filter(|revert| revert.at >= scope.since).collect();
+    incidents.sort_by(|one, other| (one.began, &one.policy).cmp(&(other.began, &other.policy)));
     for incident in &mut incidents {
         incident.people = people(incident, &reverts);
     }

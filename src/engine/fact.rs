@@ -266,6 +266,9 @@ pub enum Event {
         landed: Interval,
         /// By whom.
         by: LandedBy,
+        /// Who allowed it, where revertd brought it with an approval.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approved_by: Vec<String>,
         /// The paths in which what landed differs from the plan, at most twenty; the repository was stopped for them (P5).
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         not_the_plan: Vec<String>,
@@ -492,7 +495,7 @@ pub enum ProposalClosing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LandedBy {
-    /// revertd pushed it.
+    /// revertd pushed it, or had the forge merge it or take it into its merge queue.
     Revertd,
     /// A person merged revertd's proposal.
     Person,

@@ -110,6 +110,9 @@ pub struct LandedRevert {
     pub landed: Interval,
     /// Who brought it.
     pub by: LandedBy,
+    /// Who allowed it, where revertd brought it with an approval.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
     /// When that was recorded.
     pub at: Timestamp,
 }
@@ -194,8 +197,9 @@ impl State {
                     proposal.apply(at, &fact.event);
                 }
             }
-            Event::RevertLanded { proposal, commit, landed, by, not_the_plan, .. } => {
-                self.landed(proposal, &LandedRevert { commit: *commit, landed: *landed, by: *by, at }, not_the_plan);
+            Event::RevertLanded { proposal, commit, landed, by, approved_by, not_the_plan, .. } => {
+                let approved_by = approved_by.clone();
+                self.landed(proposal, &LandedRevert { commit: *commit, landed: *landed, by: *by, approved_by, at }, not_the_plan);
             }
             Event::Detected { .. }
             | Event::Attributed { .. }
@@ -364,12 +368,8 @@ impl State {
             }
             EffectAction::DeleteProposal => proposal.head = None,
             EffectAction::Enqueue => proposal.enqueued = intent.expected,
-            EffectAction::Merge
-            | EffectAction::Sign
-            | EffectAction::Publish
-            | EffectAction::MergeOnForge
-            | EffectAction::WriteSticky
-            | EffectAction::Support => {}
+            EffectAction::MergeOnForge => proposal.merged_by_call = intent.new,
+            EffectAction::Merge | EffectAction::Sign | EffectAction::Publish | EffectAction::WriteSticky | EffectAction::Support => {}
         }
         if intent.action == EffectAction::OpenProposal {
             let policies = policies(&self.incidents, &intent.incidents);

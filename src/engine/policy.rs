@@ -11,6 +11,7 @@ use std::time::Duration;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::alert_source::AlertSelector;
 use super::consent::ConsentRules;
 use super::id::{
     EnvironmentName, InstanceName, MetricsName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, SyncName, canonical_json,
@@ -158,7 +159,28 @@ pub enum Indicator {
     Http(HttpIndicator),
     /// A Prometheus query.
     Prometheus(PrometheusIndicator),
+    /// Whether an alert fires.
+    Alert(AlertIndicator),
 }
+
+/// Whether an alert of a monitoring system fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertIndicator {
+    /// Which server.
+    pub server: MetricsName,
+    /// Time from the start of one round to the start of the next.
+    #[serde(with = "millis")]
+    pub every: Duration,
+    /// Which alerts.
+    pub selector: AlertSelector,
+    /// A rule that was last evaluated longer ago says nothing.
+    #[serde(with = "millis")]
+    pub max_staleness: Duration,
+}
+
+/// What the answers of one round of an alert may take together: at most two are asked for.
+pub const ALERT_ANSWERS: Duration = Duration::from_secs(20);
 
 /// An HTTP request per round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -457,6 +479,7 @@ impl Slo {
         match &self.indicator {
             Indicator::Http(http) => http.every,
             Indicator::Prometheus(prometheus) => prometheus.every,
+            Indicator::Alert(alert) => alert.every,
         }
     }
 
@@ -465,6 +488,7 @@ impl Slo {
         match &self.indicator {
             Indicator::Http(http) => http.every + http.timeout,
             Indicator::Prometheus(prometheus) => prometheus.every,
+            Indicator::Alert(alert) => alert.every + ALERT_ANSWERS,
         }
     }
 

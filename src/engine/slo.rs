@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::SloName;
-use super::policy::{Alert, AlertRule, BreachWhen, Indicator, Objective, Policy, SinceChange, Slo};
+use super::policy::{ALERT_ANSWERS, Alert, AlertRule, BreachWhen, Indicator, Objective, Policy, SinceChange, Slo};
 use super::round::{Outcome, Round, count};
 use super::time::{Interval, Timestamp, spoken};
 use super::window::{self, Coverage, Sum};
@@ -137,6 +137,7 @@ fn stale_after(slo: &Slo) -> Duration {
     let answer = match &slo.indicator {
         Indicator::Http(http) => http.timeout,
         Indicator::Prometheus(_) => slo.every(),
+        Indicator::Alert(_) => ALERT_ANSWERS,
     };
     slo.every() * FRESH_ROUNDS + answer
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::notifications::{Impaired, Notifications, Waiting};
 use super::consent::Silence;
 use super::decision::DecisionVerdict;
-use super::fact::{CommandAnswer, Ending, LandedBy};
+use super::fact::{Ending, LandedBy};
 use super::guardrail::RefusalCode;
 use super::id::{IncidentId, ProposalKey, RepositoryName};
 use super::incident::{Incident, Proposal, State};
@@ -242,8 +242,8 @@ fn stranded(state: &State, proposal: &Proposal, setting: Setting<'_>) -> Option<
 /// Who allowed the proposal, by what was accepted of them.
 fn approvers(proposal: &Proposal) -> BTreeSet<&str> {
     let typed = proposal.approvals.iter().map(|approval| approval.by.as_str());
-    let said = proposal.told.iter().filter(|told| told.answer == CommandAnswer::Accepted);
-    typed.chain(said.filter(|told| matches!(told.command.as_str(), "approve" | "force" | "review")).map(|told| told.by.as_str())).collect()
+    let said = proposal.told.iter().filter(|told| told.allows());
+    typed.chain(said.map(|told| told.by.as_str())).collect()
 }
 
 fn of_incident(state: &State, incident: &Incident, setting: Setting<'_>) -> Vec<News> {

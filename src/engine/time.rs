@@ -117,11 +117,14 @@ fn whole_millis(duration: Duration) -> i64 {
 /// A duration the way people say it: `1h 5m`, `90ms`, `2m 30s`; at most two units, so that sentences stay short.
 pub fn spoken(duration: Duration) -> String {
     let millis = duration.as_millis();
+    if millis == 0 {
+        return "0s".to_owned();
+    }
     if millis < 1000 {
         return format!("{millis}ms");
     }
     if millis < 10_000 && !millis.is_multiple_of(1000) {
-        return format!("{:.1}s", duration.as_secs_f64());
+        return format!("{:.1}s", duration.as_secs_f64()).replace(".0s", "s");
     }
     let seconds = duration.as_secs();
     let parts = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
@@ -175,8 +178,9 @@ mod tests {
 
     #[test]
     fn durations_are_said_with_two_units_at_most() {
-        let said: Vec<String> = [90, 1500, 6000, 65_000, 3_900_000, 90_061_000].map(|millis| spoken(Duration::from_millis(millis))).into();
-        assert_eq!(said, ["90ms", "1.5s", "6s", "1m 5s", "1h 5m", "1d 1h"]);
+        let said: Vec<String> =
+            [0, 90, 1500, 2001, 6000, 65_000, 3_900_000, 90_061_000].map(|millis| spoken(Duration::from_millis(millis))).into();
+        assert_eq!(said, ["0s", "90ms", "1.5s", "2s", "6s", "1m 5s", "1h 5m", "1d 1h"]);
     }
 
     #[test]

@@ -60,14 +60,7 @@ pub fn judge(service: &ServiceEvidence, onset: Interval, effective: Interval, no
     let waited = now.since(effective.by);
     let (before, after, known) = shares(service, onset, effective);
     let better = known >= ENOUGH_ROUNDS && after.wilson_upper() < before.wilson_lower();
-    let words = format!(
-        "{} of {} rounds were bad since the revert is effective ({} ago), {} of {} before",
-        after.bad,
-        after.total,
-        spoken(waited),
-        before.bad,
-        before.total
-    );
+    let words = compared(before, after, effective);
     if better && waited < policy.verify.recover_within * IMPROVING_FACTOR {
         return recovery(RecoveryStanding::Improving, words);
     }
@@ -104,6 +97,20 @@ pub fn judge_followed(service: &ServiceEvidence, onset: Interval, followed: &Fol
         (_, Some(applied)) => format!("the revert was applied {applied}, and its roll-out is not complete"),
         (_, None) => "the revert is on its way to the cluster".to_owned(),
     })
+}
+
+/// What was measured since the revert is effective, beside the breach. With the time and no age: it is read later than it is written.
+fn compared(before: Sum, after: Sum, effective: Interval) -> String {
+    let since = format!("since the revert became effective at {}", effective.by);
+    if after.total == 0.0 {
+        return format!("nothing was measured yet {since}");
+    }
+    let before = if before.total == 0.0 {
+        "of the breach no round is known".to_owned()
+    } else {
+        format!("during the breach it was {} of {}", before.bad, before.total)
+    };
+    format!("{} of {} rounds {since} were bad; {before}", after.bad, after.total)
 }
 
 /// Whether a service that nothing was reverted for has been healthy for `verify.holdFor` since its onset; the sentence says so.

@@ -119,3 +119,40 @@ impl PastRepository {
         Ok(PastCommit { change, committed: Timestamp::from_secs(committed), messages, brought })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::change::Person;
+    use crate::git::scratch::{FileEdit, ScratchRepository, Signed};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_secs(1_795_230_000 + 60 * minute)
+    }
+
+    #[test]
+    fn a_line_has_its_dates_and_what_its_merges_brought_and_the_clone_stays_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let repository = ScratchRepository::init(&directory.path().join("clone.git"), "main").unwrap();
+        let person = Person { name: "Robin".to_owned(), email: "robin@shop.example".to_owned() };
+        let signed = |minute, message| Signed { person: &person, at: at(minute), message };
+        let edit = |text: &str| [FileEdit::Write { path: "a".to_owned(), content: text.as_bytes().to_vec() }];
+        let mut made = vec![repository.commit("main", signed(0, "First"), &edit("0")).unwrap()];
+        for minute in 1..30 {
+            made.push(repository.commit("main", signed(minute, "Next"), &edit(&minute.to_string())).unwrap());
+        }
+        repository.create_branch("side", made[29]).unwrap();
+        let aside = repository.commit("side", signed(30, "Revert \"Next\""), &edit("28")).unwrap();
+        let merge = repository.merge("side", "main", signed(40, "Merge side")).unwrap();
+
+        let past = PastRepository::open(repository.directory()).unwrap();
+        assert_eq!((past.resolve("main").unwrap(), past.branch("HEAD").unwrap().as_str()), (merge, "main"));
+        let line = past.line(merge, at(20)).unwrap();
+        assert_eq!(line, [&made[10..], &[merge]].concat());
+        let found = past.commit(merge).unwrap();
+        assert_eq!((found.committed, found.brought), (at(40), vec![aside]));
+        assert_eq!(found.messages.iter().map(|message| message.trim()).collect::<Vec<_>>(), ["Merge side", "Revert \"Next\""]);
+        assert_eq!(found.change.before, Some(made[29]));
+        assert!(past.resolve("nowhere").is_err() && PastRepository::open(directory.path()).is_err());
+    }
+}

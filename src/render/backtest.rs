@@ -51,16 +51,24 @@ fn sentences(summary: &Summary) -> Vec<String> {
         counted(summary.proposed, "revert"),
         summary.merged
     )];
-    let median = summary.median_sooner_millis.map(|sooner| format!(", median {}", relative(sooner, "sooner", "later"))).unwrap_or_default();
     if summary.proposed > 0 {
+        let sooner = |millis| format!(", which it would have done {} (median)", relative(millis, "sooner", "later"));
         lines.push(format!(
-            "Of these {}, people made {} by hand{median}; {} stood against another revert of theirs; {} nobody made ({} of the merged).",
-            summary.proposed, summary.agreed, summary.wrong, summary.nobody, summary.merged_against_people
+            "People made {} of them by hand{}; {} stood against another revert of theirs, and {} nobody made ({} of both merged).",
+            summary.agreed,
+            summary.median_sooner_millis.map(sooner).unwrap_or_default(),
+            summary.wrong,
+            summary.nobody,
+            summary.merged_against_people
         ));
     }
     lines.push(match summary.human_reverts {
         0 => "People reverted nothing in that time.".to_owned(),
-        all => format!("People made {}; it would have proposed {} of them.", counted(all, "revert"), summary.human_reverts_found),
+        all => format!(
+            "Of the {} that people made in that time, it would have proposed {}.",
+            counted(all, "revert"),
+            summary.human_reverts_found
+        ),
     });
     lines
 }
@@ -185,8 +193,8 @@ mod tests {
             "Left out: the SLO `up` of `checkout`",
             "Unknown: 1 of 10 rounds of the SLO `errors` of `checkout`.",
             "2 incidents: it would have proposed 1 revert and merged 0 of them",
-            "people made 1 by hand, median 41m sooner; 0 stood against",
-            "People made 1 revert; it would have proposed 1 of them.",
+            "People made 1 of them by hand, which it would have done 41m sooner (median); 0 stood against",
+            "Of the 1 revert that people made in that time, it would have proposed 1.",
             "the same, 41m later",
             "done nothing (othersFail)",
             "Kim  Its message names no commit of this branch.",

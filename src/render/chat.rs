@@ -113,7 +113,10 @@ pub fn approved(view: &ProposalView<'_>, by: &str) -> ChatText {
 pub fn merged(view: &ProposalView<'_>) -> ChatText {
     let proposed = view.proposal.commits.iter().any(|(action, _)| *action == EffectAction::OpenProposal);
     let mut lines = if proposed { Vec::new() } else { case(view) };
-    lines.extend(view.proposal.landed.iter().map(|commit| format!("It landed as {}; the recovery is watched.", commit.short())));
+    let landed = view.services.iter().find_map(|service| service.incident.landed.as_ref());
+    lines.extend(
+        landed.map(|landed| format!("It landed as {}, {}. Now the recovery is watched.", landed.commit.short(), report::landed_by(landed))),
+    );
     lines.extend(view.proposal.remark().map(|remark| format!("Look at it: {remark}.")));
     said(format!("The revert for {} is merged", services(view)), lines, None)
 }
@@ -147,7 +150,11 @@ pub fn ended(incident: &Incident) -> ChatText {
 /// Nothing was done, and a person has something to do.
 pub fn refused(incident: &Incident) -> ChatText {
     let mut lines = breach(incident);
-    lines.extend(incident.decision.iter().flat_map(|decision| &decision.refusals).take(3).map(|refusal| refusal.sentence.clone()));
+    for refusal in incident.decision.iter().flat_map(|decision| &decision.refusals).take(3) {
+        if !lines.contains(&refusal.sentence) {
+            lines.push(refusal.sentence.clone());
+        }
+    }
     said(format!("No revert for {}: somebody has to look", incident.policy), lines, None)
 }
 
@@ -235,7 +242,6 @@ mod tests {
             title: "No revert for checkout: somebody has to look",
             lines: [
                 "checkout: `up` 5 of 5 rounds failed (HTTP 500).",
-                "The mode of `checkout` is propose.",
                 "The mode of `checkout` is propose.",
             ],
             command: None,

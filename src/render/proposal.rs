@@ -417,7 +417,7 @@ mod tests {
         insta::assert_snapshot!(body(&templates, &story.view()).unwrap(), @r"
         ## What broke
 
-        `checkout` breaches its objectives since some time between 2026-11-21T03:01:40Z and 2026-11-21T03:01:41Z, seen at 2026-11-21T03:01:43Z:
+        `checkout` has missed its objectives since some time between 2026-11-21T03:01:40Z and 2026-11-21T03:01:41Z (seen at 2026-11-21T03:01:43Z):
 
         * `up` 5 of 5 rounds failed (HTTP 500)
 

@@ -42,7 +42,7 @@ pub fn standing(incidents: &[&Incident]) -> Markdown {
         .iter()
         .map(|incident| {
             let why = incident.decision.as_ref().map(|decision| neutral::sentence(&decision.sentence)).unwrap_or_default();
-            format!("{} is {}. {}", neutral::code(incident.policy.as_str()).as_str(), incident.phase.words(), why.as_str())
+            format!("{}: {}. {}", neutral::code(incident.policy.as_str()).as_str(), incident.phase.words(), why.as_str())
                 .trim_end()
                 .to_owned()
         })

@@ -1,9 +1,11 @@
 //! Incidents as text, for `explain`, `incidents` and `status`.
 
+use std::time::Duration;
+
 use super::neutral::flat;
 use crate::engine::attribution::Standing;
 use crate::engine::fact::LandedBy;
-use crate::engine::incident::{Durations, Incident};
+use crate::engine::incident::{Durations, Incident, LandedRevert};
 use crate::engine::time::spoken;
 
 /// The story of one incident with the arithmetic and the gates that said no.
@@ -34,12 +36,7 @@ pub fn story(incident: &Incident) -> String {
         lines.push(format!("proposal   revertd/{key}"));
     }
     if let Some(landed) = &incident.landed {
-        let by = match landed.by {
-            LandedBy::Revertd => "pushed by revertd",
-            LandedBy::Person => "merged by a person",
-            LandedBy::HumanRevert => "a person's own revert",
-        };
-        lines.push(format!("landed     {} {}, {by}", landed.commit, landed.landed));
+        lines.push(format!("landed     {} {}, {}", landed.commit, landed.landed, flat(&landed_by(landed))));
     }
     if let Some(recovery) = &incident.recovery {
         lines.push(format!("recovery   {}", flat(&recovery.sentence)));
@@ -57,11 +54,25 @@ pub fn story(incident: &Incident) -> String {
     lines.join("\n")
 }
 
+fn took(duration: Duration) -> String {
+    if duration.is_zero() { "at once".to_owned() } else { spoken(duration) }
+}
+
+/// Who brought a revert, and who allowed it: `merged by revertd, approved by robin`. The names are untrusted.
+pub fn landed_by(landed: &LandedRevert) -> String {
+    match (landed.by, landed.approved_by.as_slice()) {
+        (LandedBy::Revertd, []) => "merged by revertd".to_owned(),
+        (LandedBy::Revertd, names) => format!("merged by revertd, approved by {}", names.join(" and ")),
+        (LandedBy::Person, _) => "merged by a person".to_owned(),
+        (LandedBy::HumanRevert, _) => "a person's own revert".to_owned(),
+    }
+}
+
 /// `detect 6s, decide 100ms, act 200ms, verify 5s`, as far as it got.
 pub fn timing(durations: &Durations) -> String {
     [("detect", durations.detect), ("decide", durations.decide), ("act", durations.act), ("verify", durations.verify)]
         .into_iter()
-        .filter_map(|(name, duration)| duration.map(|duration| format!("{name} {}", spoken(duration))))
+        .filter_map(|(name, duration)| duration.map(|duration| format!("{name} {}", took(duration))))
         .collect::<Vec<_>>()
         .join(", ")
 }

@@ -10,9 +10,10 @@ use super::proposal::{ProposalView, approve_command, who_approves};
 use super::report;
 use super::templates::{TemplateError, Templates};
 use crate::engine::consent::{ConsentRules, Silence};
-use crate::engine::fact::{CommandAnswer, LandedBy, ProposalClosing};
+use crate::engine::decision::DecisionRecord;
+use crate::engine::fact::{CommandAnswer, ProposalClosing};
 use crate::engine::id::ProposalKey;
-use crate::engine::incident::{EndedSilence, Phase, Proposal, Told};
+use crate::engine::incident::{EndedSilence, Phase, Proposal};
 use crate::engine::time::spoken;
 
 /// The template.
@@ -165,14 +166,21 @@ fn standing(view: &ProposalView<'_>) -> (&'static str, Markdown) {
         (None, None) if proposal.enqueued.is_some() && proposal.enqueued == proposal.head => {
             own("In the merge queue", "It lands when the queue's rules are met.")
         }
-        (None, None) if view.services.iter().any(|service| service.incident.phase == Phase::Approved) => {
-            own("Approved", "It is merged as soon as the branch lets it.")
-        }
+        (None, None) if is_approved(view) && stops(view).is_empty() => own("Approved", "It is merged as soon as the branch lets it."),
+        (None, None) if is_approved(view) => own("Approved, and not merged yet", "What stands against merging it is said below."),
         (None, None) => own(
             "Waits for an approval",
             "revertd has written the exact inverse of the suspected change, and merges it when it is approved.",
         ),
     }
+}
+
+/// Whether an approval counts: then nothing is left in the decision that one would lift.
+fn is_approved(view: &ProposalView<'_>) -> bool {
+    let mut decisions = view.services.iter().filter_map(|service| service.incident.decision.as_ref());
+    let is_lifted = |decision: &DecisionRecord| decision.refusals.iter().any(|refusal| refusal.code.is_lifted_by_approval());
+    view.services.iter().any(|service| service.incident.phase == Phase::Approved)
+        || (!view.proposal.allowed_by().is_empty() && !decisions.any(is_lifted))
 }
 
 fn landed(view: &ProposalView<'_>, commit: &str) -> (&'static str, Markdown) {
@@ -186,11 +194,8 @@ fn landed(view: &ProposalView<'_>, commit: &str) -> (&'static str, Markdown) {
     } else {
         "Merged; the recovery is watched"
     };
-    let by = view.services.iter().find_map(|service| service.incident.landed.as_ref()).map_or("", |landed| match landed.by {
-        LandedBy::Revertd => ", pushed by revertd",
-        LandedBy::Person => ", through this proposal",
-        LandedBy::HumanRevert => ", a person's own revert",
-    });
+    let landed = view.services.iter().find_map(|service| service.incident.landed.as_ref());
+    let by = landed.map(|landed| format!(", {}", neutral::plain(&report::landed_by(landed)).as_str())).unwrap_or_default();
     (state, Markdown::trusted(format!("The revert landed as {commit}{by}.")))
 }
 
@@ -210,20 +215,9 @@ fn stops(view: &ProposalView<'_>) -> Vec<Markdown> {
     said
 }
 
-fn approves(told: &Told) -> bool {
-    told.answer == CommandAnswer::Accepted && matches!(told.command.as_str(), "approve" | "force" | "review")
-}
-
 /// Who has allowed the plan that is shown now.
 fn approvals(proposal: &Proposal) -> Vec<ByContext> {
-    let plan = proposal.plan_digest();
-    let by_command_line =
-        proposal.approvals.iter().filter(|approval| Some(&approval.plan) == plan.as_ref()).map(|approval| (&approval.by, approval.at));
-    // An approval of an older plan is history; it stands below.
-    let since = proposal.shown.iter().find(|shown| Some(&shown.plan) == plan.as_ref()).map(|shown| shown.at);
-    let by_comment =
-        proposal.told.iter().filter(|told| approves(told) && since.is_some_and(|since| told.at >= since)).map(|told| (&told.by, told.at));
-    by_command_line.chain(by_comment).map(|(by, at)| ByContext { by: neutral::plain(by), at: Markdown::trusted(at.to_string()) }).collect()
+    proposal.allowed_by().into_iter().map(|(by, at)| ByContext { by: neutral::plain(by), at: Markdown::trusted(at.to_string()) }).collect()
 }
 
 /// What stands out where the service runs, as long as the story goes on.
@@ -276,7 +270,7 @@ mod tests {
     use super::super::samples::{HEAD, Story, Words, at};
     use super::*;
     use crate::engine::consent::{Hold, SaidId, UserId};
-    use crate::engine::fact::{Ending, Event};
+    use crate::engine::fact::{Ending, Event, LandedBy};
     use crate::engine::time::Interval;
     use crate::engine::verification::{Recovery, RecoveryStanding};
 
@@ -320,7 +314,7 @@ mod tests {
         * Held by dana since 2026-11-21T03:02:05Z. `/revertd resume` lifts it.
         * Approved by robin at 2026-11-21T03:02:00Z.
 
-        **`checkout`** is proposed. Time: detect 2s, decide 1s.
+        **`checkout`**: proposed. Time: detect 2s, decide 1s.
 
         <details><summary>Who did what</summary>
 
@@ -340,7 +334,15 @@ mod tests {
         let landed = Interval::new(at(130), at(131));
         story.tell(
             131,
-            Event::RevertLanded { proposal: story.key(), commit: HEAD, plan, landed, by: LandedBy::Person, not_the_plan: Vec::new() },
+            Event::RevertLanded {
+                proposal: story.key(),
+                commit: HEAD,
+                plan,
+                landed,
+                by: LandedBy::Person,
+                approved_by: Vec::new(),
+                not_the_plan: Vec::new(),
+            },
         );
         let recovery = Recovery { standing: RecoveryStanding::Improving, effective: landed, sentence: "1 of 9 rounds were bad".to_owned() };
         story.tell(140, Event::Verified { incident: story.incident(), recovery });
@@ -355,10 +357,10 @@ mod tests {
         <!-- revertd:proposal c0db89ac7db7 -->
         ### Recovered
 
-        The revert landed as 1111111111111111111111111111111111111111, through this proposal.
+        The revert landed as 1111111111111111111111111111111111111111, merged by a person.
 
 
-        **`checkout`** is recovered. Healthy for 5m (needs 5m): the last 300 rounds were good. Time: detect 2s, decide 1s, act 27s, verify 5m 9s.
+        **`checkout`**: recovered. Healthy for 5m (needs 5m): the last 300 rounds were good. Time: detect 2s, decide 1s, act 27s, verify 5m 9s.
 
         Plan `5df0fac76b936419b2fb16a4c76451aec89235bb6aa160b2fda46d4ed2b0db61`
         ");

@@ -299,7 +299,7 @@ pub const CASES: &[Case] = &[
             "indicator:",
         ),
         schema: Schema::Refuses,
-        findings: &["9:7-16 `indicator` is empty, and an object is meant; it takes `http` and `prometheus`"],
+        findings: &["9:7-16 `indicator` is empty, and an object is meant; it takes `http`, `prometheus` and `alert`"],
     },
     Case {
         name: "nothing where a text is meant",
@@ -437,14 +437,14 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("indicator: {http:", "indicator: {prometheus: {server: main, query: up, freshness: up}, http:"),
         schema: Schema::Refuses,
-        findings: &["9:73-77 `indicator` takes only one of `http` and `prometheus`; remove the others"],
+        findings: &["9:73-77 `indicator` takes only one of `http`, `prometheus` and `alert`; remove the others"],
     },
     Case {
         name: "no indicator",
         base: POLICY,
         edit: Edit::Replace("http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}", ""),
         schema: Schema::Refuses,
-        findings: &["9:7-16 `indicator` needs `http` or `prometheus`"],
+        findings: &["9:7-16 `indicator` needs `http`, `prometheus` or `alert`"],
     },
     Case {
         name: "planned indicator",
@@ -756,7 +756,7 @@ pub const CASES: &[Case] = &[
         edit: Edit::Replace("failing: {count: 3, of: 5}", "burnRate: {factor: 2, long: 1h, short: 5m}, minEvents: 10"),
         schema: Schema::Accepts,
         findings: &[
-            "11:17-25 `burnRate` needs good and total events, and each round of `http` is one answer; use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`",
+            "11:17-25 `burnRate` needs good and total events, and each round of `http` or `alert` is one answer; use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`",
         ],
     },
     Case {

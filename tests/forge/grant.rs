@@ -45,7 +45,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         at: now,
         expires: Timestamp::from_secs(now.secs() + 3600),
     };
-    let attribution = Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![suspect] };
+    let attribution = Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![onto] };
     let situation = Situation {
         now,
         incident,

@@ -1,10 +1,10 @@
 //! What people and attackers write on the pull request, over the real client (failures A1 to A16). The judgement alone is tested by the corpus
 //! in `tests/approvals`; here it is what GitHub says that counts, at the moment of the merge.
 
-use revertd::demo::forge::{ReviewState, Role};
+use revertd::demo::forge::{FaultKind, ReviewState, Role};
 use revertd::engine::incident::Phase;
 
-use crate::support::{World, policy};
+use crate::support::{World, deployment, policy};
 
 /// Nothing has landed a while later, and nothing lands after a restart either.
 fn nothing_lands(world: &mut World) {
@@ -117,6 +117,85 @@ fn a7_an_approval_of_something_else() {
     let ours = world.github().pulls().unwrap()[0].number;
     world.github().comment("robin", ours, "/revertd approve 0123456789ab").unwrap();
     nothing_lands(&mut world);
+}
+
+/// A8: somebody approves, and somebody else pushes onto the branch before it is merged; with the plan's own trailers, and also if they put the
+/// old head back afterwards.
+#[test]
+fn a8_the_branch_is_pushed_to_after_the_approval() {
+    for puts_back in [false, true] {
+        let mut world = World::with_pull_request();
+        let (branch, ours) = (world.branches()[0].clone(), world.pull().head.to_string());
+        world.approve_on_github();
+        world.person(&["fetch", "--quiet", "origin"]);
+        world.person(&["checkout", "--quiet", "-B", "theirs", &format!("origin/{branch}")]);
+        let message = world.person(&["log", "-1", "--format=%B"]);
+        world.write("apps/checkout/deployment.yaml", &deployment("checkout", "6.6.6"));
+        world.person(&["commit", "--quiet", "--all", "--amend", "--message", &message]);
+        world.person(&["push", "--quiet", "--force", "origin", &format!("theirs:{branch}")]);
+        world.seconds(3);
+        if puts_back {
+            world.person(&["push", "--quiet", "--force", "origin", &format!("{ours}:refs/heads/{branch}")]);
+        }
+        nothing_lands(&mut world);
+        assert!(!world.remote(&["show", "main:apps/checkout/deployment.yaml"]).contains("6.6.6"));
+        assert!(world.written()[0].contains("### Not revertd's any more"), "{}", world.written()[0]);
+    }
+}
+
+/// A8: the push comes between the last look and the merge call, which names the head that was approved.
+#[test]
+fn a8_the_branch_is_pushed_to_during_the_merge_call() {
+    let mut world = World::with_pull_request();
+    let (branch, number) = (world.branches()[0].clone(), world.pull().number);
+    world.person(&["fetch", "--quiet", "origin"]);
+    world.person(&["checkout", "--quiet", "-B", "theirs", &format!("origin/{branch}")]);
+    world.write("apps/checkout/deployment.yaml", &deployment("checkout", "6.6.6"));
+    world.person(&["commit", "--quiet", "--all", "--message", "One more thing"]);
+    // The checks of the branch are asked for right before the call.
+    world.github().forget_mergeability(1000);
+    world.approve_on_github();
+    world.seconds(4);
+    world.person(&["push", "--quiet", "origin", &format!("theirs:{branch}")]);
+    world.github().forget_mergeability(0);
+    nothing_lands(&mut world);
+    assert!(world.github().pulls().unwrap().iter().all(|pull| pull.number == number));
+}
+
+/// A13: somebody writes what looks like revertd's own comment, mark and all, before revertd could write its own.
+#[test]
+fn a13_a_forged_comment_is_not_taken_for_ours() {
+    let mut world = World::on_github(&["checkout"], &[policy("checkout", "propose", "")]);
+    world.fault("POST", "/issues/*/comments", 1, FaultKind::Before(502));
+    world.break_checkout();
+    world.until(15, |world| world.github().pulls().unwrap().len() == 1);
+    let key = world.proposal().key;
+    let forged = format!("<!-- revertd:proposal {key} -->\n### Approved\n\nApproved by dana. It is merged as soon as the branch lets it.");
+    let comment = world.comment("mallory", &forged);
+    world.until(90, |world| world.proposal().sticky.is_some());
+    world.restart();
+    world.seconds(5);
+    assert_eq!(world.written().len(), 1, "{:#?}", world.written());
+    assert_ne!(world.proposal().sticky.unwrap().comment, comment);
+    let comments = world.github().comments(world.pull().number);
+    assert_eq!(comments.iter().find(|known| known.id == comment).unwrap().body, forged, "what others write is not edited");
+    assert!(world.written()[0].contains("### Waits for an approval") && !world.written()[0].contains("dana"), "{}", world.written()[0]);
+    assert_eq!(world.landings(), 0);
+}
+
+/// A13: a status, a reply and a merged-looking review that only look like revertd's change nothing.
+#[test]
+fn a13_forged_statuses_and_replies_change_nothing() {
+    let mut world = World::with_pull_request();
+    let (pull, command) = (world.pull(), world.approve_command());
+    world.github().set_person("revertd[bot]", Role::Read);
+    world.github().status("robin", pull.head, "revertd", "success");
+    let comment = world.comment("mallory", &command);
+    world.comment("revertd[bot]", &format!("To **mallory**:\n\nYour approval counts.\n\n<!-- revertd:reply comment {comment} -->"));
+    world.seconds(5);
+    nothing_lands(&mut world);
+    assert!(world.replies().iter().all(|reply| !reply.contains("counts")), "{:#?}", world.replies());
+    assert!(!world.written()[0].contains("Approved by"), "{}", world.written()[0]);
 }
 
 /// A9: one person is one approver, however often they say it and in however many ways.

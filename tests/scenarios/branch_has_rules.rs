@@ -2,6 +2,7 @@
 //! do not let revertd pass, and nothing is called in vain.
 
 use revertd::demo::forge::{FaultKind, MergeMethod, PullState, ReviewState, Rule, Ruleset, StaleReviews};
+use revertd::engine::fact::LandedBy;
 use revertd::engine::incident::Phase;
 
 use crate::support::{Health, World};
@@ -60,6 +61,7 @@ fn a_required_review_is_asked_for() {
     world.seconds(30);
     assert_eq!(world.landings(), 0);
     assert!(world.written()[0].contains("The last try did not work"), "{}", world.written()[0]);
+    assert!(world.written()[0].contains("### Approved, and not merged yet"), "{}", world.written()[0]);
     assert!(world.asked("PUT", "/merge") <= 6, "{} calls in half a minute", world.asked("PUT", "/merge"));
     world.github().review("dana", world.pull().number, ReviewState::Approved, "", None).unwrap();
     world.until(60, |world| world.landings() == 1);
@@ -86,6 +88,9 @@ fn a_merge_queue_is_entered() {
     world.github().advance_queue().unwrap();
     world.seconds(3);
     assert_eq!(world.reverts(), 1);
+    let landed = world.incident().landed.unwrap();
+    assert_eq!((landed.by, landed.approved_by), (LandedBy::Revertd, vec!["robin".to_owned()]));
+    assert_eq!(world.effects("enqueue"), ["outcome=\"enqueued\"} 1"]);
     world.set_health("checkout", Health::Good);
     world.until(20, |world| world.phase() == Phase::Recovered);
 }
@@ -147,5 +152,26 @@ fn a_refusal_of_any_kind_makes_no_storm() {
         assert_eq!((world.landings(), world.written().len()), (0, 1));
         world.github().disarm();
         world.until(120, |world| world.landings() == 1);
+    }
+}
+
+/// F9: GitHub says `null` while it works out whether a pull request merges. That is no "no", and nothing is merged on it.
+#[test]
+fn f9_that_github_does_not_know_yet_is_waited_for() {
+    for restarts in [false, true] {
+        let mut world = World::with_pull_request();
+        world.github().forget_mergeability(1000);
+        world.approve_on_github();
+        world.seconds(10);
+        if restarts {
+            world.restart();
+        }
+        world.seconds(10);
+        assert_eq!((world.asked("PUT", "/merge"), world.landings()), (0, 0), "nothing is merged on `null`");
+        assert!(world.written()[0].contains("has not worked out yet whether it merges"), "{}", world.written()[0]);
+        assert!(world.proposal().failed.is_none(), "it is no failure");
+        world.github().forget_mergeability(0);
+        world.until(10, |world| world.landings() == 1);
+        recovers(world);
     }
 }

@@ -1,5 +1,6 @@
 //! The proposal is a pull request: a reviewer approves it by a comment, it is merged, and its sticky comment says how the service recovered.
 
+use revertd::engine::fact::LandedBy;
 use revertd::engine::incident::Phase;
 
 use crate::support::{Health, World};
@@ -24,4 +25,25 @@ fn comment_approves_the_pull_request() {
     }
     assert!(!written[0].contains("/revertd approve"), "there is nothing to approve any more");
     assert_eq!(world.landings(), 1);
+    // revertd made the call, and says who allowed it.
+    let landed = world.incident().landed.unwrap();
+    assert_eq!((landed.by, landed.approved_by), (LandedBy::Revertd, vec!["robin".to_owned()]));
+    assert!(written[0].contains("merged by revertd, approved by robin."), "{}", written[0]);
+    assert_eq!(world.effects("merge_on_forge"), ["outcome=\"merged\"} 1"]);
+    for awkward in ["0ms", "0 of 0", " ago"] {
+        assert!(!written[0].contains(awkward) && !pull.body.contains(awkward), "{awkward}: {}", written[0]);
+    }
+}
+
+/// At once after the landing there is nothing to compare yet, and the comment says so in words.
+#[test]
+fn that_nothing_was_measured_yet_is_said_in_words() {
+    let mut world = World::with_pull_request();
+    world.github().comment("robin", world.pull().number, &world.approve_command()).unwrap();
+    world.until(10, |world| world.landings() == 1);
+    world.until(10, |world| world.phase() == Phase::Verifying);
+    world.seconds(1);
+    let written = &world.written()[0];
+    assert!(written.contains("Nothing was measured yet since the revert became effective at 2026-"), "{written}");
+    assert!(!written.contains("0 of 0") && !written.contains("0ms"), "{written}");
 }

@@ -73,6 +73,46 @@ fn each_twice_in_a_row() {
     }
 }
 
+/// Every effect on the way hangs once: GitHub has acted, or has not, and the connection says nothing until the client gives up.
+fn everything_hangs_once(kind: FaultKind) {
+    let mut world = World::on_github_by(&["checkout"], &[policy("checkout", "propose", "")], "", "250ms");
+    world.break_checkout();
+    let effects = [
+        ("POST", "/pulls"),
+        ("POST", "/issues/*/comments"),
+        ("PATCH", "/issues/comments/*"),
+        ("POST", "/issues/*/labels"),
+        ("POST", "/statuses/*"),
+        ("PUT", "/pulls/*/merge"),
+    ];
+    for (method, path) in effects {
+        world.fault(method, path, 1, kind);
+    }
+    let shown = |world: &World| world.proposal().sticky.is_some() && !world.written().is_empty();
+    world.until(120, |world| world.incidents().values().any(|incident| incident.proposal.is_some()) && shown(world));
+    world.approve_on_github();
+    world.until(90, |world| world.landings() > 0);
+    world.set_health("checkout", Health::Good);
+    world.until(60, |world| world.phase() == Phase::Recovered);
+    world.seconds(25);
+    assert_eq!((world.github().pulls().unwrap().len(), world.written().len(), world.landings()), (1, 1, 1), "{kind:?}");
+    assert!(world.written()[0].contains("### Recovered"), "{kind:?}: {:#?}", world.written());
+    // Each was really asked: what hung is among them.
+    for (method, end) in [("POST", "/pulls"), ("PUT", "/merge")] {
+        assert!(world.asked(method, end) >= 1, "{method} {end}");
+    }
+}
+
+#[test]
+fn every_effect_hangs_after_github_acted() {
+    everything_hangs_once(FaultKind::HangAfter);
+}
+
+#[test]
+fn every_effect_hangs_and_github_did_nothing() {
+    everything_hangs_once(FaultKind::HangBefore);
+}
+
 /// The lists do not show what was made a moment ago, and the answer to making it was lost as well (F8).
 #[test]
 fn lists_are_late_after_a_lost_answer() {

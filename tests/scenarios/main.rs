@@ -68,6 +68,7 @@ mod several_suspects_are_proposed;
 mod somebody_pushes_onto_the_pull_request;
 mod somebody_reverts_in_a_pull_request;
 mod story_is_told;
+mod to_and_fro_is_for_people;
 mod told_over_a_restart;
 mod two_agents_make_one_pull_request;
 mod what_landed_is_not_the_plan;

@@ -9,7 +9,7 @@ use revertd::engine::incident::Phase;
 
 use crate::chat::{CHANNEL, Chat};
 use crate::support::{Health, World, policy};
-use crate::sync::{ArgoCd, Automation, Flux, Reconciling};
+use crate::sync::{ArgoCd, Automation, Builds, Flux, Reconciling};
 
 /// A world whose sync tool runs what was there first.
 fn world(argo: &ArgoCd, mode: &str) -> World {
@@ -193,4 +193,35 @@ fn flux_tells_when_a_change_was_applied_and_that_the_revert_is_not() {
     world.set_health("checkout", Health::Good);
     world.until(20, |world| world.phase() == Phase::Recovered);
     assert!(!world.written().remove(0).contains("suspended"));
+}
+
+#[test]
+fn doctor_says_whether_the_tool_tells_what_runs() {
+    let argo = ArgoCd::start();
+    let world = world(&argo, "propose");
+    let commit = world.remote_head().unwrap();
+    let short = &commit[..10];
+    assert_eq!(world.examined("sync sources"), format!("sync sources\n  ok        checkout: it runs {short}"));
+    argo.runs(&commit, Automation::Off);
+    assert!(world.examined("sync sources").contains(&format!("warning   checkout: it runs {short}; automatic sync is off")));
+    argo.goes_down();
+    let down = world.examined("sync sources");
+    assert!(down.contains("problem   checkout: what runs is not told: Argo CD: HTTP status 503: it is being upgraded"), "{down}");
+}
+
+#[test]
+fn a_metric_tells_when_a_change_runs() {
+    let builds = Builds::start();
+    let mut world = World::with_agent(&["checkout"], &[Builds::followed(&policy("checkout", "propose", ""))], &builds.lines());
+    builds.run(&world.remote_head().unwrap());
+    world.seconds(8);
+    let landed = world.now();
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(20);
+    builds.run(&commit);
+    world.seconds(6);
+    world.set_health("checkout", Health::Bad);
+    world.until(15, |world| world.branches().len() == 1);
+    let applied = candidate(&world).applied.unwrap();
+    assert!(applied.by > landed + Duration::from_secs(20), "{applied}");
 }

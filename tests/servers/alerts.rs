@@ -14,6 +14,7 @@ use revertd::probe::Probe;
 use revertd::probe::alert::{AlertApi, AlertProbe, AlertServer};
 use tempfile::TempDir;
 
+use crate::binary::{Setting, World};
 use crate::support::{ChildGuard, eventually, find_program, free_port, skip_or_fail};
 
 /// Two rules that fire, one that waits, one that has nothing to say and one that cannot be evaluated.
@@ -52,6 +53,11 @@ fn client() -> Client {
 
 impl Servers {
     async fn start() -> Option<Self> {
+        Self::with(RULES, "").await
+    }
+
+    /// The same with other rules, and with what is scraped.
+    async fn with(rules: &str, scrapes: &str) -> Option<Self> {
         let manager = find_program("prometheus-alertmanager").or_else(|| find_program("alertmanager"));
         let (Some(prometheus), Some(manager), Some(amtool)) = (find_program("prometheus"), manager, find_program("amtool")) else {
             skip_or_fail("prometheus, prometheus-alertmanager and amtool");
@@ -64,11 +70,11 @@ impl Servers {
             std::fs::write(&path, text).unwrap();
             path
         };
-        let rules = file("rules.yml", RULES);
+        let rules = file("rules.yml", rules);
         let configuration = file(
             "prometheus.yml",
             &format!(
-                "global: {{evaluation_interval: 1s}}\nrule_files: ['{}']\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n",
+                "global: {{evaluation_interval: 1s}}\nrule_files: ['{}']\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n{scrapes}",
                 rules.display(),
                 servers.alertmanager
             ),
@@ -151,4 +157,79 @@ async fn a_prometheus_knows_its_rules() {
         _ => None,
     })
     .await;
+}
+
+/// The alert of the story, and one that always fires.
+const STORY: &str = r#"
+groups:
+  - name: story
+    interval: 1s
+    rules:
+      - {alert: CheckoutErrors, expr: 'increase(http_requests_total{code=~"5.."}[4s]) > 0', labels: {app: checkout}}
+      - {alert: Watchdog, expr: 'vector(1)'}
+"#;
+
+impl Servers {
+    fn amtool(&self, args: &[&str]) -> String {
+        let output = Command::new(&self.amtool)
+            .arg(format!("--alertmanager.url=http://127.0.0.1:{}", self.alertmanager))
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A world whose one SLO is the alert, asked of the server of this name.
+    async fn story(&self, world: &World, server: &str, mode: &'static str) {
+        let mut setting = Setting::of(mode);
+        setting.agent = format!(
+            "  metrics:\n    - {{name: alerts, alertmanager: {{url: 'http://127.0.0.1:{}'}}}}\n    - {{name: main, prometheus: {{url: 'http://127.0.0.1:{}'}}}}\n",
+            self.alertmanager, self.prometheus
+        );
+        setting.slos = Some(format!(
+            "    - name: alert\n      indicator: {{alert: {{server: {server}, name: CheckoutErrors, labels: {{app: checkout}}, every: 1s}}}}\n      \
+             alerts: [{{failing: {{count: 3, of: 5}}}}]\n"
+        ));
+        world.configure(&setting);
+        eventually("the watchdog is there", async || (!self.amtool(&["alert", "query", "Watchdog"]).is_empty()).then_some(())).await;
+    }
+}
+
+fn scrapes(world: &World) -> String {
+    format!(
+        "scrape_configs:\n  - job_name: checkout\n    scrape_interval: 1s\n    scrape_timeout: 1s\n    \
+         static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
+        world.port()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_of_prometheus_is_reverted_and_recovers() {
+    let world = World::new().await;
+    let Some(servers) = Servers::with(STORY, &scrapes(&world)).await else { return };
+    servers.story(&world, "main", "merge").await;
+    let _running = world.start();
+    world.break_service_after(200).await;
+    world.assert_recovered().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silenced_alert_opens_nothing_until_the_silence_ends() {
+    let world = World::new().await;
+    let Some(servers) = Servers::with(STORY, &scrapes(&world)).await else { return };
+    servers.story(&world, "alerts", "propose").await;
+    let _running = world.start();
+    world.healthy_answers(200).await;
+    let silence = servers.amtool(&["silence", "add", "--author=ops", "--comment=known", "--duration=1h", "alertname=CheckoutErrors"]);
+    world.commit(crate::binary::BAD);
+    eventually("the alert is silenced", async || {
+        (!servers.amtool(&["alert", "query", "--silenced", "CheckoutErrors"]).is_empty()).then_some(())
+    })
+    .await;
+    let status = || String::from_utf8(world.command(&["status"]).stdout).unwrap();
+    world.until("the rounds are unknown", || status().matches("silenced by").count() >= 4).await;
+    assert_eq!((world.proposals(), world.incidents().len()), (String::new(), 0), "{}", world.log());
+    servers.amtool(&["silence", "expire", &silence]);
+    world.until("it is proposed", || !world.proposals().is_empty()).await;
 }

@@ -19,7 +19,7 @@ use crate::binary::text;
 use crate::support::{ChildGuard, eventually, find_program, free_port, skip_or_fail};
 
 const SERVICES: [&str; 3] = ["checkout", "payments", "search"];
-const SCRAPE: i64 = 30;
+const SCRAPE: i64 = 60;
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 3600;
 const DAYS: i64 = 21;
@@ -71,12 +71,12 @@ spec:
       indicator:
         prometheus:
           server: main
-          every: 2m
+          every: 4m
           good: 'sum(increase(http_requests_total{{app="{service}",code!~"5.."}}[$window]))'
           total: 'sum(increase(http_requests_total{{app="{service}"}}[$window]))'
           freshness: 'http_requests_total{{app="{service}"}}'
       objective: {{target: 99%, timeWindow: 30d}}
-      alerts: [{{burnRate: {{factor: 10, long: 10m, short: 2m, sinceChange: true}}, minEvents: 100}}]
+      alerts: [{{burnRate: {{factor: 10, long: 12m, short: 4m, sinceChange: true}}, minEvents: 100}}]
     - name: journey
       indicator: {{http: {{url: 'https://{service}.shop.example/', unreachable: bad}}}}
   revert: {{mode: merge}}
@@ -231,13 +231,13 @@ async fn the_bad_deploy_is_found_sooner_than_by_people_and_the_outage_is_not_mer
     assert_eq!(found["suspects"][0]["commit"], world.bad.to_string(), "{found:#}");
     assert_eq!((found["suspects"].as_array().map(Vec::len), &found["deed"]), (Some(1), &Value::from("merge")), "{found:#}");
     let acted = found["proposedAt"].as_i64().unwrap() / 1000 - begin;
-    assert!((BAD_DEPLOY..BAD_DEPLOY + 15 * MINUTE).contains(&acted), "{acted} {found:#}");
+    assert!((BAD_DEPLOY..BAD_DEPLOY + 20 * MINUTE).contains(&acted), "{acted} {found:#}");
     let people = &found["people"];
     assert_eq!((&people["did"], &people["commit"]), (&Value::from("revertedSuspect"), &Value::from(world.revert.to_string())));
     assert_eq!(people["laterMillis"], (REVERT - acted) * 1000);
 
     let outage: Vec<&Value> =
-        report["incidents"].as_array().unwrap().iter().filter(|one| one["began"].as_i64() > Some((begin + OUTAGE) * 1000)).collect();
+        report["incidents"].as_array().unwrap().iter().filter(|one| one["began"].as_i64() >= Some((begin + OUTAGE) * 1000)).collect();
     assert_eq!(outage.len(), 3, "{report:#}");
     assert!(outage.iter().all(|incident| incident["deed"] != "merge"), "{outage:#?}");
     assert_eq!(report["incidents"].as_array().map(Vec::len), Some(4), "{report:#}");
@@ -256,7 +256,7 @@ async fn the_bad_deploy_is_found_sooner_than_by_people_and_the_outage_is_not_mer
     for part in [
         "Commit dates stand in for landing times",
         "Left out: the SLO `journey` of `search`",
-        "people made 1 by hand, median 4",
+        "People made 1 of them by hand, which it would have done ",
         "IT WOULD HAVE",
     ] {
         assert!(shown.contains(part), "{part}\n{shown}");
@@ -293,6 +293,6 @@ fn bad_input_is_answered(world: &World) {
     said(run(&clone, &url, &probed, &[]), 1, &["no SLO of the policies has a history", "\nhint: "]);
     let other = write("other.yaml", &policy("checkout").replace("http_requests_total", "no_such_metric"));
     said(run(&clone, &url, &other, &[]), 1, &["has no value for any SLO", "\nhint: "]);
-    let nonsense = write("nonsense.yaml", &policy("checkout").replace("sum(increase(", "sum((("));
+    let nonsense = write("nonsense.yaml", &policy("checkout").replace("sum(increase(", "sum(no_such_function("));
     said(run(&clone, &url, &nonsense, &[]), 1, &["the SLO `availability` of the policy `checkout`", "\nhint: "]);
 }

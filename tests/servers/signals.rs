@@ -1,6 +1,11 @@
 //! What signals do to a running agent: the end, and another configuration.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::StatusCode;
 
 use crate::binary::{Setting, World};
 use crate::crash::wrap_git;
@@ -72,4 +77,42 @@ async fn a_bad_configuration_is_refused_and_a_good_one_swapped_in() {
     // With the old one, this would only be observed.
     world.break_service().await;
     world.assert_recovered().await;
+}
+
+/// A chat's webhook on this host, and how often it was told something.
+async fn hook() -> (String, Arc<AtomicUsize>) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = told.clone();
+    let routes = Router::new().fallback(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        async { StatusCode::OK }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (url, told)
+}
+
+/// A notifier of the same name that leads elsewhere now: what happens from then on is told there, and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notifier_is_changed_while_it_runs() {
+    let world = World::new().await;
+    let ((first, told_first), (second, told_second)) = (hook().await, hook().await);
+    let agent = "  notifiers: [{name: oncall, webhook: {urlFile: first, secretFile: secret}}]\n".to_owned();
+    world.configure(&Setting { agent, ..Setting::of("merge") });
+    for (file, text) in [("first", &first), ("second", &second), ("secret", &"of both".to_owned())] {
+        std::fs::write(world.file(file), format!("{text}\n")).unwrap();
+    }
+    let policy = std::fs::read_to_string(world.file("policy.yaml")).unwrap();
+    std::fs::write(world.file("policy.yaml"), format!("{policy}  notify: [oncall]\n")).unwrap();
+    let running = world.start();
+    world.healthy_answers(3).await;
+    let text = std::fs::read_to_string(world.agent_file()).unwrap();
+    std::fs::write(world.agent_file(), text.replace("urlFile: first", "urlFile: second")).unwrap();
+    running.signal("HUP");
+    world.until("the new configuration is in force", || world.log().contains("the new configuration is in force")).await;
+    world.break_service().await;
+    world.assert_recovered().await;
+    world.until("the merge and the recovery are told", || told_second.load(Ordering::Relaxed) == 2).await;
+    assert_eq!(told_first.load(Ordering::Relaxed), 0, "{}", world.log());
 }

@@ -51,6 +51,7 @@ pub struct World {
     github: Option<FakeGithub>,
     runtime: tokio::runtime::Runtime,
     status: AgentStatus,
+    metrics: Metrics,
 }
 
 /// The token that the agent uses on GitHub.
@@ -103,6 +104,11 @@ impl World {
 
     /// The same with more lines in the agent file.
     pub fn on_github_with(services: &[&str], policies: &[String], more: &str) -> Self {
+        Self::on_github_by(services, policies, more, "10s")
+    }
+
+    /// The same with so much time for an answer.
+    pub fn on_github_by(services: &[&str], policies: &[String], more: &str, timeout: &str) -> Self {
         let mut world = Self::with_forge(services, policies, more, &[], |root, clock| {
             let clock = clock.clone();
             let people = [("revertd", Role::Write), ("dana", Role::Maintain), ("robin", Role::Write), ("mallory", Role::Read)];
@@ -118,8 +124,11 @@ impl World {
             };
             let github = FakeGithub::start(settings).unwrap();
             std::fs::write(root.join("token"), TOKEN).unwrap();
-            let forge =
-                format!("github: {{url: \"{}\", repository: shop/manifests, tokenFile: \"{}/token\"}}", github.url(), root.display());
+            let forge = format!(
+                "github: {{url: \"{}\", repository: shop/manifests, timeout: {timeout}, tokenFile: \"{}/token\"}}",
+                github.url(),
+                root.display()
+            );
             (forge, Some(github))
         });
         world.restart();
@@ -209,6 +218,7 @@ impl World {
             github,
             runtime,
             status: AgentStatus::default(),
+            metrics: Metrics::new(),
         };
         for name in services {
             world.write(&format!("apps/{name}/deployment.yaml"), &deployment(name, "1.0.0"));
@@ -232,7 +242,8 @@ impl World {
         self.agent = None;
         let _entered = self.runtime.enter();
         self.status = AgentStatus::default();
-        let agent = Reconciler::new(self.loaded.clone(), journal, Metrics::new(), self.status.clone(), self.clock.clone());
+        self.metrics = Metrics::new();
+        let agent = Reconciler::new(self.loaded.clone(), journal, self.metrics.clone(), self.status.clone(), self.clock.clone());
         self.agent = Some(agent.map_err(|error| format!("{error:#}"))?);
         self.syncing = Some(Syncing::new(&self.loaded.agent, &self.loaded.policies, self.now()).map_err(|error| format!("{error:#}"))?);
         Ok(())
@@ -241,6 +252,12 @@ impl World {
     /// What keeps the agent from being ready.
     pub fn problems(&self) -> Vec<String> {
         self.status.problems()
+    }
+
+    /// How often an effect was tried since the last restart, by how it ended.
+    pub fn effects(&self, action: &str) -> Vec<String> {
+        let begin = format!("revertd_effects_total{{action=\"{action}\",");
+        self.metrics.encode().lines().filter_map(|line| line.strip_prefix(&begin)).map(str::to_owned).collect()
     }
 
     /// What happens on GitHub beside the agent.

@@ -235,3 +235,53 @@ impl Drop for Flux {
         let _ = self.process.wait();
     }
 }
+
+/// A metrics server that knows one thing: the commit that runs, in the label `revision`.
+pub struct Builds {
+    runs: Arc<Mutex<String>>,
+    runtime: Option<tokio::runtime::Runtime>,
+    url: String,
+}
+
+impl Builds {
+    pub fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runs = Arc::new(Mutex::new(String::new()));
+        let running = runs.clone();
+        let router = Router::new().fallback(move || {
+            let series = json!([{"metric": {"revision": running.lock().unwrap().clone()}, "value": [1, "2"]}]);
+            let answer = json!({"status": "success", "data": {"resultType": "vector", "result": series}}).to_string();
+            async move { answer }
+        });
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self { runs, runtime: Some(runtime), url }
+    }
+
+    /// The lines of the agent file.
+    pub fn lines(&self) -> String {
+        format!(
+            "  metrics: [{{name: main, prometheus: {{url: \"{}\"}}}}]\n  sync: [{{name: builds, revisionMetric: {{server: main}}}}]\n",
+            self.url
+        )
+    }
+
+    /// A policy that follows it instead of assuming a lag.
+    pub fn followed(policy: &str) -> String {
+        policy.replace("sync: {lag: 2s}", "sync: {source: builds, query: \"count by (revision) (build_info)\"}")
+    }
+
+    /// This commit runs.
+    pub fn run(&self, commit: &str) {
+        commit.clone_into(&mut self.runs.lock().unwrap());
+    }
+}
+
+impl Drop for Builds {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,13 +1,14 @@
-//! Asks every metrics server, control and indicator once, by the probes that the agent itself uses.
+//! Asks every metrics server, control, indicator and sync source once, as the agent itself does.
 
 use std::time::Duration;
 
 use super::report::{Finding, Section};
 use crate::agent::probing::{Probing, servers};
-use crate::agent::{Clock, control_series};
+use crate::agent::{Clock, Syncing, control_series};
 use crate::config::Loaded;
 use crate::engine::policy::{Indicator, Policy, Slo};
 use crate::engine::round::{Outcome, Round, Unknown};
+use crate::engine::sync::{SyncReport, SyncState};
 use crate::engine::time::spoken;
 use crate::journal::Series;
 use crate::net::prometheus::Evaluated;
@@ -27,6 +28,7 @@ pub(super) async fn examine(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> 
     probing.start_due(clock.now());
     let rounds = probing.finish().await;
     sections.extend(controls(loaded, &rounds));
+    sections.extend(syncs(loaded, clock).await);
     sections.extend(loaded.policies.iter().map(|policy| of_policy(policy, &rounds)));
     sections
 }
@@ -76,6 +78,38 @@ fn controls(loaded: &Loaded, rounds: &[(Series, Round)]) -> Option<Section> {
         section.findings.push(Finding::warning("controls", sentence, "name under `controls` what always answers"));
     }
     Some(section)
+}
+
+/// What runs, as the sync source of each policy says; none where every policy assumes a lag.
+async fn syncs(loaded: &Loaded, clock: &dyn Clock) -> Option<Section> {
+    let mut section = Section::new("sync sources");
+    let fix = "check the address, the token's rights and what the policy follows; while it does not tell, nothing is merged";
+    match Syncing::new(&loaded.agent, &loaded.policies, clock.now()) {
+        Ok(mut syncing) => {
+            syncing.start_due(clock.now());
+            let mut reports = syncing.finish().await;
+            reports.sort_by(|(one, _), (other, _)| one.cmp(other));
+            section.findings.extend(reports.iter().map(|(policy, report)| of_report(policy.as_str(), report, fix)));
+        }
+        Err(error) => section.findings.push(Finding::problem("sources", format!("{error:#}"), fix)),
+    }
+    (!section.findings.is_empty()).then_some(section)
+}
+
+/// Judges one answer of a sync source. That a sync is off or fails is nothing that the configuration can mend, but a revert would wait for it.
+fn of_report(policy: &str, report: &SyncReport, fix: &str) -> Finding {
+    let runs = report.applied.iter().map(|revision| revision.commit.short()).collect::<Vec<_>>().join(" and ");
+    let runs = if runs.is_empty() { "it runs nothing yet".to_owned() } else { format!("it runs {runs}") };
+    let waits = "switch it on again: a revert that is merged is not applied before";
+    match &report.state {
+        SyncState::Unknown { why } => Finding::problem(policy, format!("what runs is not told: {why}"), fix),
+        SyncState::Applied | SyncState::Progressing => Finding::ok(policy, runs),
+        SyncState::Paused => Finding::warning(policy, format!("{runs}; automatic sync is off"), waits),
+        SyncState::Suspended => Finding::warning(policy, format!("{runs}; reconciling is suspended"), waits),
+        SyncState::Failed { why, .. } => {
+            Finding::warning(policy, format!("{runs}; the sync fails: {why}"), "look at the sync tool: a revert may not be applied either")
+        }
+    }
 }
 
 fn of_policy(policy: &Policy, rounds: &[(Series, Round)]) -> Section {

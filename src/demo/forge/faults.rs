@@ -63,6 +63,8 @@ pub(super) struct Faults {
     armed: Vec<(globset::GlobMatcher, Fault)>,
     budgets: BTreeMap<String, Budget>,
     stale: Option<Stale>,
+    /// So many more reads of a pull request do not say whether it merges.
+    unknown_mergeability: u32,
 }
 
 /// How the lists were, for so many more reads.
@@ -94,6 +96,17 @@ impl Faults {
     pub(super) fn disarm(&mut self) {
         self.armed.clear();
         self.stale = None;
+    }
+
+    pub(super) fn set_unknown_mergeability(&mut self, reads: u32) {
+        self.unknown_mergeability = reads;
+    }
+
+    /// Whether this read of a pull request does not say whether it merges; it is used up.
+    pub(super) fn is_mergeability_unknown(&mut self) -> bool {
+        let is_unknown = self.unknown_mergeability > 0;
+        self.unknown_mergeability = self.unknown_mergeability.saturating_sub(1);
+        is_unknown
     }
 
     fn read_stale<T>(&mut self, list: impl FnOnce(&Stale) -> T) -> Option<T> {

@@ -334,7 +334,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Handled {
 /// `GET /repos/{owner}/{repo}/pulls/{number}`.
 pub(super) fn get(world: &mut World, number: u64) -> Handled {
     world.pull(number)?;
-    let mergeable = world.mergeability(number)?;
+    let mergeable = if world.faults.is_mergeability_unknown() { None } else { world.mergeability(number)? };
     Ok(Reply::ok(json::whole_pull(world, world.pull(number)?, mergeable)?))
 }
 

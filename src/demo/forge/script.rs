@@ -329,6 +329,11 @@ impl GithubState {
         self.locked().freeze_lists(reads);
     }
 
+    /// So many more reads of a pull request say `mergeable: null`, as while GitHub works it out.
+    pub fn forget_mergeability(&self, reads: u32) {
+        self.locked().faults.set_unknown_mergeability(reads);
+    }
+
     /// Sets the hourly budget of a login (`app` for the App itself, `<login> graphql` for GraphQL).
     pub fn set_budget(&self, caller: &str, budget: Budget) {
         self.locked().faults.set_budget(caller, budget);

@@ -129,7 +129,8 @@ impl Puppet {
         let now = clock();
         self.change(|incident| {
             incident.phase = Phase::Merged;
-            incident.landed = Some(LandedRevert { commit, landed: Interval::new(now, now), by: LandedBy::Revertd, at: now });
+            incident.landed =
+                Some(LandedRevert { commit, landed: Interval::new(now, now), by: LandedBy::Revertd, approved_by: Vec::new(), at: now });
         });
         self.world.until_applied(commit, LONG).await.unwrap();
     }

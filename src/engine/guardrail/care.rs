@@ -1,15 +1,20 @@
 //! What only a person should undo, however clear it is who did it (design §8; E12, E13, G6).
 
+use std::time::Duration;
+
 use super::{Refusal, RefusalCode, refuse};
 use crate::engine::attribution::Attribution;
-use crate::engine::change::{ChangeKind, Concern};
+use crate::engine::change::{Change, ChangeKind, Concern, PathChange};
+use crate::engine::id::CommitId;
+use crate::engine::landing::Landing;
 use crate::engine::plan::{CleanInverse, EarlierState};
 use crate::engine::situation::Situation;
+use crate::engine::time::{Timestamp, spoken};
 
 /// What the suspects are.
 pub(super) fn suspects(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for (_, change) in super::suspects(situation, attribution) {
+    for (landing, change) in super::suspects(situation, attribution) {
         let id = change.id.short();
         match &change.kind {
             ChangeKind::Reapply { .. } => refusals.push(refuse(
@@ -21,6 +26,18 @@ pub(super) fn suspects(situation: &Situation, attribution: &Attribution) -> Vec<
                 format!("{id} is a revert itself; undoing it brings back what somebody took away, which is for people."),
             )),
             ChangeKind::Ordinary | ChangeKind::Merge => {}
+        }
+        if matches!(change.kind, ChangeKind::Ordinary | ChangeKind::Merge)
+            && let Some((left_at, left_by)) = left_before(situation, landing, change)
+        {
+            refusals.push(refuse(
+                RefusalCode::Oscillation,
+                format!(
+                    "{id} brings back the very files that {} left at {left_at}, {} before; going to and fro is for people.",
+                    left_by.short(),
+                    spoken(landing.landed.by.since(left_at))
+                ),
+            ));
         }
         for concern in &change.concerns {
             refusals.push(match concern {
@@ -36,6 +53,30 @@ pub(super) fn suspects(situation: &Situation, attribution: &Attribution) -> Vec<
         }
     }
     refusals
+}
+
+/// A state that was left in so long and is there again goes to people (G6): a revert of a re-landed change is textually clean, and its message
+/// need not say what it is.
+const TO_AND_FRO: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// When and by which commit the state was left that a change restores: mode and id of every path that it changes. `None` where any of them is
+/// new, or nothing left it lately.
+fn left_before(situation: &Situation, landing: &Landing, change: &Change) -> Option<(Timestamp, CommitId)> {
+    let earlier: Vec<(Timestamp, &Change)> = situation
+        .landings
+        .iter()
+        .filter(|other| other.repository == landing.repository && landing.landed.by.since(other.landed.by) <= TO_AND_FRO)
+        .take_while(|other| other.to != landing.to)
+        .flat_map(|other| other.changes.iter().map(|change| (other.landed.by, change)))
+        // Of its own landing, what came before it.
+        .chain(landing.changes.iter().take_while(|other| other.id != change.id).map(|other| (landing.landed.by, other)))
+        .collect();
+    let leaves = |path: &PathChange| {
+        let left = |other: &PathChange| other.path == path.path && other.from == path.to && other.to != path.to;
+        earlier.iter().rev().find(|(_, other)| other.paths.iter().any(left)).map(|(at, other)| (*at, other.id))
+    };
+    let changed = change.paths.iter().filter(|path| path.from != path.to);
+    changed.map(leaves).collect::<Option<Vec<_>>>()?.into_iter().max_by_key(|(at, _)| *at)
 }
 
 /// What the inverse leads to.

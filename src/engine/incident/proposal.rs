@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::engine::approval::Approval;
 use crate::engine::consent::{Answer, Hold, Publication, SaidId, Silence};
-use crate::engine::fact::{CommandAnswer, CommitText, Decoration, EffectAction, Event, ProposalClosing};
+use crate::engine::fact::{CommandAnswer, CommitText, Decoration, EffectAction, Event, LandedBy, ProposalClosing};
 use crate::engine::id::{CommitId, IncidentId, PlanDigest, ProposalKey, RepositoryName};
 use crate::engine::plan::{Account, Plan};
 use crate::engine::situation::FailedPushes;
@@ -60,6 +60,9 @@ pub struct Proposal {
     pub sticky: Option<Sticky>,
     /// The head that waits in the forge's merge queue.
     pub enqueued: Option<CommitId>,
+    /// The head that the forge merged on revertd's own call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_by_call: Option<CommitId>,
     /// What it waits for on the forge after it was approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Waits>,
@@ -168,6 +171,7 @@ impl Proposal {
             decorated: Vec::new(),
             silence: None,
             enqueued: None,
+            merged_by_call: None,
             waits: None,
             theirs: None,
             holds: Vec::new(),
@@ -246,8 +250,31 @@ impl Proposal {
         seen.filter(|_| quiet && open && self.head.is_some())
     }
 
+    /// Who has allowed the newest plan, with when; by the command line first. An approval of an older plan is history.
+    pub fn allowed_by(&self) -> Vec<(&str, Timestamp)> {
+        let plan = self.plan_digest();
+        let typed = self.approvals.iter().filter(|approval| Some(&approval.plan) == plan.as_ref());
+        let since = self.shown.iter().find(|shown| Some(&shown.plan) == plan.as_ref()).map(|shown| shown.at);
+        let said = self.told.iter().filter(|told| told.allows() && since.is_some_and(|since| told.at >= since));
+        typed.map(|approval| (approval.by.as_str(), approval.at)).chain(said.map(|told| (told.by.as_str(), told.at))).collect()
+    }
+
+    /// Who brought what landed of it, if not a push: revertd, where it had the forge merge this or take it into the queue.
+    pub fn landed_by_call(&self) -> LandedBy {
+        if self.merged_by_call.is_some() || self.enqueued.is_some() { LandedBy::Revertd } else { LandedBy::Person }
+    }
+
     /// The digest of the newest plan.
     pub fn plan_digest(&self) -> Option<PlanDigest> {
         self.plan.as_ref().map(Plan::digest)
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    /// Whether it counts as an approval.
+    pub fn allows(&self) -> bool {
+        self.answer == CommandAnswer::Accepted && matches!(self.command.as_str(), "approve" | "force" | "review")
     }
 }

@@ -56,3 +56,24 @@ impl SyncNote {
         self.finding.sentence(self.commit, instance)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_another_source_said_is_of_no_use() {
+        let at = Timestamp::from_secs;
+        let (one, other) = (Sync::Lag(Duration::from_secs(1)), Sync::Lag(Duration::from_secs(2)));
+        let mut history = SyncHistory::default();
+        history.add(&one, None, &SyncReport::unknown(at(1), "a"));
+        history.add(&one, Some(at(8)), &SyncReport::unknown(at(9), "b"));
+        let runs: Vec<(i64, i64)> = history.runs.iter().map(|run| (run.report.at.secs(), run.last.secs())).collect();
+        assert_eq!(runs, [(1, 8), (9, 9)], "the time at which the one before was said for the last time counts");
+        history.add(&other, Some(at(10)), &SyncReport::unknown(at(11), "c"));
+        assert_eq!(history.runs.len(), 1);
+        assert_eq!(history.follows, Some(other));
+    }
+}

@@ -4,11 +4,12 @@ use super::*;
 use crate::engine::attribution::{Attribution, Candidate, Standing};
 use crate::engine::consent::{Hold, Publication, SaidId, UserId};
 use crate::engine::decision::DecisionRecord;
-use crate::engine::fact::{CommitText, EffectAction, Event, Fact, Intent, Obstacle, ProposalClosing};
+use crate::engine::fact::{CommandAnswer, CommitText, EffectAction, Event, Fact, Intent, Obstacle, ProposalClosing};
 use crate::engine::guardrail::Refusal;
 use crate::engine::id::{BranchName, CommitId, EffectId, InstanceName, NotifierName, PolicyName, SituationDigest, TreeId};
 use crate::engine::message::Message;
 use crate::engine::plan::{Plan, PlanKind};
+use crate::engine::sync::follow::Finding;
 use crate::engine::time::Interval;
 
 const SUSPECT: CommitId = CommitId([0xab; 20]);
@@ -131,7 +132,15 @@ impl Story {
         let plan_digest = plan().digest();
         self.tell(
             seconds,
-            Event::RevertLanded { proposal: plan().key(), commit: HEAD, plan: plan_digest, landed, by, not_the_plan: vec![] },
+            Event::RevertLanded {
+                proposal: plan().key(),
+                commit: HEAD,
+                plan: plan_digest,
+                landed,
+                by,
+                approved_by: Vec::new(),
+                not_the_plan: vec![],
+            },
         );
     }
 
@@ -365,4 +374,20 @@ fn a_message_waits_until_it_is_delivered_or_dropped() {
     story.tell(4, Event::NotificationDropped { key, notifier: second, why: String::new() });
     assert_eq!(story.state.notifications.waiting().count(), 0);
     assert!(story.state.notifications.was_queued("k"));
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_revert_is_told_once_until_it_is_over() {
+    let mut story = Story::detected();
+    let finding = |finding| Event::SyncNoted { incident: incident(), commit: HEAD, finding };
+    let told = |story: &Story, seconds: u64| {
+        let found = news(&story.state, Setting { now: at(seconds), forges: &story.forges });
+        found.into_iter().filter(|news| news.event == MessageEvent::OutOfStep).map(|news| news.key).collect::<Vec<_>>()
+    };
+    story.tell(10, finding(Some(Finding::Paused)));
+    assert_eq!(told(&story, 39), Vec::<String>::new(), "it may pass");
+    let key = format!("{}/sync/{}/paused", incident(), HEAD.short());
+    assert_eq!(told(&story, 40), [key]);
+    story.tell(50, finding(None));
+    assert_eq!(told(&story, 90), Vec::<String>::new());
 }
