@@ -103,7 +103,8 @@ fn the_last_state_seen_healthy_is_offered() {
     world.seconds(2);
     world.write("apps/checkout/deployment.yaml", &deployment("checkout", "1.5.0").replace("1.5.0", "1.5.0-retry"));
     let later = world.commit("checkout: again");
-    world.seconds(3);
+    // It may be the fix, and gets its time.
+    world.seconds(8);
     let incident = world.incident();
     let decision = incident.decision.clone().unwrap();
     assert_eq!((decision.verdict, decision.refusals[0].code), (DecisionVerdict::Propose, RefusalCode::NotAPlainRevert), "{incident:#?}");

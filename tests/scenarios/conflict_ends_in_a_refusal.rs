@@ -27,7 +27,8 @@ fn conflict_ends_in_a_refusal() {
     world.write("apps/payments/worker.yaml", WORKER);
     world.write("apps/checkout/deployment.yaml", &deployment("checkout", "1.5.0").replace("1.5.0", "1.5.0-retry"));
     let head = world.commit("checkout: again");
-    world.seconds(3);
+    // It may be the fix, and gets its time.
+    world.seconds(8);
     let incident = world.incident();
     let decision = incident.decision.clone().unwrap();
     assert_eq!((decision.verdict, decision.refusals[0].code), (DecisionVerdict::Refuse, RefusalCode::Conflict), "{incident:#?}");

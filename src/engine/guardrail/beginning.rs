@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(refusal.code, RefusalCode::MayHaveBegunBefore);
         assert_eq!(
             refusal.sentence,
-            "`errors` was worse than usual before the change was applied: 12 of 900 failed just before it and 14 of 33000 in the hour before."
+            "`errors` was worse than usual before the change was applied: 12 of 900 failed just before it and 13 of 32400 in the hour before."
         );
     }
 
