@@ -326,3 +326,79 @@ mod never_more_than {
         at_most("sharedDependency", Propose);
     }
 }
+
+/// What the policy itself says about how far a breach may go, on an incident that is merged away.
+mod ceilings {
+    use revertd::agent::JudgedAction::{self, Merge, None, Propose};
+    use serde_json::{Value, json};
+
+    use super::{DecideAt, Draw, Half, Random, World, archetypes, decide};
+
+    /// An incident that is merged away, at that moment.
+    fn merged() -> Value {
+        let all = archetypes::all();
+        let archetype = all.iter().find(|known| known.name == "step").unwrap();
+        let cases = (0..40).map(|number| {
+            let mut world = World::new(Random::new(7, number), Draw { half: Half::Tuned, archetype: archetype.name });
+            let truth = (archetype.build)(&mut world);
+            world.observe(archetype.name, &truth.guilty, truth.right.label())
+        });
+        for mut case in cases {
+            let answer = decide(&case, DecideAt::Each);
+            case["now"] = answer.since.into();
+            if answer.action == Merge && decide(&case, DecideAt::Now).action == Merge {
+                return case;
+            }
+        }
+        panic!("none is merged away")
+    }
+
+    /// The same with every policy's SLOs changed.
+    fn with(change: impl Fn(&mut Vec<Value>)) -> JudgedAction {
+        let mut case = merged();
+        for policy in case["policies"].as_array_mut().unwrap() {
+            change(policy["spec"]["slos"].as_array_mut().unwrap());
+        }
+        decide(&case, DecideAt::Now).action
+    }
+
+    #[test]
+    fn no_alert_goes_further_than_its_up_to() {
+        let up_to = |mode: &'static str| with(move |slos| slos.iter_mut().for_each(|slo| slo["alerts"][0]["upTo"] = mode.into()));
+        assert_eq!((up_to("merge"), up_to("propose"), up_to("observe")), (Merge, Propose, None));
+    }
+
+    /// The same with one more SLO, whose rounds are all good or all bad.
+    fn with_one_more(role: &str, good: bool) -> JudgedAction {
+        let mut case = merged();
+        let names: Vec<Value> = case["policies"].as_array().unwrap().iter().map(|policy| policy["metadata"]["name"].clone()).collect();
+        for policy in case["policies"].as_array_mut().unwrap() {
+            policy["spec"]["slos"].as_array_mut().unwrap().push(json!({
+                "name": "more", "role": role, "indicator": {"http": {"url": "https://more.shop.example/", "every": "30s", "unreachable": "unknown"}},
+            }));
+        }
+        let now = case["now"].as_i64().unwrap();
+        for name in names {
+            for number in 0..200 {
+                let end = now - number * 30_000;
+                // It began to fail two minutes ago; a fault that is older would be no evidence.
+                let good = good || number > 8;
+                case["rounds"].as_array_mut().unwrap().push(json!({
+                    "policy": name, "slo": "more", "instance": "default", "start": end - 100, "end": end, "good": good,
+                }));
+            }
+        }
+        decide(&case, DecideAt::Now).action
+    }
+
+    #[test]
+    fn a_healthy_slo_that_corroborates_leaves_the_merge_to_people() {
+        assert_eq!(with_one_more("corroborate", true), Propose);
+        assert_eq!(with_one_more("corroborate", false), Merge);
+    }
+
+    #[test]
+    fn what_is_only_reported_changes_nothing() {
+        assert_eq!((with_one_more("report", true), with_one_more("report", false)), (Merge, Merge));
+    }
+}

@@ -17,7 +17,7 @@ use crate::engine::backtest::{Deed, Incident, LeftOut, MeasuredSeries, People, R
 use crate::engine::decision::{Action, Decision};
 use crate::engine::human_revert::{Origin, Spoken, human_reverts};
 use crate::engine::id::{BranchName, CommitId};
-use crate::engine::policy::{Indicator, Policy};
+use crate::engine::policy::{Indicator, Policy, Slo};
 use crate::engine::round::{Outcome, Round, Unknown};
 use crate::engine::situation::SloSeries;
 use crate::engine::time::Timestamp;
@@ -129,13 +129,16 @@ fn leave_out(policies: &mut [Policy]) -> Vec<LeftOut> {
     let mut left_out = Vec::new();
     for policy in policies {
         let name = policy.name.clone();
-        policy.slos.retain(|slo| {
+        policy.reported.clear();
+        let mut recorded = |slo: &Slo| {
             let recorded = matches!(slo.indicator, Indicator::Prometheus(_));
             if !recorded {
                 left_out.push(LeftOut { policy: name.clone(), slo: slo.name.clone() });
             }
             recorded
-        });
+        };
+        policy.slos.retain(&mut recorded);
+        policy.corroborating.retain(&mut recorded);
     }
     left_out
 }
@@ -155,12 +158,12 @@ async fn measure(asked: &Backtest, tell: &mut (impl FnMut(Progress) + Send)) -> 
         let to = last_end(asked.now, every, NEWEST_LEFT_OUT);
         parts(last_end(asked.since, every, Duration::ZERO), to, every, ROUNDS_AT_ONCE)
     };
-    let of = asked.policies.iter().flat_map(|policy| &policy.slos).map(|slo| ranges(slo.every()).len()).sum();
+    let of = asked.policies.iter().flat_map(Policy::judged).map(|slo| ranges(slo.every()).len()).sum();
     let mut done = 0;
     let mut services = Vec::new();
     for policy in &asked.policies {
         let mut series = Vec::new();
-        for slo in &policy.slos {
+        for slo in policy.judged() {
             let Indicator::Prometheus(indicator) = &slo.indicator else { continue };
             let probe = PrometheusProbe::new(asked.metrics.clone(), indicator);
             let mut rounds = Vec::new();

@@ -8,6 +8,7 @@
 
 mod backtest;
 mod branch_rules;
+pub mod budgets;
 mod clock;
 mod conversation;
 mod courier;
@@ -46,6 +47,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 pub use self::backtest::{Backtest, BacktestError, Progress, backtest};
+use self::budgets::Budgets;
 pub use self::clock::{Clock, ManualClock, SystemClock};
 use self::conversation::Conversation;
 use self::courier::Courier;
@@ -101,6 +103,7 @@ pub struct Reconciler {
     last_sequence: u64,
     /// The rounds in memory.
     pub rounds: Rounds,
+    budgets: Budgets,
     /// What the sync sources said since the last pass.
     pub reports: Reports,
     following: Following,
@@ -148,6 +151,7 @@ impl Reconciler {
             state: State::default(),
             last_sequence: 0,
             rounds: Rounds::default(),
+            budgets: Budgets::default(),
             reports: Reports::default(),
             following: Following::default(),
             pinned: BTreeMap::new(),
@@ -164,6 +168,8 @@ impl Reconciler {
         reconciler.repositories = observe::open_repositories(&reconciler.config, &reconciler.state.forges, &reconciler.clock, now)?;
         let stored = reconciler.journal.rounds_since(now - reconciler.rounds_kept()).context("cannot read the rounds")?;
         reconciler.rounds.restore(stored);
+        let hours = reconciler.journal.hours_since(now - budgets::longest(&reconciler.policies)).context("cannot read the hours")?;
+        reconciler.budgets.restore(hours);
         reconciler.restore_pinned()?;
         Ok(reconciler)
     }
@@ -229,6 +235,11 @@ impl Reconciler {
         if !unsaved.is_empty() {
             self.journal.append_rounds(&unsaved)?;
         }
+        let counted = self.budgets.count(&self.policies, &self.rounds, now);
+        if !counted.is_empty() {
+            self.journal.append_hours(&counted)?;
+            self.journal.prune_hours(now - budgets::longest(&self.policies))?;
+        }
         let before = now - self.rounds_kept();
         self.rounds.prune(before);
         self.journal.prune_rounds(before)?;
@@ -271,18 +282,18 @@ impl Reconciler {
         self.repositories.iter().find(|repository| repository.config.name == *name)
     }
 
-    /// A policy with all of its rounds.
-    fn evidence(&self, policy: &Policy) -> ServiceEvidence {
-        self.evidence_since(policy, Timestamp(i64::MIN))
+    /// A policy with all of its rounds, as it is judged at `now`.
+    fn evidence(&self, policy: &Policy, now: Timestamp) -> ServiceEvidence {
+        self.evidence_since(policy, Timestamp(i64::MIN), now)
     }
 
-    fn evidence_since(&self, policy: &Policy, from: Timestamp) -> ServiceEvidence {
+    fn evidence_since(&self, policy: &Policy, from: Timestamp, now: Timestamp) -> ServiceEvidence {
         let series = policy
-            .slos
-            .iter()
+            .judged()
             .map(|slo| SloSeries { slo: slo.name.clone(), rounds: self.rounds.since(&series_of(&policy.name, &slo.name), from).to_vec() })
             .collect();
         ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series, applied: self.applied_of(policy) }
+            .by_foremost_alerts(self.state.landings(), now)
     }
 
     /// Counts a round.

@@ -47,6 +47,7 @@ enum Memory {
 struct Known {
     onset: Interval,
     standing: Standing,
+    recovered: Option<Timestamp>,
 }
 
 /// Whether an incident is over.
@@ -99,7 +100,7 @@ pub(super) fn decided_at(evidence: &dyn Evidence, now: Timestamp, incidents: &mu
         let over =
             decision.record.verdict == DecisionVerdict::Refuse && decision.record.refusals.iter().any(|refusal| refusal.code.is_final());
         if over && incidents.memory == Memory::Kept {
-            incidents.of[index] = Some(Known { onset, standing: Standing::Over });
+            incidents.of[index] = Some(Known { onset, standing: Standing::Over, recovered: None });
         }
         decided.push((index, decision));
     }
@@ -155,7 +156,7 @@ fn detect(evidence: &dyn Evidence, index: usize, now: Timestamp, incidents: &mut
     if let Some(known) = incidents.of[index].filter(|known| known.standing == Standing::Open)
         && verification::recovered_by_itself(&service, known.onset, now).is_some()
     {
-        incidents.of[index] = Some(Known { standing: Standing::Over, ..known });
+        incidents.of[index] = Some(Known { standing: Standing::Over, recovered: Some(now), ..known });
     }
     if verdict != Verdict::Breaching {
         return false;
@@ -164,9 +165,9 @@ fn detect(evidence: &dyn Evidence, index: usize, now: Timestamp, incidents: &mut
     match incidents.of[index] {
         Some(known) if known.standing == Standing::Open => true,
         // A breach that has not been Healthy since an incident began is that incident's breach, over or not.
-        Some(known) if beginning.last_healthy.is_none_or(|healthy| healthy <= known.onset.by) => false,
+        Some(known) if beginning.is_of(known.onset, known.recovered) => false,
         _ => {
-            incidents.of[index] = Some(Known { onset: beginning.onset, standing: Standing::Open });
+            incidents.of[index] = Some(Known { onset: beginning.onset, standing: Standing::Open, recovered: None });
             true
         }
     }

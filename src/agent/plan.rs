@@ -89,9 +89,9 @@ impl Reconciler {
     }
 
     fn planned_for(&self, policy: &Policy, now: Timestamp) -> Result<Planned> {
-        let service = self.evidence(policy);
+        let service = self.evidence(policy, now);
         let cut = attribution::newest_change(&service, self.state.landings());
-        let assessments = policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
+        let assessments = policy.judged().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
         let mut planned = Planned { policy: policy.name.clone(), assessments, decision: None, attribution: None };
         let open = self
             .state

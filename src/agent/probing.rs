@@ -7,25 +7,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use tokio::sync::mpsc;
 
+use super::syncing::in_cluster;
 use super::{Rounds, control_series, series_of};
 use crate::config;
 use crate::config::agent::MetricsKind;
 use crate::engine::alert_source::AlertSelector;
-use crate::engine::policy::{AlertIndicator, Indicator, Policy, PrometheusIndicator, Slo};
+use crate::engine::policy::{AlertIndicator, Indicator, Policy, PrometheusIndicator, Slo, WorkloadIndicator};
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
 use crate::journal::Series;
 use crate::net::address::AddressRules;
 use crate::net::client::Client;
+use crate::net::kubernetes::KubernetesAccess;
 use crate::net::prometheus::PrometheusClient;
 use crate::net::secret::Secret;
 use crate::probe::Probe;
 use crate::probe::alert::{AlertApi, AlertProbe, AlertServer};
 use crate::probe::http::HttpProbe;
 use crate::probe::prometheus::{PrometheusProbe, last_end};
+use crate::probe::workload::WorkloadProbe;
 
 /// The limit for one answer of a metrics server.
 const QUERY_LIMIT: Duration = Duration::from_secs(10);
@@ -35,7 +38,7 @@ const SLOWEST_CONTROL: Duration = Duration::from_secs(10);
 
 /// Time from one control round to the next.
 pub(super) fn control_every(agent: &config::agent::Agent, policies: &[Policy]) -> Duration {
-    let probes = policies.iter().flat_map(|policy| &policy.slos).map(Slo::every);
+    let probes = policies.iter().flat_map(Policy::measured).map(Slo::every);
     let controls = agent.controls.iter().map(|control| control.http.every);
     probes.chain(controls).min().unwrap_or(SLOWEST_CONTROL).min(SLOWEST_CONTROL)
 }
@@ -81,13 +84,17 @@ impl Probing {
             scheduled.push(Scheduled { series: control_series(&control.name), every: control_every(agent, policies), kind, due: now });
         }
         for policy in policies {
-            for slo in &policy.slos {
+            for slo in policy.measured() {
                 let kind = match &slo.indicator {
                     Indicator::Http(http) => Kind::Http(Arc::new(HttpProbe::new(client.clone(), http.clone(), controls.clone()))),
                     Indicator::Prometheus(indicator) => prometheus(indicator, &servers)
                         .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
                     Indicator::Alert(indicator) => Kind::Http(Arc::new(
                         alert_probe(indicator, agent, &operator)
+                            .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
+                    )),
+                    Indicator::Workload(indicator) => Kind::Http(Arc::new(
+                        workload_probe(indicator, agent)
                             .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
                     )),
                 };
@@ -204,6 +211,7 @@ fn alert_probe(indicator: &AlertIndicator, agent: &config::agent::Agent, operato
         .ok_or_else(|| anyhow!("there is no metrics server `{}` in the agent file", indicator.server))?;
     let api = match &server.kind {
         MetricsKind::Prometheus => AlertApi::Prometheus,
+        MetricsKind::Kubernetes { .. } => bail!("`{}` is a cluster, which knows no alerts", indicator.server),
         MetricsKind::Alertmanager { watchdog } => {
             AlertApi::Alertmanager { watchdog: Some(AlertSelector { name: watchdog.clone(), labels: BTreeMap::new() }) }
         }
@@ -211,6 +219,19 @@ fn alert_probe(indicator: &AlertIndicator, agent: &config::agent::Agent, operato
     let headers = server.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
     let server = AlertServer { url: server.url.clone(), api, headers, bearer_token_file: server.bearer_token_file.clone() };
     Ok(AlertProbe::new(operator.clone(), server, indicator.selector.clone(), indicator.max_staleness, QUERY_LIMIT))
+}
+
+/// The probe of a workload.
+fn workload_probe(indicator: &WorkloadIndicator, agent: &config::agent::Agent) -> Result<WorkloadProbe> {
+    let known = agent.metrics.iter().find(|server| server.name == indicator.server);
+    let access = match known.map(|server| &server.kind) {
+        Some(MetricsKind::Kubernetes { kubeconfig: Some(path), context }) => {
+            KubernetesAccess::Kubeconfig { path: path.clone(), context: context.clone() }
+        }
+        Some(MetricsKind::Kubernetes { kubeconfig: None, .. }) => in_cluster()?,
+        Some(_) | None => bail!("there is no cluster `{}` in the agent file", indicator.server),
+    };
+    Ok(WorkloadProbe::new(access, indicator))
 }
 
 fn prometheus(indicator: &PrometheusIndicator, servers: &BTreeMap<String, (PrometheusClient, Duration)>) -> Result<Kind> {

@@ -8,7 +8,7 @@
 use anyhow::{Context, Result};
 use tracing::info;
 
-use super::{Reconciler, situations};
+use super::{Reconciler, series_of, situations};
 use crate::engine::attribution;
 use crate::engine::decision::DecisionRecord;
 use crate::engine::decision::{Action, Decision, DecisionVerdict, decide, joint_situations};
@@ -17,7 +17,7 @@ use crate::engine::guardrail::RefusalCode;
 use crate::engine::id::{CommitId, IncidentId, InstanceName, PlanDigest, ProposalKey, sha256_hex};
 use crate::engine::incident::{Incident, Proposal, State};
 use crate::engine::plan::{self, PlanKind};
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Policy, Slo};
 use crate::engine::slo::{self, Verdict};
 use crate::engine::time::Timestamp;
 use crate::engine::verification::{self, RecoveryStanding};
@@ -66,10 +66,11 @@ impl Reconciler {
 
     /// Opens an incident when the policy breaches and has none for this breach.
     pub(super) fn detect(&mut self, policy: &Policy, now: Timestamp) -> Result<()> {
-        let service = self.evidence(policy);
+        let service = self.evidence(policy, now);
         let landings = self.state.landings();
         let cut = attribution::newest_change(&service, landings);
-        let assessments: Vec<_> = policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
+        let assess = |slo: &Slo| slo::assess(slo, self.rounds.since(&series_of(&policy.name, &slo.name), Timestamp(i64::MIN)), cut, now);
+        let assessments: Vec<_> = policy.measured().map(assess).collect();
         self.note_health(policy, &assessments);
         if slo::assess_policy(policy, &assessments) != Verdict::Breaching {
             return Ok(());
@@ -77,15 +78,12 @@ impl Reconciler {
         let Some(beginning) = attribution::beginning(&service, cut, now) else { return Ok(()) };
         let known = self.state.incidents.values().filter(|incident| incident.policy == policy.name);
         // A breach that has not been Healthy since an incident began is that incident's breach, over or not.
-        if known
-            .into_iter()
-            .any(|incident| incident.ending.is_none() || beginning.last_healthy.is_none_or(|healthy| healthy <= incident.onset.by))
-        {
+        if known.into_iter().any(|incident| incident.ending.is_none() || beginning.is_of(incident.onset, incident.recovered_at())) {
             return Ok(());
         }
         let arithmetic: Vec<String> = assessments
             .iter()
-            .filter(|assessment| assessment.verdict == Verdict::Breaching)
+            .filter(|assessment| assessment.verdict == Verdict::Breaching && policy.slos.iter().any(|slo| slo.name == assessment.slo))
             .map(|assessment| format!("`{}` {}", assessment.slo, assessment.arithmetic))
             .collect();
         let digest = sha256_hex(format!("{}\n{}\n{}", policy.name, beginning.onset.by, now).as_bytes());
@@ -189,7 +187,7 @@ impl Reconciler {
     fn verify(&mut self, incident: &IncidentId, now: Timestamp) -> Result<()> {
         let (Some(policy), Some(current)) = (self.policy_of(incident), self.state.incidents.get(incident).cloned()) else { return Ok(()) };
         let Some(landed) = &current.landed else { return Ok(()) };
-        let service = self.evidence(&policy);
+        let service = self.evidence(&policy, now);
         let mut recovery = match self.followed(&policy, landed.commit, landed.landed, now) {
             Some(followed) => {
                 self.note_sync(&current, landed.commit, followed.finding.clone(), now)?;
@@ -261,7 +259,13 @@ impl Reconciler {
 
     pub(super) fn end(&mut self, incident: &Incident, ending: Ending, sentence: String, now: Timestamp) -> Result<()> {
         info!(incident = %incident.id, ?ending, "incident ended: {sentence}");
-        self.record(now, vec![Event::Ended { incident: incident.id.clone(), ending, sentence }])
+        let spending = self.spending(incident, now);
+        let mut events = Vec::new();
+        if !spending.is_empty() {
+            events.push(Event::BudgetSpent { incident: incident.id.clone(), spending });
+        }
+        events.push(Event::Ended { incident: incident.id.clone(), ending, sentence });
+        self.record(now, events)
     }
 
     fn open_incidents(&self) -> Vec<IncidentId> {
@@ -273,7 +277,7 @@ impl Reconciler {
     }
 
     fn recovered_by_itself(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Option<String> {
-        verification::recovered_by_itself(&self.evidence(policy), incident.onset, now)
+        verification::recovered_by_itself(&self.evidence(policy, now), incident.onset, now)
     }
 
     fn situation(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<crate::engine::situation::Situation>> {

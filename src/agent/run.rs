@@ -163,7 +163,7 @@ fn reload(reconciler: &mut Reconciler, options: &Options, now: Timestamp) -> Opt
 fn windows(loaded: &config::Loaded) -> BTreeMap<Series, Duration> {
     let of = |policy: &crate::engine::policy::Policy| {
         let name = policy.name.clone();
-        policy.slos.iter().map(move |slo| (series_of(&name, &slo.name), slo.longest_window() + slo.every() * 10)).collect::<Vec<_>>()
+        policy.measured().map(move |slo| (series_of(&name, &slo.name), slo.longest_window() + slo.every() * 10)).collect::<Vec<_>>()
     };
     loaded.policies.iter().flat_map(of).collect()
 }

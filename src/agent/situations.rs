@@ -35,12 +35,12 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
     let mut situation = Situation {
         now,
         incident: incident.id.clone(),
-        service: reconciler.evidence(policy),
+        service: reconciler.evidence(policy, now),
         others: reconciler
             .policies
             .iter()
             .filter(|other| other.name != policy.name)
-            .map(|other| reconciler.evidence_since(other, from - other.longest_window()))
+            .map(|other| reconciler.evidence_since(other, from - other.longest_window(), now))
             .collect(),
         controls: controls(reconciler, from),
         ceilings: ceilings(reconciler, policy, repository),
@@ -89,7 +89,7 @@ fn joint(reconciler: &Reconciler, repository: &Repository, situation: &Situation
         let policy = reconciler.policy_of(&other.id)?;
         let joint = Joint {
             incident: other.id.clone(),
-            service: reconciler.evidence(&policy),
+            service: reconciler.evidence(&policy, situation.now),
             ceilings: ceilings(reconciler, &policy, repository),
             attribution: proposed_attribution(reconciler, other),
         };

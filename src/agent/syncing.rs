@@ -13,10 +13,10 @@ use crate::engine::id::PolicyName;
 use crate::engine::policy::{Policy, Sync, SyncTarget};
 use crate::engine::sync::SyncReport;
 use crate::engine::time::Timestamp;
+use crate::net::kubernetes::{KubernetesAccess, SERVICE_ACCOUNT};
 use crate::sync::SyncSource;
 use crate::sync::argocd::{ArgoCd, ArgoCdAccess};
 use crate::sync::flux::{Flux, FluxObject};
-use crate::sync::kubernetes::{KubernetesAccess, SERVICE_ACCOUNT};
 use crate::sync::revision_metric::RevisionMetric;
 
 /// Time from one question to the next, so that a change is rarely seen later than a round after it was applied.
@@ -138,7 +138,7 @@ fn source(agent: &Agent, policy: &Policy) -> Result<Option<Arc<dyn SyncSource>>>
 }
 
 /// As Kubernetes tells every container of a pod.
-fn in_cluster() -> Result<KubernetesAccess> {
+pub(super) fn in_cluster() -> Result<KubernetesAccess> {
     let outside = || anyhow!("`inCluster` works in a pod only: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are not set");
     let host = std::env::var("KUBERNETES_SERVICE_HOST").map_err(|_| outside())?;
     let port = std::env::var("KUBERNETES_SERVICE_PORT").ok().and_then(|port| port.parse().ok()).ok_or_else(outside)?;

@@ -60,6 +60,8 @@ impl Reconciler {
         }
         for service in &mut view.services {
             service.healthy = self.healthy(service.incident, service.policy, now);
+            let spending = self.budgets.spending(&self.rounds, service.policy, service.incident, now);
+            service.budgets = spending.into_iter().filter(|spending| spending.spent.is_some()).map(|spending| spending.sentence).collect();
         }
         let title = render::proposal::title(&self.templates, &view).context("cannot write the proposal's title")?;
         let body = render::proposal::body(&self.templates, &view).context("cannot write the proposal's text")?;
@@ -78,7 +80,10 @@ impl Reconciler {
     }
 
     pub(super) fn view<'a>(&self, proposal: &'a Proposal, stories: &'a [(&'a Incident, Policy)]) -> ProposalView<'a> {
-        let services = stories.iter().map(|(incident, policy)| ServiceView { incident, policy, plot: None, healthy: None }).collect();
+        let services = stories
+            .iter()
+            .map(|(incident, policy)| ServiceView { incident, policy, plot: None, healthy: None, budgets: Vec::new() })
+            .collect();
         ProposalView { proposal, services, authors: self.authors(stories), objects: Vec::new() }
     }
 

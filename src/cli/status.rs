@@ -11,9 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Output, store};
 use crate::agent::Rounds;
+use crate::agent::budgets::{self, Budgets};
 use crate::agent::switches::look_at_file;
 use crate::config::Loaded;
 use crate::engine::attribution::newest_change;
+use crate::engine::budget::{Budget, Burn};
 use crate::engine::id::InstanceName;
 use crate::engine::incident::State;
 use crate::engine::policy::Policy;
@@ -61,6 +63,12 @@ pub(super) fn run(args: &StatusArgs, config: &Path, out: &mut dyn Write) -> Resu
     })
 }
 
+/// What was measured.
+struct Known<'a> {
+    rounds: &'a Rounds,
+    budgets: &'a Budgets,
+}
+
 fn once(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
     let now = store::now();
@@ -72,9 +80,12 @@ fn once(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
         // Clears the screen, as `watch` does.
         write!(out, "\u{1b}[H\u{1b}[2J")?;
     }
+    let mut budgets = Budgets::default();
+    budgets.restore(journal.hours_since(now - budgets::longest(&loaded.policies)).context("cannot read the hours")?);
+    let known = Known { rounds: &rounds, budgets: &budgets };
     match args.output {
-        Output::Json => writeln!(out, "{}", serde_json::to_string(&as_json(loaded, &state, &rounds, now))?)?,
-        Output::Text => show(loaded, &state, &rounds, now, out)?,
+        Output::Json => writeln!(out, "{}", serde_json::to_string(&as_json(loaded, &state, &known, now))?)?,
+        Output::Text => show(loaded, &state, &known, now, out)?,
     }
     out.flush()?;
     Ok(())
@@ -92,14 +103,25 @@ fn assessments(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) 
                 let series = crate::agent::series_of(&policy.name, &slo.name);
                 slo::assess(slo, rounds.since(&series, Timestamp(i64::MIN)), cut, now)
             };
-            (policy.name.to_string(), policy.slos.iter().map(of).collect())
+            (policy.name.to_string(), policy.measured().map(of).collect())
         })
         .collect()
 }
 
-fn as_json(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) -> Value {
-    let services: Vec<Value> =
-        assessments(loaded, state, rounds, now).into_iter().map(|(policy, slos)| json!({"policy": policy, "slos": slos})).collect();
+/// The error budgets of a policy's SLOs that have one: how each stands, and how fast it burned over each window.
+fn standing(policy: &Policy, known: &Known<'_>, now: Timestamp) -> Vec<(Budget, Vec<Burn>)> {
+    policy.measured().filter_map(|slo| known.budgets.standing(known.rounds, policy, slo, now)).collect()
+}
+
+fn as_json(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp) -> Value {
+    let budgets = |policy: &Policy| -> Vec<Value> {
+        standing(policy, known, now).into_iter().map(|(budget, burns)| json!({"budget": budget, "burns": burns})).collect()
+    };
+    let services: Vec<Value> = assessments(loaded, state, known.rounds, now)
+        .into_iter()
+        .zip(&loaded.policies)
+        .map(|((name, slos), policy)| json!({"policy": name, "slos": slos, "errorBudgets": budgets(policy)}))
+        .collect();
     let repositories: Vec<Value> = loaded
         .agent
         .repositories
@@ -120,18 +142,15 @@ fn stop_file(loaded: &Loaded) -> Option<KillSwitch> {
     KillSwitch::file(&path.display().to_string(), look_at_file(path))
 }
 
-fn show(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp, out: &mut dyn Write) -> Result<()> {
+fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: &mut dyn Write) -> Result<()> {
     let runs = if SqliteJournal::agent_is_running(&loaded.agent.journal) { "runs" } else { "does not run" };
     writeln!(out, "The agent {runs} ({now}).\n")?;
-    for (policy, slos) in assessments(loaded, state, rounds, now) {
+    for ((name, slos), policy) in assessments(loaded, state, known.rounds, now).into_iter().zip(&loaded.policies) {
         for assessment in slos {
-            writeln!(
-                out,
-                "{policy}  {}  {}: {}",
-                assessment.slo,
-                format!("{:?}", assessment.verdict).to_lowercase(),
-                assessment.arithmetic
-            )?;
+            writeln!(out, "{name}  {}  {}: {}", assessment.slo, format!("{:?}", assessment.verdict).to_lowercase(), assessment.arithmetic)?;
+        }
+        for (budget, burns) in standing(policy, known, now) {
+            writeln!(out, "{name}  {}  {}", budget.slo, budgets::line(&budget, &burns))?;
         }
     }
     writeln!(out)?;
@@ -171,6 +190,11 @@ fn show(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp, out: &m
             incident.phase.words(),
             incident.decision.as_ref().map_or("not decided yet", |decision| &decision.sentence)
         )?;
+        if let Some(policy) = loaded.policies.iter().find(|policy| policy.name == incident.policy) {
+            for spending in known.budgets.spending(known.rounds, policy, incident, now) {
+                writeln!(out, "    {}", spending.sentence)?;
+            }
+        }
     }
     Ok(())
 }

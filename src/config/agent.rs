@@ -188,12 +188,12 @@ pub enum SyncKind {
     },
 }
 
-/// A Prometheus server.
+/// A metrics server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsServer {
     /// The name that policies use.
     pub name: MetricsName,
-    /// Its base address, without `/api/v1`.
+    /// Its base address, without `/api/v1`; empty for a cluster.
     pub url: String,
     /// Headers for every request. Values are shown nowhere.
     pub headers: Vec<(String, String)>,
@@ -214,6 +214,13 @@ pub enum MetricsKind {
     Alertmanager {
         /// The alert that always fires. Without it, no alert says anything: its absence shows that alerts do not reach the server.
         watchdog: String,
+    },
+    /// A cluster's API: workloads only. It has no `url`: a kubeconfig or the pod's own environment says where it is.
+    Kubernetes {
+        /// The kubeconfig; the cluster that the agent runs in without it.
+        kubeconfig: Option<PathBuf>,
+        /// One of its contexts; its current one without it.
+        context: Option<String>,
     },
 }
 

@@ -32,6 +32,8 @@ pub struct Names {
     pub metrics: Vec<String>,
     /// Alertmanagers, which know alerts only.
     pub alertmanagers: Vec<String>,
+    /// Clusters, which know workloads only.
+    pub clusters: Vec<String>,
     /// Notifiers with their channels.
     pub notifiers: Vec<(String, Option<Channel>)>,
 }
@@ -54,8 +56,12 @@ impl Names {
             repositories: named("repositories").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
             environments: named("environments").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
             syncs: named("sync").map(|(name, view)| (name, Origin::of(&view))).collect(),
-            metrics: named("metrics").filter(|(_, view)| view.object("alertmanager").is_none()).map(|(name, _)| name).collect(),
+            metrics: named("metrics")
+                .filter(|(_, view)| view.object("alertmanager").or(view.object("kubernetes")).is_none())
+                .map(|(name, _)| name)
+                .collect(),
             alertmanagers: named("metrics").filter(|(_, view)| view.object("alertmanager").is_some()).map(|(name, _)| name).collect(),
+            clusters: named("metrics").filter(|(_, view)| view.object("kubernetes").is_some()).map(|(name, _)| name).collect(),
             notifiers: named("notifiers").map(|(name, view)| (name, channel_of(&view))).collect(),
         }
     }
@@ -206,6 +212,9 @@ fn server(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Opt
     if let Some(manager) = view.object("alertmanager") {
         return alertmanager(view, &manager, directory, findings);
     }
+    if let Some(cluster) = view.object("kubernetes") {
+        return kubernetes(view, &cluster, directory);
+    }
     let prometheus = view.object("prometheus")?;
     headers(&prometheus, findings);
     let url = prometheus.text("url");
@@ -237,6 +246,18 @@ fn alertmanager(view: &View<'_>, manager: &View<'_>, directory: &Path, findings:
         bearer_token_file: manager.text("bearerTokenFile").map(|path| directory.join(path)),
         ingest_delay: Duration::ZERO,
         kind: MetricsKind::Alertmanager { watchdog: manager.text("watchdog")? },
+    })
+}
+
+fn kubernetes(view: &View<'_>, cluster: &View<'_>, directory: &Path) -> Option<MetricsServer> {
+    let kubeconfig = cluster.text("kubeconfig").map(|path| directory.join(path));
+    Some(MetricsServer {
+        name: MetricsName::new(view.text("name")?),
+        url: String::new(),
+        headers: Vec::new(),
+        bearer_token_file: None,
+        ingest_delay: Duration::ZERO,
+        kind: MetricsKind::Kubernetes { kubeconfig, context: cluster.text("context") },
     })
 }
 

@@ -411,7 +411,7 @@ fn check(policies: &[Policy], observed: &Observed) -> Result<(), InvalidCase> {
     let mut ends = std::collections::HashSet::new();
     for round in &observed.rounds {
         let policy = policy(&round.policy)?;
-        if !policy.slos.iter().any(|slo| slo.name.as_str() == round.slo) {
+        if !policy.measured().any(|slo| slo.name.as_str() == round.slo) {
             return wrong(format!("the policy `{}` has no SLO `{}`", policy.name, round.slo));
         }
         if !policy.instances.iter().any(|instance| instance.name.as_str() == round.instance) {

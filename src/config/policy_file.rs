@@ -22,7 +22,8 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
     let (metadata, spec) = (document.object("metadata"), document.object("spec")?);
     unique_names(&spec, "slos", findings);
     let slos: Vec<Option<Slo>> = spec.objects("slos").iter().map(|view| slo_rules::read(view, findings)).collect();
-    let breach_when = breach_when(&spec, slos.len(), findings);
+    let triggers = slo_rules::triggers(&spec, findings);
+    let breach_when = breach_when(&spec, triggers, findings);
     let revert = revert(&spec, findings);
     let verify = verify(&spec, findings);
     let name = metadata.and_then(|metadata| metadata.text("name"));
@@ -44,7 +45,9 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         paths: PathSet { include: spec.texts("paths")?, exclude: spec.texts("exclude")? },
         instances: vec![Instance { name: InstanceName::default_instance(), sync: sync? }],
         depends_on: spec.texts("dependsOn")?.into_iter().map(PolicyName::new).collect(),
-        slos: slos.into_iter().collect::<Option<_>>()?,
+        slos: slo_rules::of_role(&spec, &slos, "trigger")?,
+        corroborating: slo_rules::of_role(&spec, &slos, "corroborate")?,
+        reported: slo_rules::of_role(&spec, &slos, "report")?,
         breach_when: breach_when?,
         revert: revert?,
         guardrails: Guardrails {
@@ -128,7 +131,11 @@ fn breach_when(spec: &View<'_>, slos: usize, findings: &mut Findings<'_>) -> Opt
             if slos < count as usize {
                 let place = node.get("atLeast").map_or(node.span, |node| node.span);
                 let plural = if slos == 1 { "SLO" } else { "SLOs" };
-                findings.error(place, format!("`atLeast` is {count}, and the policy has {slos} {plural}: it could never breach"), None);
+                findings.error(
+                    place,
+                    format!("`atLeast` is {count}, and the policy has {slos} {plural} that can breach: it could never breach"),
+                    None,
+                );
             }
             Some(BreachWhen::AtLeast(count))
         }
@@ -260,6 +267,9 @@ fn references(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {
         let Some(indicator) = slo.object("indicator") else { continue };
         if let Some(prometheus) = indicator.object("prometheus") {
             reference(&prometheus, "server", &names.metrics, "metrics server", "metrics", findings);
+        }
+        if let Some(workload) = indicator.object("workload") {
+            reference(&workload, "server", &names.clusters, "cluster", "metrics", findings);
         }
         if let Some(alert) = indicator.object("alert") {
             let known: Vec<String> = names.metrics.iter().chain(&names.alertmanagers).cloned().collect();

@@ -6,7 +6,7 @@ use crate::engine::alert_source::AlertSelector;
 use crate::engine::id::{MetricsName, SloName};
 use crate::engine::policy::{
     Alert, AlertIndicator, AlertRule, HttpIndicator, Indicator, Objective, PrometheusIndicator, PrometheusQuery, SinceChange, Slo,
-    Unreachable,
+    Unreachable, WorkloadIndicator, WorkloadKind,
 };
 use crate::engine::round::Decimal;
 use crate::engine::time::spoken;
@@ -32,9 +32,10 @@ enum Gives {
 /// Reads an SLO; `None` where an error was found, now or before.
 pub fn read(view: &View<'_>, findings: &mut Findings<'_>) -> Option<Slo> {
     let indicator = view.object("indicator")?;
-    let (http, prometheus, asked) = (indicator.object("http"), indicator.object("prometheus"), indicator.object("alert"));
+    let (http, prometheus) = (indicator.object("http"), indicator.object("prometheus"));
+    let (asked, workload) = (indicator.object("alert"), indicator.object("workload"));
     let (gives, every) = match (&http, &prometheus) {
-        (None, None) => (Gives::Answer, asked.as_ref()?.duration("every")),
+        (None, None) => (Gives::Answer, asked.as_ref().or(workload.as_ref())?.duration("every")),
         (Some(http), None) => (Gives::Answer, http.duration("every")),
         // The checker has refused it; what it gives is not known.
         (None, Some(prometheus))
@@ -52,35 +53,59 @@ pub fn read(view: &View<'_>, findings: &mut Findings<'_>) -> Option<Slo> {
     if let Some(prometheus) = &prometheus {
         prometheus_rules(prometheus, findings);
     }
-    let alert = single_alert(view, findings);
-    if let (Some(objective), Some(alert)) = (view.object("objective"), &alert) {
-        objective_rules(gives, &objective, alert, findings);
-        if let Some(burn) = alert.object("burnRate").filter(|_| gives == Gives::Counts) {
+    let alerts = view.objects("alerts");
+    if let Some(objective) = view.object("objective") {
+        objective_rules(gives, &objective, &alerts, findings);
+        for burn in alerts.iter().filter_map(|alert| alert.object("burnRate")).filter(|_| gives == Gives::Counts) {
             burn_rules(&burn, every, &objective, findings);
         }
     }
-    if let Some(failing) = alert.and_then(|alert| alert.object("failing")) {
+    for failing in alerts.iter().filter_map(|alert| alert.object("failing")) {
         failing_rules(&failing, findings);
     }
+    same_twice(&alerts, findings);
+    let mut alerts = alerts.iter().map(read_alert).collect::<Option<Vec<Alert>>>()?.into_iter();
     Some(Slo {
         name: SloName::new(view.text("name")?),
         indicator: match (http, prometheus) {
             (Some(http), _) => Indicator::Http(http_indicator(&http)?),
             (_, Some(prometheus)) => Indicator::Prometheus(prometheus_indicator(&prometheus)?),
-            (_, None) => Indicator::Alert(alert_indicator(&asked?)?),
+            (None, None) if workload.is_some() => Indicator::Workload(workload_indicator(&workload?)?),
+            (None, None) => Indicator::Alert(alert_indicator(&asked?)?),
         },
         objective: objective(&view.object("objective")?)?,
-        alert: read_alert(&alert?)?,
+        alert: alerts.next()?,
+        further: alerts.collect(),
     })
 }
 
-fn single_alert<'a>(view: &View<'a>, findings: &mut Findings<'_>) -> Option<View<'a>> {
-    let alerts = view.objects("alerts");
-    if let Some(second) = alerts.get(1) {
-        let hint = "keep one alert; another SLO with the same indicator can have the other".to_owned();
-        findings.error(second.at, "more than one alert per SLO is not supported yet", hint);
+/// How many SLOs can breach. None is an error: nothing would ever open an incident.
+pub fn triggers(spec: &View<'_>, findings: &mut Findings<'_>) -> usize {
+    let slos = spec.objects("slos");
+    // A role that cannot be read was refused as such.
+    let triggers = slos.iter().filter(|slo| !matches!(slo.text("role").as_deref(), Some("corroborate" | "report"))).count();
+    if let Some(first) = slos.first().filter(|_| triggers == 0) {
+        let hint = "take `role` from one of them, or write `role: trigger`".to_owned();
+        findings.error(first.span("role"), "no SLO has the role `trigger`: nothing could ever breach", hint);
     }
-    alerts.into_iter().next()
+    triggers
+}
+
+/// The SLOs of one role; `None` where one of them could not be read.
+pub fn of_role(spec: &View<'_>, slos: &[Option<Slo>], role: &str) -> Option<Vec<Slo>> {
+    let views = spec.objects("slos");
+    slos.iter().zip(&views).filter(|(_, view)| view.text("role").as_deref() == Some(role)).map(|(slo, _)| slo.clone()).collect()
+}
+
+/// Two alerts with the same rule: the second says nothing.
+fn same_twice(alerts: &[View<'_>], findings: &mut Findings<'_>) {
+    let rules: Vec<Option<Alert>> = alerts.iter().map(read_alert).collect();
+    for (place, alert) in alerts.iter().enumerate() {
+        let same = |other: &&Option<Alert>| matches!((other, &rules[place]), (Some(other), Some(rule)) if other.rule == rule.rule);
+        if rules[..place].iter().any(|other| same(&other)) {
+            findings.error(alert.at, "the same rule is there twice", "remove one of the two alerts".to_owned());
+        }
+    }
 }
 
 fn http_rules(http: &View<'_>, findings: &mut Findings<'_>) {
@@ -134,8 +159,8 @@ fn calls_rate(text: &str) -> bool {
     })
 }
 
-fn objective_rules(gives: Gives, objective: &View<'_>, alert: &View<'_>, findings: &mut Findings<'_>) {
-    let burn = alert.object("burnRate");
+fn objective_rules(gives: Gives, objective: &View<'_>, alerts: &[View<'_>], findings: &mut Findings<'_>) {
+    let burn = || alerts.iter().filter_map(|alert| Some((alert, alert.object("burnRate")?)));
     for key in ["max", "min"].into_iter().filter(|_| gives != Gives::Value) {
         if objective.node(key).is_some() {
             let message = format!("`{key}` judges the value of a `query`, and this indicator has none");
@@ -146,17 +171,17 @@ fn objective_rules(gives: Gives, objective: &View<'_>, alert: &View<'_>, finding
     match gives {
         // A second rule beside `failing` is refused as such.
         Gives::Answer => {
-            if let Some(burn) = burn.filter(|_| alert.node("failing").is_none()) {
+            for (_, burn) in burn().filter(|(alert, _)| alert.node("failing").is_none()) {
                 let hint = "use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`";
                 findings.error(
                     burn.at,
-                    "`burnRate` needs good and total events, and each round of `http` or `alert` is one answer",
+                    "`burnRate` needs good and total events, and each round of `http`, `alert` or `workload` is one answer",
                     hint.to_owned(),
                 );
             }
         }
         Gives::Value => {
-            if let Some(burn) = burn {
+            for (_, burn) in burn() {
                 findings.error(burn.at, "`burnRate` needs good and total events, and `query` gives a value", "use `failing`".to_owned());
             }
             if objective.node("max").is_none() && objective.node("min").is_none() {
@@ -174,12 +199,13 @@ fn objective_rules(gives: Gives, objective: &View<'_>, alert: &View<'_>, finding
         }
         Gives::Counts => {
             if objective.node("target").is_none() {
-                let why = if burn.is_some() { "`burnRate`" } else { "an indicator with `good` and `total`" };
+                let why = if burn().next().is_some() { "`burnRate`" } else { "an indicator with `good` and `total`" };
                 findings.error(objective.at, format!("{why} needs a `target`"), "write `objective: {target: 99.9%}`".to_owned());
             }
         }
     }
-    if let Some(target) = objective.typed("target").filter(|_| !needs_target && alert.node("failing").is_some()) {
+    if let Some(target) = objective.typed("target").filter(|_| !needs_target && alerts.iter().any(|alert| alert.node("failing").is_some()))
+    {
         findings.warning(target.span, "a `target` beside `failing` feeds the error budget only: rounds are counted, not errors", None);
     }
 }
@@ -257,6 +283,21 @@ fn alert_indicator(alert: &View<'_>) -> Option<AlertIndicator> {
     })
 }
 
+fn workload_indicator(workload: &View<'_>) -> Option<WorkloadIndicator> {
+    Some(WorkloadIndicator {
+        server: MetricsName::new(workload.text("server")?),
+        every: workload.duration("every")?,
+        kind: match workload.text("kind")?.as_str() {
+            "Deployment" => WorkloadKind::Deployment,
+            "StatefulSet" => WorkloadKind::StatefulSet,
+            "DaemonSet" => WorkloadKind::DaemonSet,
+            _ => return None,
+        },
+        namespace: workload.text("namespace")?,
+        name: workload.text("name")?,
+    })
+}
+
 /// A value that is there and cannot be read makes the whole objective unreadable.
 fn objective(view: &View<'_>) -> Option<Objective> {
     let number = |key: &str| match view.node(key) {
@@ -291,5 +332,5 @@ fn read_alert(alert: &View<'_>) -> Option<Alert> {
             min_events: alert.integer("minEvents")?,
         }
     };
-    Some(Alert { rule, recover_good })
+    Some(Alert { rule, recover_good, up_to: alert.mode("upTo")? })
 }

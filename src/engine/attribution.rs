@@ -75,6 +75,14 @@ pub struct Beginning {
     pub onset: Interval,
 }
 
+impl Beginning {
+    /// Whether the breach is that of an incident which began with `onset`: the service has not been Healthy since, or the breach began before the
+    /// service had recovered from it, and only an alert with a long memory says so now.
+    pub fn is_of(&self, onset: Interval, recovered: Option<Timestamp>) -> bool {
+        self.last_healthy.is_none_or(|healthy| healthy <= onset.by) || recovered.is_some_and(|recovered| self.onset.by <= recovered)
+    }
+}
+
 /// When the breach of a service began: of its breaching SLOs, the one whose first bad round ended first.
 ///
 /// `None` where no SLO breaches or none has a bad round.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
 use super::attribution::Attribution;
+use super::budget::Spending;
 use super::consent::{Hold, Publication, SaidId, Silence};
 use super::decision::DecisionRecord;
 use super::id::{
@@ -301,6 +302,13 @@ pub enum Event {
         commit: CommitId,
         /// What; `None`: nothing any more.
         finding: Option<Finding>,
+    },
+    /// What the incident spent of the error budgets of its SLOs, written down just before its end.
+    BudgetSpent {
+        /// Which.
+        incident: IncidentId,
+        /// One for each SLO that has a budget.
+        spending: Vec<Spending>,
     },
     /// The incident is over.
     Ended {

@@ -4,6 +4,7 @@
 
 mod beginning;
 mod care;
+mod corroboration;
 mod fix;
 mod growth;
 mod load;
@@ -117,6 +118,8 @@ pub enum RefusalCode {
     SloUnknown,
     /// A probe and a metric do not agree.
     KindsDisagree,
+    /// An SLO of the role `corroborate` is healthy.
+    NotCorroborated,
     /// Other services began to fail at the same time, and nothing that the suspect touches explains them.
     OthersFail,
     /// The load of the service changed when the breach began (E9).
@@ -195,6 +198,7 @@ impl RefusalCode {
                 | Self::TooOldToMerge
                 | Self::SloUnknown
                 | Self::KindsDisagree
+                | Self::NotCorroborated
                 | Self::OthersFail
                 | Self::LoadChanged
                 | Self::Unstable

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, ApprovalSource};
 use super::attribution::Attribution;
+use super::budget::Spending;
 use super::decision::{DecisionRecord, DecisionVerdict};
 use super::fact::{EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle};
 use super::id::{CommitId, EffectId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SituationDigest};
@@ -91,6 +92,9 @@ pub struct Incident {
     /// What stands out about its revert, or its suspect, where the service runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<SyncNote>,
+    /// What it spent of the error budgets, once it is over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spending: Vec<Spending>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// The sentence that it ended with.
@@ -206,6 +210,7 @@ impl State {
             | Event::Decided { .. }
             | Event::Verified { .. }
             | Event::SyncNoted { .. }
+            | Event::BudgetSpent { .. }
             | Event::Ended { .. } => self.apply_to_incident(at, &fact.event),
             Event::SyncReported { policy, instance, follows, before, report } => {
                 let place = (policy.clone(), instance.clone());
@@ -281,6 +286,7 @@ impl State {
             Event::SyncNoted { incident, commit, finding } => self.with(incident, |incident| {
                 incident.sync = finding.clone().map(|finding| SyncNote { commit: *commit, finding, at });
             }),
+            Event::BudgetSpent { incident, spending } => self.with(incident, |incident| incident.spending.clone_from(spending)),
             Event::Ended { incident, ending, sentence } => self.with(incident, |incident| {
                 incident.phase = match ending {
                     Ending::Recovered => Phase::Recovered,
@@ -485,11 +491,17 @@ impl Incident {
             landed: None,
             recovery: None,
             sync: None,
+            spending: Vec::new(),
             ending: None,
             sentence: None,
             ended_at: None,
             phase: Phase::Detected,
         }
+    }
+
+    /// When the service had recovered, by the revert or by itself.
+    pub fn recovered_at(&self) -> Option<Timestamp> {
+        self.ended_at.filter(|_| matches!(self.phase, Phase::Recovered | Phase::Withdrawn))
     }
 
     /// Moves on, never back.

@@ -47,3 +47,4 @@ pub mod time;
 pub mod values;
 pub mod verification;
 pub mod window;
+pub mod workload;

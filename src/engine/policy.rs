@@ -2,6 +2,9 @@
 //!
 //! A policy is one service. An incident keeps the policy that it opened with, so policies are stored in situations as they are here.
 
+mod alert;
+mod workload;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,6 +14,7 @@ use std::time::Duration;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
+pub use self::workload::{WORKLOAD_ANSWERS, WorkloadIndicator, WorkloadKind};
 use super::alert_source::AlertSelector;
 use super::consent::ConsentRules;
 use super::id::{
@@ -40,8 +44,14 @@ pub struct Policy {
     pub instances: Vec<Instance>,
     /// Services that this one needs.
     pub depends_on: Vec<PolicyName>,
-    /// How its health is measured; at least one.
+    /// How its health is measured: the SLOs of the role `trigger`, which can breach; at least one.
     pub slos: Vec<Slo>,
+    /// Those of the role `corroborate`: they never open an incident, and a merge without an approval needs that none of them is Healthy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corroborating: Vec<Slo>,
+    /// Those of the role `report`: measured and shown, and nothing more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<Slo>,
     /// How many of them make a breach.
     pub breach_when: BreachWhen,
     /// What may be done about it.
@@ -147,8 +157,11 @@ pub struct Slo {
     pub indicator: Indicator,
     /// The target.
     pub objective: Objective,
-    /// When it breaches; exactly one in this version.
+    /// When it breaches. Where a decision is made, [the foremost](super::slo::alerts) of several.
     pub alert: Alert,
+    /// Its other alerts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Alert>,
 }
 
 /// How health is measured.
@@ -161,6 +174,8 @@ pub enum Indicator {
     Prometheus(PrometheusIndicator),
     /// Whether an alert fires.
     Alert(AlertIndicator),
+    /// Whether a workload of a cluster is ready.
+    Workload(WorkloadIndicator),
 }
 
 /// Whether an alert of a monitoring system fires.
@@ -271,6 +286,10 @@ pub struct Alert {
     pub rule: AlertRule,
     /// `recover: {good: n}`: this many good rounds in a row end the breach, instead of the rule's own way.
     pub recover_good: Option<u32>,
+    /// The highest mode that this alert alone can reach. Absent in policies that were recorded before there was a choice, so that their
+    /// digest stays.
+    #[serde(default = "Mode::highest", skip_serializing_if = "Mode::is_highest")]
+    pub up_to: Mode,
 }
 
 /// The rule of an alert.
@@ -469,7 +488,7 @@ impl Policy {
 
     /// The longest time that its alerts look back, with the rounds that a baseline needs: how long rounds must be kept.
     pub fn longest_window(&self) -> Duration {
-        self.slos.iter().map(Slo::longest_window).max().unwrap_or_default()
+        self.measured().map(Slo::longest_window).max().unwrap_or_default()
     }
 }
 
@@ -480,6 +499,7 @@ impl Slo {
             Indicator::Http(http) => http.every,
             Indicator::Prometheus(prometheus) => prometheus.every,
             Indicator::Alert(alert) => alert.every,
+            Indicator::Workload(workload) => workload.every,
         }
     }
 
@@ -489,23 +509,18 @@ impl Slo {
             Indicator::Http(http) => http.every + http.timeout,
             Indicator::Prometheus(prometheus) => prometheus.every,
             Indicator::Alert(alert) => alert.every + ALERT_ANSWERS,
+            Indicator::Workload(workload) => workload.every + WORKLOAD_ANSWERS,
         }
     }
 
     /// How many rounds a baseline has: `of` where the alert has one, else 5 (design §7).
     pub fn baseline_rounds(&self) -> usize {
-        match self.alert.rule {
-            AlertRule::Failing { of, .. } => of as usize,
-            AlertRule::BurnRate { .. } => 5,
-        }
+        self.alert.baseline_rounds()
     }
 
-    /// The longest time that the alert looks back.
+    /// The longest time that an alert looks back.
     pub fn longest_window(&self) -> Duration {
-        match self.alert.rule {
-            AlertRule::Failing { of, .. } => self.every() * of,
-            AlertRule::BurnRate { long, short, .. } => long.max(short),
-        }
+        self.alerts().map(|alert| alert.window(self.every())).max().unwrap_or_default()
     }
 }
 
@@ -587,6 +602,16 @@ impl fmt::Display for Ratio {
 }
 
 // === impl Mode ===
+
+impl Mode {
+    fn highest() -> Self {
+        Self::Merge
+    }
+
+    fn is_highest(&self) -> bool {
+        *self == Self::highest()
+    }
+}
 
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -70,12 +70,18 @@ pub enum Unknown {
         /// What was returned.
         detail: String,
     },
+    /// A cluster's API did not answer, or has no such workload.
+    Cluster {
+        /// What happened, for people.
+        detail: String,
+    },
     /// The address is one that may not be probed.
     Refused {
         /// Why.
         detail: String,
     },
-    /// An alert that does not count now: silenced, inhibited, muted or pending, or from a server that alerts do not reach.
+    /// An alert that does not count now: silenced, inhibited, muted or pending, or from a server that alerts do not reach. Or a workload
+    /// whose status is about something else: an earlier version of it, or no pods at all.
     Undecided {
         /// Which, and why.
         detail: String,
@@ -135,6 +141,7 @@ impl fmt::Display for Unknown {
             Self::NoData => f.write_str("no data"),
             Self::Stale { age } => write!(f, "newest sample is {} old", super::time::spoken(*age)),
             Self::NotANumber { detail } => write!(f, "not a number ({detail})"),
+            Self::Cluster { detail } => write!(f, "cluster ({detail})"),
             Self::Refused { detail } => write!(f, "address refused ({detail})"),
             Self::Undecided { detail } => f.write_str(detail),
         }

@@ -8,10 +8,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::SloName;
-use super::policy::{ALERT_ANSWERS, Alert, AlertRule, BreachWhen, Indicator, Objective, Policy, SinceChange, Slo};
+use super::policy::{ALERT_ANSWERS, Alert, AlertRule, BreachWhen, Indicator, Objective, Policy, SinceChange, Slo, WORKLOAD_ANSWERS};
 use super::round::{Outcome, Round, count};
 use super::time::{Interval, Timestamp, spoken};
 use super::window::{self, Coverage, Sum};
+
+pub mod alerts;
 
 /// A series whose newest round ended longer ago than this many `every` says nothing about now.
 const FRESH_ROUNDS: u32 = 3;
@@ -120,7 +122,8 @@ pub fn assess(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>, now: Timestam
         Some(newest) if now.since(newest.end) > stale_after(slo) => {
             (Verdict::Unknown, format!("the newest round ended {} ago", spoken(now.since(newest.end))))
         }
-        Some(_) => assess_fresh(slo, rounds, cut),
+        Some(_) if slo.further.is_empty() => assess_fresh(slo, rounds, cut),
+        Some(_) => alerts::assess(slo, rounds, cut),
     };
     Assessment { slo: slo.name.clone(), verdict, arithmetic }
 }
@@ -133,11 +136,17 @@ fn assess_fresh(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict
     }
 }
 
+/// Whether nothing of `rounds` says how the SLO stands at `now`.
+fn is_stale(slo: &Slo, rounds: &[Round], now: Timestamp) -> bool {
+    rounds.last().is_none_or(|newest| now.since(newest.end) > stale_after(slo))
+}
+
 fn stale_after(slo: &Slo) -> Duration {
     let answer = match &slo.indicator {
         Indicator::Http(http) => http.timeout,
         Indicator::Prometheus(_) => slo.every(),
         Indicator::Alert(_) => ALERT_ANSWERS,
+        Indicator::Workload(_) => WORKLOAD_ANSWERS,
     };
     slo.every() * FRESH_ROUNDS + answer
 }
@@ -179,7 +188,7 @@ fn recovered(slo: &Slo, rounds: &[Round], of: usize) -> bool {
 }
 
 fn burn_rate(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, String) {
-    let Alert { rule: AlertRule::BurnRate { factor, long, short, since_change, min_events }, recover_good } = &slo.alert else {
+    let Alert { rule: AlertRule::BurnRate { factor, long, short, since_change, min_events }, recover_good, .. } = &slo.alert else {
         return (Verdict::Unknown, "no burn rate".to_owned());
     };
     let end = rounds.last().map_or(Timestamp(0), |round| round.end);
@@ -292,9 +301,11 @@ pub fn is_bad_now(slo: &Slo, rounds: &[Round]) -> bool {
 
 // === one policy ===
 
-/// The verdict on a service: `Breaching` by `breachWhen`, `Healthy` when every SLO is, else the worst of what is not known.
+/// The verdict on a service: `Breaching` by `breachWhen`, `Healthy` when every SLO is, else the worst of what is not known. Only SLOs of
+/// the role `trigger` count.
 pub fn assess_policy(policy: &Policy, assessments: &[Assessment]) -> Verdict {
-    let breaching = assessments.iter().filter(|assessment| assessment.verdict == Verdict::Breaching).count();
+    let triggers = || assessments.iter().filter(|assessment| policy.slos.iter().any(|slo| slo.name == assessment.slo));
+    let breaching = triggers().filter(|assessment| assessment.verdict == Verdict::Breaching).count();
     let needed = match policy.breach_when {
         BreachWhen::Any => 1,
         BreachWhen::All => policy.slos.len(),
@@ -305,7 +316,7 @@ pub fn assess_policy(policy: &Policy, assessments: &[Assessment]) -> Verdict {
     }
     [Verdict::Breaching, Verdict::Unknown, Verdict::Pending, Verdict::Inconclusive]
         .into_iter()
-        .find(|verdict| assessments.iter().any(|assessment| assessment.verdict == *verdict))
+        .find(|verdict| triggers().any(|assessment| assessment.verdict == *verdict))
         .map_or(Verdict::Healthy, |verdict| if verdict == Verdict::Breaching { Verdict::Inconclusive } else { verdict })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Journal, JournalError, StoredRound};
+use super::{Journal, JournalError, StoredHour, StoredRound};
 use crate::engine::fact::{Event, Fact};
 use crate::engine::id::{CommitId, FactHash, RepositoryName, SituationDigest};
 use crate::engine::time::Timestamp;
@@ -17,6 +17,7 @@ struct Contents {
     facts: Vec<Fact>,
     situations: BTreeMap<SituationDigest, String>,
     rounds: Vec<StoredRound>,
+    hours: Vec<StoredHour>,
     listings: BTreeMap<RepositoryName, (CommitId, Timestamp)>,
 }
 
@@ -89,6 +90,24 @@ impl Journal for MemoryJournal {
 
     fn rounds_since(&self, at: Timestamp) -> Result<Vec<StoredRound>, JournalError> {
         Ok(self.locked().rounds.iter().filter(|stored| stored.round.end > at).cloned().collect())
+    }
+
+    fn append_hours(&self, hours: &[StoredHour]) -> Result<(), JournalError> {
+        let mut contents = self.locked();
+        let is_new = |stored: &StoredHour| hours.iter().any(|new| new.series == stored.series && new.hour.start == stored.hour.start);
+        contents.hours.retain(|stored| !is_new(stored));
+        contents.hours.extend_from_slice(hours);
+        contents.hours.sort_by_key(|stored| stored.hour.start);
+        Ok(())
+    }
+
+    fn hours_since(&self, at: Timestamp) -> Result<Vec<StoredHour>, JournalError> {
+        Ok(self.locked().hours.iter().filter(|stored| stored.hour.start > at).cloned().collect())
+    }
+
+    fn prune_hours(&self, before: Timestamp) -> Result<(), JournalError> {
+        self.locked().hours.retain(|stored| stored.hour.start >= before);
+        Ok(())
     }
 
     fn prune_rounds(&self, before: Timestamp) -> Result<(), JournalError> {

@@ -6,6 +6,7 @@ mod memory;
 pub mod sight;
 mod sqlite;
 
+use crate::engine::budget::Hour;
 use crate::engine::fact::{Event, Fact};
 use crate::engine::id::{CommitId, FactHash, InstanceName, PolicyName, RepositoryName, SituationDigest, SloName};
 use crate::engine::round::Round;
@@ -32,6 +33,15 @@ pub struct StoredRound {
     pub series: Series,
     /// The round.
     pub round: Round,
+}
+
+/// A counted hour with its series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredHour {
+    /// Its series.
+    pub series: Series,
+    /// The hour.
+    pub hour: Hour,
 }
 
 /// What a journal could not do.
@@ -145,6 +155,24 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// A journal that cannot be written.
     fn prune_rounds(&self, before: Timestamp) -> Result<(), JournalError>;
+
+    /// Keeps counted hours; one with the same series and beginning is replaced.
+    ///
+    /// # Errors
+    /// A journal that cannot be written.
+    fn append_hours(&self, hours: &[StoredHour]) -> Result<(), JournalError>;
+
+    /// The counted hours that began after a time, by their beginning.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn hours_since(&self, at: Timestamp) -> Result<Vec<StoredHour>, JournalError>;
+
+    /// Forgets the hours that began before a time.
+    ///
+    /// # Errors
+    /// A journal that cannot be written.
+    fn prune_hours(&self, before: Timestamp) -> Result<(), JournalError>;
 
     /// Checks the whole chain of facts.
     ///

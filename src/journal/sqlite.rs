@@ -1,6 +1,8 @@
 //! The journal in one SQLite file (design §12): WAL, `synchronous=FULL`, `BEGIN IMMEDIATE` for appends, so that a fact is on the disk
 //! before the effect that it announces. A lock file is held by the one agent of a journal; commands append without it.
 
+mod hours;
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Journal, JournalError, Series, StoredRound};
+use super::{Journal, JournalError, Series, StoredHour, StoredRound};
 use crate::engine::fact::{Event, FACT_VERSION, Fact};
 use crate::engine::id::{CommitId, FactHash, InstanceName, PolicyName, RepositoryName, SituationDigest, SloName, canonical_json};
 use crate::engine::round::Round;
@@ -104,6 +106,9 @@ impl SqliteJournal {
             journal.create()?;
         }
         journal.known_schema()?;
+        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            hours::create(&journal.locked()).map_err(|error| journal.said(&error))?;
+        }
         Ok(journal)
     }
 
@@ -319,6 +324,18 @@ impl Journal for SqliteJournal {
             transaction.execute("DELETE FROM rounds WHERE ended < ?1", [before.millis()]).map_err(|error| self.said(&error))?;
             Ok(())
         })
+    }
+
+    fn append_hours(&self, hours: &[StoredHour]) -> Result<(), JournalError> {
+        self.write(|transaction| hours::append(transaction, hours).map_err(|error| self.said(&error)))
+    }
+
+    fn hours_since(&self, at: Timestamp) -> Result<Vec<StoredHour>, JournalError> {
+        hours::since(&self.locked(), at).map_err(|error| self.said(&error))
+    }
+
+    fn prune_hours(&self, before: Timestamp) -> Result<(), JournalError> {
+        self.write(|transaction| hours::prune(transaction, before).map_err(|error| self.said(&error)))
     }
 
     fn verify(&self) -> Result<(), JournalError> {

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod http;
 pub mod prometheus;
+pub mod workload;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -54,6 +54,8 @@ pub struct ServiceView<'a> {
     pub plot: Option<Markdown>,
     /// When it was seen healthy before the suspect landed.
     pub healthy: Option<Interval>,
+    /// What its story has spent of the error budgets, a sentence each.
+    pub budgets: Vec<String>,
 }
 
 /// Who wrote a commit.
@@ -95,6 +97,7 @@ struct ServiceContext {
     detected: Markdown,
     arithmetic: Vec<Markdown>,
     plot: Option<Markdown>,
+    budgets: Vec<Markdown>,
 }
 
 #[derive(Debug, Serialize)]
@@ -196,7 +199,14 @@ impl ProposalContext {
         let word = || Markdown::trusted("x");
         let candidate =
             || CandidateContext { commit: word(), subject: word(), author: word(), landed: word(), standing: word(), because: word() };
-        let service = |plot| ServiceContext { name: word(), onset: word(), detected: word(), arithmetic: vec![word()], plot };
+        let service = |plot: Option<Markdown>| ServiceContext {
+            name: word(),
+            onset: word(),
+            detected: word(),
+            arithmetic: vec![word()],
+            budgets: plot.iter().cloned().collect(),
+            plot,
+        };
         let sample = |services, others, why_not_merged, links| Self {
             services,
             suspects: vec![candidate()],
@@ -258,6 +268,7 @@ impl ServiceContext {
             detected: Markdown::trusted(incident.detected_at.to_string()),
             arithmetic: incident.arithmetic.iter().take(20).map(|sentence| neutral::sentence(sentence)).collect(),
             plot: service.plot.clone(),
+            budgets: service.budgets.iter().map(|sentence| neutral::sentence(sentence)).collect(),
         }
     }
 }

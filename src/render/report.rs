@@ -44,6 +44,7 @@ pub fn story(incident: &Incident) -> String {
     if let (Some(note), None) = (&incident.sync, &incident.ending) {
         lines.push(format!("sync       {}", flat(&note.sentence(&incident.instance))));
     }
+    lines.extend(incident.spending.iter().map(|spending| format!("budget     {}", flat(&spending.sentence))));
     if let (Some(sentence), Some(at)) = (&incident.sentence, incident.ended_at) {
         lines.push(format!("ended      {} at {at}: {}", incident.phase.words(), flat(sentence)));
     }

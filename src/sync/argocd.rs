@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use self::decode::Application;
-use super::server::{Material, Refusal, Server, segment};
 use super::{ReportFuture, SyncSource};
 use crate::engine::id::CommitId;
 use crate::engine::sync::SyncReport;
 use crate::engine::time::Timestamp;
+use crate::net::server::{Material, Refusal, Server, segment};
 
 /// Of so many rendered commits it is remembered from which dry commit they came.
 const REMEMBERED: usize = 256;

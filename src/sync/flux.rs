@@ -17,11 +17,11 @@ use serde::de::DeserializeOwned;
 
 use self::decode::{GitRepository, Kustomization};
 use self::helm::{Chart, HelmChart, HelmRelease};
-use super::kubernetes::KubernetesAccess;
-use super::server::{Refusal, Server, segment};
 use super::{ReportFuture, SyncSource};
 use crate::engine::sync::{ReportedRevision, SyncReport, SyncState};
 use crate::engine::time::Timestamp;
+use crate::net::kubernetes::KubernetesAccess;
+use crate::net::server::{Refusal, Server, segment};
 
 /// What of Flux is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,8 @@
 pub mod argocd;
 pub mod commit_status;
 pub mod flux;
-pub mod kubernetes;
 mod repository;
 pub mod revision_metric;
-mod server;
 #[cfg(test)]
 mod testing;
 

@@ -110,6 +110,7 @@ impl<'a> Past<'a> {
             .collect();
         // Nothing recorded what was applied when: the lag of the policy is assumed, as for a live agent.
         ServiceEvidence { policy: policy.clone(), instance: policy.instances[0].name.clone(), series, applied: None }
+            .by_foremost_alerts(self.landings(now), now)
     }
 
     /// What stands on the forge for the suspects, if it was proposed before.

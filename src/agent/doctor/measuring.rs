@@ -114,7 +114,7 @@ fn of_report(policy: &str, report: &SyncReport, fix: &str) -> Finding {
 
 fn of_policy(policy: &Policy, rounds: &[(Series, Round)]) -> Section {
     let mut section = Section::new(format!("policy {}", policy.name));
-    for slo in &policy.slos {
+    for slo in policy.measured() {
         let series = crate::agent::series_of(&policy.name, &slo.name);
         let round = rounds.iter().find(|(other, _)| *other == series).map(|(_, round)| round);
         section.findings.push(match round {
@@ -147,7 +147,10 @@ fn judge(slo: &Slo, outcome: &Outcome) -> Finding {
                 Unknown::NoData => "check the query's names and labels: it matches no series",
                 Unknown::Stale { .. } => "see whether the target is still scraped, or raise `maxStaleness`",
                 Unknown::NotANumber { .. } => "have the query give one number: aggregate over every label",
-                Unknown::Undecided { .. } => "look at the alert and its silences; while it does not count, nothing follows from it",
+                Unknown::Undecided { .. } => {
+                    "look at the alert and its silences, or at the workload; while it does not count, nothing follows from it"
+                }
+                Unknown::Cluster { .. } => "check the address, and that the account may `get` the workload and `list` pods",
                 Unknown::Refused { .. } => "allow the range under `network.allow` in the agent file",
             };
             Finding::problem(subject, spoken_unknown(why), fix)
@@ -162,7 +165,8 @@ fn spoken_unknown(why: &Unknown) -> String {
         Unknown::NoData => "the query returned nothing".to_owned(),
         Unknown::Stale { age } => format!("the newest sample is {} old", spoken((*age).max(Duration::from_millis(1)))),
         Unknown::NotANumber { detail } => format!("no one number: {detail}"),
-        Unknown::Undecided { detail } => format!("the alert does not count now: {detail}"),
+        Unknown::Undecided { detail } => format!("it does not count now: {detail}"),
+        Unknown::Cluster { detail } => format!("the cluster gave no answer: {detail}"),
         Unknown::Refused { detail } => format!("it may not be asked: {detail}"),
     }
 }

@@ -94,7 +94,7 @@ impl<'a> CaseEvidence<'a> {
             let rounds = known(rounds, now);
             rounds[rounds.partition_point(|round| round.end <= from)..].to_vec()
         };
-        ServiceEvidence {
+        let evidence = ServiceEvidence {
             policy: policy.clone(),
             instance: policy.instances[0].name.clone(),
             series: self.services[index]
@@ -107,7 +107,8 @@ impl<'a> CaseEvidence<'a> {
                     .filter_map(|applied| Some((applied.to, AppliedFact::At { applied: applied.known(now)?, left: None })))
                     .collect(),
             ),
-        }
+        };
+        evidence.by_foremost_alerts(self.landings(now), now)
     }
 
     fn stop(&self, landings: &[Landing]) -> Option<Stop> {
@@ -285,10 +286,10 @@ fn services(case: &Case) -> Vec<Vec<SloSeries>> {
     let mut places: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
     let mut services: Vec<Vec<SloSeries>> = Vec::new();
     for (index, policy) in case.policies.iter().enumerate() {
-        for (place, slo) in policy.slos.iter().enumerate() {
+        for (place, slo) in policy.measured().enumerate() {
             places.insert((policy.name.as_str(), slo.name.as_str()), (index, place));
         }
-        services.push(policy.slos.iter().map(|slo| SloSeries { slo: SloName::new(slo.name.as_str()), rounds: Vec::new() }).collect());
+        services.push(policy.measured().map(|slo| SloSeries { slo: SloName::new(slo.name.as_str()), rounds: Vec::new() }).collect());
     }
     for line in &case.observed.rounds {
         if let Some((index, place)) = places.get(&(line.policy.as_str(), line.slo.as_str())) {

@@ -33,8 +33,8 @@ pub struct SloDraft {
     pub freshness: String,
     /// `objective` as it is written, in braces.
     pub objective: String,
-    /// The one alert as it is written, in braces.
-    pub alert: String,
+    /// The alerts as they are written, each in braces.
+    pub alerts: Vec<String>,
 }
 
 /// What an SLO asks.
@@ -98,7 +98,14 @@ impl SloDraft {
             QueryDraft::Value(query) => line(text, format_args!("          query: {}", quoted(query))),
         }
         line(text, format_args!("          freshness: {}", quoted(&self.freshness)));
-        line(text, format_args!("      objective: {}\n      alerts: [{}]", self.objective, self.alert));
+        line(text, format_args!("      objective: {}", self.objective));
+        match self.alerts.as_slice() {
+            [only] => line(text, format_args!("      alerts: [{only}]")),
+            several => {
+                text.push_str("      alerts:\n");
+                several.iter().for_each(|alert| line(text, format_args!("        - {alert}")));
+            }
+        }
     }
 }
 

@@ -47,6 +47,26 @@ pub struct Imported {
 /// The factor, long and short window of the alert that pages first (Google SRE workbook, chapter 5): 2 % of 30 days' budget in an hour.
 const PAGE_FACTOR: f64 = 14.4;
 
+/// The alert of what has no burn rate.
+const FAILING: &str = "{failing: {count: 3, of: 5}}";
+
+/// One burn rate of a source: the factor, both windows in minutes, and the highest mode that it may reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Burn {
+    factor: f64,
+    long_minutes: u64,
+    short_minutes: u64,
+    up_to: UpTo,
+}
+
+/// How far an alert of a source may go. What pages at once may do everything that the policy allows; a slower one is for people to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UpTo {
+    Merge,
+    Propose,
+    Observe,
+}
+
 /// What an importer writes to.
 struct Importer<'a, 'b> {
     options: &'a Options,
@@ -94,7 +114,7 @@ pub fn refused(options: &Options) -> Option<String> {
         query: QueryDraft::Value("up".to_owned()),
         freshness: "up".to_owned(),
         objective: "{min: 1}".to_owned(),
-        alert: "{failing: {count: 3, of: 5}}".to_owned(),
+        alerts: vec![FAILING.to_owned()],
     };
     let trial = Draft { name: "service".to_owned(), slos: vec![slo], ..Draft::default() };
     check_texts(&[(String::new(), trial.to_yaml(options).into_bytes())]).into_iter().find(Diagnostic::is_error).map(|found| found.message)
@@ -206,15 +226,29 @@ fn percentage(text: &str) -> Option<(String, f64)> {
     Some((format!("{}%", digits.trim_end_matches('0').trim_end_matches('.')), 1.0 - percent / 100.0))
 }
 
-/// `burnRate` with what a policy needs of it: a factor that the target lets fire, whole minutes, and a short window that is shorter.
-fn burn_rate(factor: f64, long_minutes: u64, short_minutes: u64, allowed: f64) -> String {
-    let long = long_minutes.max(2);
-    let short = short_minutes.clamp(1, long - 1);
-    if factor * allowed >= 1.0 {
+/// The alerts of a source, the quickest first, with what a policy needs of each: a factor that the target lets fire, whole minutes, and a short
+/// window that is shorter.
+fn burn_rates(mut burns: Vec<Burn>, allowed: f64) -> Vec<String> {
+    burns.sort_by(|one, other| other.factor.total_cmp(&one.factor));
+    let mut alerts = Vec::new();
+    let mut last = f64::INFINITY;
+    for burn in burns {
         // No error ratio is over 1: every other failed event is far enough from the target.
-        return format!("burnRate: {{factor: {}, long: {long}m, short: {short}m, sinceChange: true}}", plain(0.5 / allowed));
+        let factor = if burn.factor * allowed >= 1.0 { 0.5 / allowed } else { burn.factor };
+        if factor >= last {
+            continue;
+        }
+        last = factor;
+        let long = burn.long_minutes.max(2);
+        let short = burn.short_minutes.clamp(1, long - 1);
+        let (since_change, up_to) = match burn.up_to {
+            UpTo::Merge => (", sinceChange: true", ""),
+            UpTo::Propose => ("", ", upTo: propose"),
+            UpTo::Observe => ("", ", upTo: observe"),
+        };
+        alerts.push(format!("{{burnRate: {{factor: {}, long: {long}m, short: {short}m{since_change}}}{up_to}}}", plain(factor)));
     }
-    format!("burnRate: {{factor: {}, long: {long}m, short: {short}m, sinceChange: true}}", plain(factor))
+    alerts
 }
 
 /// A number without needless digits.

@@ -4,7 +4,8 @@
 
 use super::promql::{self, Ranges};
 use super::{
-    Importer, PAGE_FACTOR, QueryDraft, SloDraft, burn_rate, highest_ratio, name_of, one_line, percentage, plain, scalar_text, time_window,
+    Burn, FAILING, Importer, PAGE_FACTOR, QueryDraft, SloDraft, UpTo, burn_rates, highest_ratio, name_of, one_line, percentage, plain,
+    scalar_text, time_window,
 };
 use crate::config::measure;
 use crate::config::node::Node;
@@ -85,14 +86,14 @@ fn one(name: &str, spec: &Node, indicator: &Node, objective: &Node, roots: &[Nod
     }
     let window = window(spec, &mut comments, importer);
     let target = target(objective);
-    let (objective_text, alert) = match measured.sort {
+    let (objective_text, alerts) = match measured.sort {
         Sort::Counts => {
             let Some((target, allowed)) = target else {
                 importer.skip(objective.span, format!("the SLO `{name}` is left out: it has no target between 0 and 100 %"));
                 return None;
             };
-            let alert = alert(spec, allowed, roots, &mut comments, importer);
-            (format!("{{target: {target}{window}}}"), alert)
+            let alerts = burn_rates(burns(spec, roots, &mut comments, importer), allowed);
+            (format!("{{target: {target}{window}}}"), alerts)
         }
         Sort::FailureRatio => {
             let Some((target, allowed)) = target else {
@@ -102,7 +103,7 @@ fn one(name: &str, spec: &Node, indicator: &Node, objective: &Node, roots: &[Nod
             let sentence =
                 format!("its target of {target}: a ratio without its events has no burn rate, so that a fixed `max` stands for it");
             importer.note(&mut comments, objective.span, sentence);
-            (format!("{{max: {}}}", highest_ratio(allowed)), "{failing: {count: 3, of: 5}}".to_owned())
+            (format!("{{max: {}}}", highest_ratio(allowed)), vec![FAILING.to_owned()])
         }
         Sort::Threshold => {
             let bound = threshold(objective).or_else(|| {
@@ -113,7 +114,7 @@ fn one(name: &str, spec: &Node, indicator: &Node, objective: &Node, roots: &[Nod
                 let sentence = format!("its target of {target}: of a value, rounds are counted and not events");
                 importer.note(&mut comments, objective.span, sentence);
             }
-            (format!("{{{bound}}}"), "{failing: {count: 3, of: 5}}".to_owned())
+            (format!("{{{bound}}}"), vec![FAILING.to_owned()])
         }
     };
     Some(SloDraft {
@@ -123,7 +124,7 @@ fn one(name: &str, spec: &Node, indicator: &Node, objective: &Node, roots: &[Nod
         query: measured.query,
         freshness: measured.freshness,
         objective: objective_text,
-        alert,
+        alerts,
     })
 }
 
@@ -235,9 +236,9 @@ fn window(spec: &Node, comments: &mut Vec<String>, importer: &mut Importer<'_, '
     }
 }
 
-/// The alert: of the burn rates that the SLO names, the quickest; Google's quick one where it names none.
-fn alert(spec: &Node, allowed: f64, roots: &[Node], comments: &mut Vec<String>, importer: &mut Importer<'_, '_>) -> String {
-    let mut quickest: Option<(f64, u64)> = None;
+/// The burn rates that the SLO names, of which the quickest may go furthest; Google's quick one where it names none.
+fn burns(spec: &Node, roots: &[Node], comments: &mut Vec<String>, importer: &mut Importer<'_, '_>) -> Vec<Burn> {
+    let mut burns: Vec<Burn> = Vec::new();
     let policies = spec.get("alertPolicies").map_or(&[][..], Node::items);
     for (policy, _) in policies.iter().filter_map(|item| resolve(item, "AlertPolicy", "alertPolicyRef", roots)) {
         for item in policy.get("spec").and_then(|spec| spec.get("conditions")).map_or(&[][..], Node::items) {
@@ -253,28 +254,24 @@ fn alert(spec: &Node, allowed: f64, roots: &[Node], comments: &mut Vec<String>, 
                 .and_then(scalar_text)
                 .and_then(|text| measure::duration(text.trim()))
                 .map(|window| window.as_secs() / 60);
-            let burns = inner.and_then(|inner| inner.get("kind")).and_then(Node::text) == Some("burnrate");
+            let is_burn = inner.and_then(|inner| inner.get("kind")).and_then(Node::text) == Some("burnrate");
             let upward = inner.and_then(|inner| inner.get("op")).and_then(Node::text).is_none_or(|op| matches!(op, "gt" | "gte"));
             match (number.filter(|number| number.is_finite() && *number > 0.0), minutes.filter(|minutes| (2..=43_200).contains(minutes))) {
-                (Some(factor), Some(minutes)) if burns && upward => {
-                    if quickest.is_some() {
-                        importer.note(comments, span, "all but the quickest of its alert conditions: an SLO has one alert here");
-                    }
-                    if quickest.is_none_or(|(other, _)| factor > other) {
-                        quickest = Some((factor, minutes));
-                    }
+                (Some(factor), Some(minutes)) if is_burn && upward => {
+                    burns.push(Burn { factor, long_minutes: minutes, short_minutes: minutes / 12, up_to: UpTo::Propose });
                 }
                 _ => importer.note(comments, span, "an alert condition that is no burn rate over two minutes to 30 days"),
             }
         }
     }
-    match quickest {
-        Some((factor, minutes)) => {
+    match burns.iter_mut().max_by(|one, other| one.factor.total_cmp(&other.factor)) {
+        Some(quickest) => {
+            quickest.up_to = UpTo::Merge;
             comments.push("The source has one window; the short one is a twelfth of it, as Google's are.".to_owned());
-            format!("{{{}}}", burn_rate(factor, minutes, minutes / 12, allowed))
         }
-        None => format!("{{{}}}", burn_rate(PAGE_FACTOR, 60, 5, allowed)),
+        None => burns.push(Burn { factor: PAGE_FACTOR, long_minutes: 60, short_minutes: 5, up_to: UpTo::Merge }),
     }
+    burns
 }
 
 /// An item that is what it names, or refers to it.

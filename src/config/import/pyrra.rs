@@ -1,11 +1,19 @@
 //! Pyrra's documents: `kind: ServiceLevelObjective`, one objective each.
 
-use super::{Importer, QueryDraft, SloDraft, burn_rate, name_of, one_line, percentage, promql, scalar_text, time_window};
+use super::{Burn, Importer, QueryDraft, SloDraft, UpTo, burn_rates, name_of, one_line, percentage, promql, scalar_text, time_window};
 use crate::config::measure;
 use crate::config::node::Node;
 
-/// The factor of Pyrra's quickest alert; its windows are an hour and five minutes of every 28 days.
-const QUICK_FACTOR: f64 = 14.0;
+/// Pyrra's burn rates, with their windows for 28 days. The first two are critical to it and the others are warnings.
+const BURNS: [Burn; 4] = [
+    Burn { factor: 14.0, long_minutes: 60, short_minutes: 5, up_to: UpTo::Merge },
+    Burn { factor: 7.0, long_minutes: 360, short_minutes: 30, up_to: UpTo::Propose },
+    Burn { factor: 2.0, long_minutes: 1440, short_minutes: 120, up_to: UpTo::Observe },
+    Burn { factor: 1.0, long_minutes: 5760, short_minutes: 360, up_to: UpTo::Observe },
+];
+
+/// The longest window of a burn rate in a policy, in minutes.
+const LONGEST: u64 = 43_200;
 
 /// The days for which Pyrra's windows are as they are.
 const DAYS: f64 = 28.0;
@@ -61,11 +69,12 @@ fn read(name: &str, spec: &Node, importer: &mut Importer<'_, '_>) -> Option<SloD
         importer.note(&mut comments, spec.span, format!("its window `{}`, which no policy can have", one_line(&window_text)));
     }
     if let Some(alerting) = spec.entry("alerting") {
-        importer.note(&mut comments, alerting.span, "its `alerting`, but for the quickest burn rate");
+        importer.note(&mut comments, alerting.span, "its `alerting`: the burn rates are its usual ones");
     }
     let days = window.as_deref().and_then(measure::duration).map_or(DAYS, |window| window.as_secs_f64() / 86_400.0);
-    // Whole minutes, as Pyrra rounds them; a window of fewer than two could not hold a shorter one.
-    let (long, short) = ((60.0 * days / DAYS).round() as u64, (5.0 * days / DAYS).round() as u64);
+    // Whole minutes, as Pyrra rounds them.
+    let scaled = |minutes: u64| ((minutes as f64 * days / DAYS).round() as u64).min(LONGEST);
+    let burns = BURNS.map(|burn| Burn { long_minutes: scaled(burn.long_minutes), short_minutes: scaled(burn.short_minutes), ..burn });
     let window = window.map(|window| format!(", timeWindow: {window}")).unwrap_or_default();
     Some(SloDraft {
         name: name_of(name),
@@ -74,7 +83,7 @@ fn read(name: &str, spec: &Node, importer: &mut Importer<'_, '_>) -> Option<SloD
         query: QueryDraft::Ratio { good, total },
         freshness,
         objective: format!("{{target: {target}{window}}}"),
-        alert: format!("{{{}}}", burn_rate(QUICK_FACTOR, long, short, allowed)),
+        alerts: burn_rates(burns.to_vec(), allowed),
     })
 }
 

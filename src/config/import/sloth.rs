@@ -1,11 +1,23 @@
 //! Sloth's documents: `kind: PrometheusServiceLevel` in Kubernetes, `version: prometheus/v1` on the command line (the same, in snake case).
 
 use super::promql::{self, Ranges};
-use super::{Importer, PAGE_FACTOR, QueryDraft, SloDraft, burn_rate, highest_ratio, name_of, one_line, percentage, scalar_text};
+use super::{
+    Burn, FAILING, Importer, PAGE_FACTOR, QueryDraft, SloDraft, UpTo, burn_rates, highest_ratio, name_of, one_line, percentage, scalar_text,
+};
 use crate::config::node::Node;
 
 /// Sloth's default window of an objective.
 const WINDOW: &str = "30d";
+
+/// Sloth's burn rates of a page and of a ticket (Google SRE workbook, chapter 5).
+const PAGE: [Burn; 2] = [
+    Burn { factor: PAGE_FACTOR, long_minutes: 60, short_minutes: 5, up_to: UpTo::Merge },
+    Burn { factor: 6.0, long_minutes: 360, short_minutes: 30, up_to: UpTo::Propose },
+];
+const TICKET: [Burn; 2] = [
+    Burn { factor: 3.0, long_minutes: 1440, short_minutes: 120, up_to: UpTo::Observe },
+    Burn { factor: 1.0, long_minutes: 4320, short_minutes: 360, up_to: UpTo::Observe },
+];
 
 /// Reads every document.
 pub fn import(roots: &[Node], importer: &mut Importer<'_, '_>) {
@@ -66,28 +78,36 @@ fn read(slo: &Node, importer: &mut Importer<'_, '_>) -> Option<SloDraft> {
     if ranges == Ranges::Fixed {
         importer.note(&mut comments, sli.span, "a fixed range of its queries became `$window`");
     }
-    let alerting = slo.get("alerting");
-    for (camel, snake, what) in [("pageAlert", "page_alert", "its slow page alert"), ("ticketAlert", "ticket_alert", "its ticket alerts")] {
-        let alert = alerting.and_then(|alerting| either(alerting, camel, snake));
-        let span = alert.map_or(slo.span, |alert| alert.span);
-        if alert.and_then(|alert| alert.get("disable")).and_then(scalar_text).as_deref() == Some("true") {
-            comments.push(format!("The source switches `{camel}` off; a policy needs an alert all the same."));
-        } else if alert.is_some() {
-            importer.note(&mut comments, span, format!("{what}: an SLO has one alert here, the quick one"));
-        }
-    }
-    let (objective, alert) = match &query {
+    let (objective, alerts) = match &query {
         QueryDraft::Ratio { .. } => {
-            (format!("{{target: {target}, timeWindow: {WINDOW}}}"), format!("{{{}}}", burn_rate(PAGE_FACTOR, 60, 5, allowed)))
+            (format!("{{target: {target}, timeWindow: {WINDOW}}}"), burn_rates(burns(slo.get("alerting"), &mut comments), allowed))
         }
         QueryDraft::Value(_) => {
             let sentence =
                 format!("its target of {target}: a ratio without its events has no burn rate, so that a fixed `max` stands for it");
             importer.note(&mut comments, sli.span, sentence);
-            (format!("{{max: {}}}", highest_ratio(allowed)), "{failing: {count: 3, of: 5}}".to_owned())
+            (format!("{{max: {}}}", highest_ratio(allowed)), vec![FAILING.to_owned()])
         }
     };
-    Some(SloDraft { name: name_of(&name), comments, server: None, query, freshness, objective, alert })
+    Some(SloDraft { name: name_of(&name), comments, server: None, query, freshness, objective, alerts })
+}
+
+/// The burn rates that the source does not switch off.
+fn burns(alerting: Option<&Node>, comments: &mut Vec<String>) -> Vec<Burn> {
+    let mut burns = Vec::new();
+    for (camel, snake, of_kind) in [("pageAlert", "page_alert", PAGE), ("ticketAlert", "ticket_alert", TICKET)] {
+        let disable = alerting.and_then(|alerting| either(alerting, camel, snake)).and_then(|alert| alert.get("disable"));
+        if disable.and_then(scalar_text).as_deref() == Some("true") {
+            comments.push(format!("The source switches `{camel}` off."));
+        } else {
+            burns.extend(of_kind);
+        }
+    }
+    if burns.is_empty() {
+        comments.push("A policy needs an alert all the same.".to_owned());
+        burns.push(PAGE[0]);
+    }
+    burns
 }
 
 type Found = Result<(QueryDraft, String, Ranges), String>;

@@ -213,8 +213,11 @@ static ARGOCD: Object = Object {
     choice: &[],
 };
 
-static FLUX: Object = Object {
-    doc: "A cluster with Flux. `get` on Kustomizations, HelmReleases, HelmCharts and GitRepositories is enough.",
+static FLUX: Object =
+    Object { doc: "A cluster with Flux. `get` on Kustomizations, HelmReleases, HelmCharts and GitRepositories is enough.", ..CLUSTER };
+
+static CLUSTER: Object = Object {
+    doc: "A cluster's API.",
     fields: &[
         Field::optional("inCluster", Kind::Object(&EMPTY), "The cluster that the agent runs in, as its service account."),
         Field::optional("kubeconfig", PATH, "A kubeconfig with a token or a client certificate."),
@@ -238,8 +241,17 @@ static METRICS: Object = Object {
         Field::required("name", NAME, "The name that policies use."),
         Field::optional("prometheus", Kind::Object(&PROMETHEUS_SERVER), "A server with the HTTP API of Prometheus."),
         Field::optional("alertmanager", Kind::Object(&ALERTMANAGER), "An Alertmanager, for indicators `alert`: it knows silences."),
+        Field::optional(
+            "kubernetes",
+            Kind::Object(&CLUSTER),
+            "A cluster's API, for indicators `workload`; it needs `get` on them and `list` on pods.",
+        ),
     ],
-    choice: &[Alternative { needs: &["prometheus"], with: &[] }, Alternative { needs: &["alertmanager"], with: &[] }],
+    choice: &[
+        Alternative { needs: &["prometheus"], with: &[] },
+        Alternative { needs: &["alertmanager"], with: &[] },
+        Alternative { needs: &["kubernetes"], with: &[] },
+    ],
 };
 
 static ALERTMANAGER: Object = Object {

@@ -67,9 +67,14 @@ static SLO: Object = Object {
             "alerts",
             Kind::List(&Kind::Object(&ALERT), 1, &[]),
             "[{failing: {count: 3, of: 5}}]",
-            "When it breaches; one alert per SLO.",
+            "When it breaches; of several that fire, the one that may reach the most.",
         ),
-        Field::later("role"),
+        Field::default(
+            "role",
+            Kind::Word(&["trigger", "corroborate", "report"]),
+            "trigger",
+            "Whether it can breach; or opens no incident, and a merge without an approval needs it not healthy; or is only shown.",
+        ),
     ],
     choice: &[],
 };
@@ -79,7 +84,7 @@ static INDICATOR: Object = Object {
     fields: &[
         Field::optional("http", Kind::Object(&HTTP), "An HTTP request per round."),
         Field::optional("prometheus", Kind::Object(&PROMETHEUS), "A Prometheus query per round."),
-        Field::later("workload"),
+        Field::optional("workload", Kind::Object(&WORKLOAD), "Whether a Deployment, StatefulSet or DaemonSet is ready."),
         Field::optional("alert", Kind::Object(&ALERT_INDICATOR), "Whether an alert of Prometheus, Mimir or Alertmanager fires."),
         Field::later("json"),
     ],
@@ -87,7 +92,26 @@ static INDICATOR: Object = Object {
         Alternative { needs: &["http"], with: &[] },
         Alternative { needs: &["prometheus"], with: &[] },
         Alternative { needs: &["alert"], with: &[] },
+        Alternative { needs: &["workload"], with: &[] },
     ],
+};
+
+static WORKLOAD: Object = Object {
+    doc: "Whether a workload of a cluster is ready: bad when fewer pods are ready than it asks for (during a rollout, than its strategy allows), \
+          when pods crash again and again, or when a rollout does not get on.",
+    fields: &[
+        Field::required("server", NAME, "One of the agent's servers of the kind `kubernetes`."),
+        Field::required("kind", Kind::Word(&["Deployment", "StatefulSet", "DaemonSet"]), "What it is."),
+        Field::required("namespace", NAME, "Its namespace."),
+        Field::required("name", LINE, "Its name."),
+        Field::default(
+            "every",
+            Kind::Duration(seconds(1), days(1)),
+            "15s",
+            "The time from the start of one round to the start of the next.",
+        ),
+    ],
+    choice: &[],
 };
 
 static ALERT_INDICATOR: Object = Object {
@@ -190,11 +214,11 @@ static ALERT: Object = Object {
         ),
         Field::default("minEvents", Kind::Integer(0, 1_000_000_000_000), "100", "The fewest events in the long window that say anything."),
         Field::optional("recover", Kind::Object(&RECOVER), "When the breach has ended, instead of the alert's own way."),
-        Field::later("upTo"),
+        Field::default("upTo", Kind::Word(MODES), "merge", "The highest mode that this alert alone can reach."),
     ],
     choice: &[
-        Alternative { needs: &["failing"], with: &["recover"] },
-        Alternative { needs: &["burnRate"], with: &["minEvents", "recover"] },
+        Alternative { needs: &["failing"], with: &["recover", "upTo"] },
+        Alternative { needs: &["burnRate"], with: &["minEvents", "recover", "upTo"] },
     ],
 };
 

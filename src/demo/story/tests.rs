@@ -100,6 +100,7 @@ impl Puppet {
             landed: None,
             recovery: None,
             sync: None,
+            spending: Vec::new(),
             ending: None,
             sentence: None,
             ended_at: None,

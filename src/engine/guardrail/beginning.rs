@@ -42,7 +42,7 @@ pub(super) fn began_before(situation: &Situation, attribution: &Attribution) -> 
 /// For a merge every SLO has a good baseline, not only the one that breached first: they are different eyes on the same service.
 fn not_good_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let service = &situation.service;
-    service.policy.slos.iter().find_map(|slo| match slo::baseline(slo, service.rounds(&slo.name), earliest_apply(attribution)?) {
+    service.policy.judged().find_map(|slo| match slo::baseline(slo, service.rounds(&slo.name), earliest_apply(attribution)?) {
         Baseline::Good { .. } => worse_before(slo, service.rounds(&slo.name), earliest_apply(attribution)?),
         Baseline::NotGood { sentence } => Some(refuse(
             RefusalCode::MayHaveBegunBefore,
@@ -224,7 +224,7 @@ fn log_likelihood(sum: &Sum) -> f64 {
 mod tests {
     use super::*;
     use crate::engine::id::{MetricsName, SloName};
-    use crate::engine::policy::{Alert, AlertRule, Indicator, Objective, PrometheusIndicator, PrometheusQuery, Ratio};
+    use crate::engine::policy::{Alert, AlertRule, Indicator, Mode, Objective, PrometheusIndicator, PrometheusQuery, Ratio};
     use crate::engine::round::{Decimal, Unknown};
 
     const MINUTE: i64 = 60;
@@ -242,7 +242,8 @@ mod tests {
                 max_staleness: Duration::from_secs(60),
             }),
             objective: Objective { target: Some(Ratio(900_000_000)), max: None, min: None, time_window: None },
-            alert: Alert { rule: AlertRule::Failing { count: 3, of: 5 }, recover_good: None },
+            alert: Alert { rule: AlertRule::Failing { count: 3, of: 5 }, recover_good: None, up_to: Mode::Merge },
+            further: Vec::new(),
         }
     }
 

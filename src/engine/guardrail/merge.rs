@@ -1,6 +1,7 @@
 //! May a clean inverse be force-merged, beyond the first gate (design §8, second gate). An approval stands in for many of these.
 
 use super::beginning::began_before;
+use super::corroboration::not_corroborated;
 use super::growth::may_grow_slowly;
 use super::load::more_load_than_ever;
 use super::propose::effective_mode;
@@ -12,10 +13,10 @@ use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
 use crate::engine::landing::{Landing, LandingShape};
 use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
-use crate::engine::policy::{Guardrails, Indicator, Mode};
+use crate::engine::policy::{Guardrails, Indicator, Mode, Slo};
 use crate::engine::schedule;
 use crate::engine::situation::{Signing, Situation};
-use crate::engine::slo::{self, Baseline, Verdict};
+use crate::engine::slo::{self, Assessment, Baseline, Verdict};
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Timestamp, spoken};
 
@@ -32,6 +33,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(applied_and_running(situation, attribution));
     refusals.extend(timing(situation, attribution));
     refusals.extend(slos_known(situation));
+    refusals.extend(not_corroborated(situation));
     refusals.extend(others_fail(situation, attribution));
     refusals.extend(more_load_than_ever(situation, attribution));
     refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
@@ -225,20 +227,37 @@ fn slos_known(situation: &Situation) -> Vec<Refusal> {
     let service = &situation.service;
     let cut = newest_change(service, &situation.landings);
     let verdicts: Vec<_> =
-        service.policy.slos.iter().map(|slo| (slo, slo::assess(slo, service.rounds(&slo.name), cut, situation.now))).collect();
+        service.policy.judged().map(|slo| (slo, slo::assess(slo, service.rounds(&slo.name), cut, situation.now))).collect();
     let mut refusals: Vec<Refusal> = verdicts
         .iter()
         .filter(|(_, assessment)| matches!(assessment.verdict, Verdict::Unknown | Verdict::Pending))
         .map(|(slo, assessment)| refuse(RefusalCode::SloUnknown, format!("`{}` is not known: {}.", slo.name, assessment.arithmetic)))
         .collect();
-    let breaching = |probe: bool| {
-        let mut of_kind = verdicts.iter().filter(|(slo, _)| matches!(slo.indicator, Indicator::Http(_)) == probe).peekable();
-        of_kind.peek().is_none() || of_kind.any(|(_, assessment)| assessment.verdict == Verdict::Breaching)
-    };
-    if !(breaching(true) && breaching(false)) {
-        refusals.push(refuse(RefusalCode::KindsDisagree, "The policy has probes and metrics, and only one of both kinds breaches."));
-    }
+    refusals.extend(kinds_disagree(&verdicts[..service.policy.slos.len()]));
     refusals
+}
+
+/// A probe and a metric have to agree where the policy has both. A workload is neither: pods that are ready say nothing of what they answer, and
+/// one that is not ready hurts nobody where the others still answer. What corroborates has a rule of its own.
+fn kinds_disagree(triggers: &[(&Slo, Assessment)]) -> Option<Refusal> {
+    let breaching: Vec<&Indicator> =
+        triggers.iter().filter(|(_, assessment)| assessment.verdict == Verdict::Breaching).map(|(slo, _)| &slo.indicator).collect();
+    let agrees = |kind: fn(&Indicator) -> bool| {
+        !triggers.iter().any(|(slo, _)| kind(&slo.indicator)) || breaching.iter().any(|indicator| kind(indicator))
+    };
+    let is_workload = |indicator: &&&Indicator| matches!(indicator, Indicator::Workload(_));
+    let is_probe = |indicator: &Indicator| matches!(indicator, Indicator::Http(_));
+    let is_metric = |indicator: &Indicator| matches!(indicator, Indicator::Prometheus(_) | Indicator::Alert(_));
+    if !breaching.is_empty() && agrees(is_probe) && agrees(is_metric) {
+        return None;
+    }
+    let only_workloads = !breaching.is_empty() && breaching.iter().filter(is_workload).count() == breaching.len();
+    let sentence = if only_workloads {
+        "Only a workload breaches: what the probes and metrics of the policy look at is not affected."
+    } else {
+        "The policy has probes and metrics, and only one of both kinds breaches."
+    };
+    Some(refuse(RefusalCode::KindsDisagree, sentence))
 }
 
 /// How a plan counts for who may approve it, by the same rules that keep files from being force-merged: an exact inverse of what is safe, or

@@ -8,7 +8,7 @@ use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, shared_fate,
 use crate::engine::policy::{Guardrails, Mode};
 use crate::engine::round::Outcome;
 use crate::engine::situation::{ProposalBranch, Situation};
-use crate::engine::slo::Baseline;
+use crate::engine::slo::{self, Baseline};
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Timestamp, spoken};
 
@@ -39,10 +39,12 @@ pub fn effective_mode(situation: &Situation) -> (Mode, String) {
         Mode::Propose if silence_merges(situation) => (Mode::Merge, format!("`ifSilent` of the policy `{}`", policy.name)),
         mode => (mode, format!("the policy `{}`", policy.name)),
     };
+    let of_alerts = slo::alerts::ceiling(&situation.service, &situation.landings, situation.now);
     situation
         .ceilings
         .iter()
         .map(|ceiling| (ceiling.max_mode, ceiling.of.clone()))
+        .chain(of_alerts)
         .fold(own, |lowest, ceiling| if ceiling.0 < lowest.0 { ceiling } else { lowest })
 }
 

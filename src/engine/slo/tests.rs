@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::id::MetricsName;
-use crate::engine::policy::{HttpIndicator, PrometheusIndicator, PrometheusQuery, Ratio, Unreachable};
+use crate::engine::policy::{HttpIndicator, Mode, PrometheusIndicator, PrometheusQuery, Ratio, Unreachable};
 use crate::engine::round::{Decimal, Unknown};
 
 fn http(count: u32, of: u32) -> Slo {
@@ -18,7 +18,8 @@ fn http(count: u32, of: u32) -> Slo {
             unreachable: Unreachable::Unknown,
         }),
         objective: Objective { target: None, max: None, min: None, time_window: None },
-        alert: Alert { rule: AlertRule::Failing { count, of }, recover_good: None },
+        alert: Alert { rule: AlertRule::Failing { count, of }, recover_good: None, up_to: Mode::Merge },
+        further: Vec::new(),
     }
 }
 
@@ -41,6 +42,7 @@ fn burn() -> Slo {
                 min_events: 100,
             },
             recover_good: None,
+            up_to: Mode::Merge,
         },
         ..http(3, 5)
     }

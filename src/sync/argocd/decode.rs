@@ -4,11 +4,11 @@
 use serde::Deserialize;
 
 use super::super::repository::same_repository;
-use super::super::server::end_of_second;
 use super::Rendered;
 use crate::engine::id::CommitId;
 use crate::engine::sync::{AttemptShows, FailureCause, ReportedRevision, Rollout, SyncReport, SyncState, commit_of, one_line};
 use crate::engine::time::Timestamp;
+use crate::net::server::end_of_second;
 
 /// Words of Argo CD for a revision that cannot be built: its repository server says so, or quotes the tool that it ran.
 const NOT_BUILT: &[&str] =

@@ -77,7 +77,7 @@ fn read_knowing(application: &Value, rendered: &Rendered) -> SyncReport {
 }
 
 fn second(text: &str) -> Option<Timestamp> {
-    super::super::server::end_of_second(text)
+    crate::net::server::end_of_second(text)
 }
 
 fn commits(report: &SyncReport) -> Vec<CommitId> {

@@ -61,7 +61,7 @@ fn unknown(report: &SyncReport) -> &str {
 
 /// A kubeconfig for the fake, which is asked over plain HTTP: the server is put together here and not read from a file.
 async fn ask(api: &Api, object: &FluxObject) -> SyncReport {
-    let token = super::super::server::Material::Text(crate::net::secret::Secret::new("canary-7f3a"));
+    let token = crate::net::server::Material::Text(crate::net::secret::Secret::new("canary-7f3a"));
     let server = Server::new(&api.serve().await).with_token(Some(token));
     let flux = Flux::new(KubernetesAccess::Kubeconfig { path: "unused".into(), context: None }, object.clone());
     flux.ask_server(&server, NOW).await

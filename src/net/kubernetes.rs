@@ -13,8 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::secret::Secret;
 use super::server::{Material, Server};
-use crate::net::secret::Secret;
 
 /// Where Kubernetes puts a pod's token and the cluster's certificate authority.
 pub const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -110,8 +110,11 @@ struct User {
 // === impl KubernetesAccess ===
 
 impl KubernetesAccess {
-    /// The server, or why it cannot be asked.
-    pub(super) fn server(&self) -> Result<Server, String> {
+    /// The server.
+    ///
+    /// # Errors
+    /// Why it cannot be asked, as a sentence without a full stop.
+    pub fn server(&self) -> Result<Server, String> {
         match self {
             Self::InCluster { host, port, folder } => {
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };

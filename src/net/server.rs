@@ -11,12 +11,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::address::AddressRules;
+use super::client::{BodyLength, Client, Request};
+use super::redact::Redactor;
+use super::secret::{Secret, read_secret_file};
+use super::trust::Trust;
 use crate::engine::sync::one_line;
-use crate::net::address::AddressRules;
-use crate::net::client::{BodyLength, Client, Request};
-use crate::net::redact::Redactor;
-use crate::net::secret::{Secret, read_secret_file};
-use crate::net::trust::Trust;
 
 /// How much of an answer is read, in bytes. A Kustomization with its inventory is smaller than an object can be in etcd, 1.5 MiB; an
 /// Application with the state of a thousand resources is about 1 MiB.
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A token or certificate, or the file that holds it.
 #[derive(Clone, Debug)]
-pub(super) enum Material {
+pub enum Material {
     /// The file. A token is its first line.
     File(PathBuf),
     /// The text itself.
@@ -39,7 +39,7 @@ pub(super) enum Material {
 
 /// An API, and what a request to it needs.
 #[derive(Clone, Debug)]
-pub(super) struct Server {
+pub struct Server {
     url: String,
     token: Option<Material>,
     authorities: Option<Material>,
@@ -48,7 +48,7 @@ pub(super) struct Server {
 
 /// Why there is no answer that can be used, in a few words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// There is no such object.
     Absent,
     /// Anything else.
@@ -64,27 +64,37 @@ struct Complaint {
 // === impl Server ===
 
 impl Server {
-    pub(super) fn new(url: &str) -> Self {
+    /// The API at a base address, asked without a token.
+    pub fn new(url: &str) -> Self {
         Self { url: url.trim_end_matches('/').to_owned(), token: None, authorities: None, identity: None }
     }
 
-    pub(super) fn with_token(mut self, token: Option<Material>) -> Self {
+    /// With a bearer token.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<Material>) -> Self {
         self.token = token;
         self
     }
 
-    pub(super) fn with_authorities(mut self, authorities: Option<Material>) -> Self {
+    /// With these certificate authorities in place of the machine's.
+    #[must_use]
+    pub fn with_authorities(mut self, authorities: Option<Material>) -> Self {
         self.authorities = authorities;
         self
     }
 
-    pub(super) fn with_identity(mut self, certificate: Material, key: Material) -> Self {
+    /// With a client certificate.
+    #[must_use]
+    pub fn with_identity(mut self, certificate: Material, key: Material) -> Self {
         self.identity = Some((certificate, key));
         self
     }
 
     /// The JSON behind `path`, which begins with a slash.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
+    ///
+    /// # Errors
+    /// [`Refusal`]: no such object, or anything else that is no answer.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
         let other = Refusal::Other;
         let client = self.client().map_err(other)?;
         let mut request = Request::get(format!("{}{path}", self.url), PATIENCE).with_body_limit(ANSWER_LIMIT);
@@ -160,7 +170,7 @@ fn certificates(path: &Path) -> Result<Secret, String> {
 }
 
 /// A name as one segment of a path or one value of a query: everything but letters, digits, `-`, `.` and `_` is encoded.
-pub(super) fn segment(name: &str) -> String {
+pub fn segment(name: &str) -> String {
     name.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
@@ -170,7 +180,7 @@ pub(super) fn segment(name: &str) -> String {
 }
 
 /// A time in RFC 3339, as Kubernetes writes it. It has whole seconds, cut off, so that the end of its second is what surely came after.
-pub(super) fn end_of_second(text: &str) -> Option<crate::engine::time::Timestamp> {
+pub fn end_of_second(text: &str) -> Option<crate::engine::time::Timestamp> {
     let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     Some(crate::engine::time::Timestamp(time.timestamp().checked_mul(1000)?.checked_add(1000)?))
 }

@@ -1,0 +1,205 @@
+//! Against a server that gives the answers that the Kubernetes API reference describes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::engine::id::MetricsName;
+use crate::net::secret::Secret;
+use crate::net::server::Material;
+
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/checkout";
+const PODS: &str = "/api/v1/namespaces/shop/pods?limit=200&labelSelector=app%3Dcheckout%2Ctier%20in%20%28web%2Capi%29";
+
+#[derive(Clone, Default)]
+struct Api {
+    answers: Arc<Mutex<BTreeMap<String, (u16, String)>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Api {
+    fn with(self, path: &str, status: u16, body: &Value) -> Self {
+        self.answers.lock().unwrap().insert(path.to_owned(), (status, body.to_string()));
+        self
+    }
+
+    async fn serve(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(respond).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+}
+
+async fn respond(State(api): State<Api>, request: Request) -> (StatusCode, String) {
+    let path = request.uri().to_string();
+    let authorization = request.headers().get("authorization").map_or("", |value| value.to_str().unwrap());
+    api.asked.lock().unwrap().push(format!("{} {path} {authorization}", request.method()));
+    let (status, body) = api.answers.lock().unwrap().get(&path).cloned().unwrap_or((404, String::new()));
+    (StatusCode::from_u16(status).unwrap(), body)
+}
+
+fn probe(kind: WorkloadKind) -> WorkloadProbe {
+    let indicator = WorkloadIndicator {
+        server: MetricsName::new("prod"),
+        every: Duration::from_secs(15),
+        kind,
+        namespace: "shop".into(),
+        name: "checkout".into(),
+    };
+    WorkloadProbe::new(KubernetesAccess::Kubeconfig { path: "/nonexistent/config".into(), context: None }, &indicator)
+}
+
+/// What is found over plain HTTP: the server is put together here and not read from a kubeconfig.
+async fn found(api: &Api, kind: WorkloadKind) -> Outcome {
+    let server = Server::new(&api.serve().await).with_token(Some(Material::Text(Secret::new("canary-7f3a"))));
+    let report = probe(kind).report(&server).await;
+    report.map_or_else(|detail| Outcome::Unknown(Unknown::Cluster { detail }), |report| outcome(&report))
+}
+
+fn deployment(replicas: u64, status: &Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "checkout", "namespace": "shop", "generation": 3},
+        "spec": {
+            "replicas": replicas, "progressDeadlineSeconds": 600,
+            "selector": {"matchLabels": {"app": "checkout"}, "matchExpressions": [{"key": "tier", "operator": "In", "values": ["web", "api"]}]},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
+        },
+        "status": status,
+    })
+}
+
+fn progressing(reason: &str, message: &str) -> Value {
+    json!([{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"},
+           {"type": "Progressing", "status": "True", "reason": reason, "message": message}])
+}
+
+fn pod(name: &str, container: &Value) -> Value {
+    json!({"metadata": {"name": name}, "status": {"phase": "Running", "containerStatuses": [container]}})
+}
+
+fn crashing() -> Value {
+    json!({"name": "app", "ready": false, "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 1m20s"}},
+           "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}})
+}
+
+#[tokio::test]
+async fn a_whole_deployment_is_one_question() {
+    let status = json!({"observedGeneration": 3, "replicas": 4, "updatedReplicas": 4, "readyReplicas": 4, "availableReplicas": 4,
+        "conditions": progressing("NewReplicaSetAvailable", "")});
+    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status));
+    assert_eq!(found(&api, WorkloadKind::Deployment).await, Outcome::Good("4 of 4 ready".into()));
+    assert_eq!(*api.asked.lock().unwrap(), [format!("GET {DEPLOYMENT} Bearer canary-7f3a")]);
+}
+
+#[tokio::test]
+async fn a_new_pod_that_crashes_is_found_behind_the_old_ones() {
+    let status = json!({"observedGeneration": 3, "replicas": 5, "updatedReplicas": 1, "readyReplicas": 4, "unavailableReplicas": 1,
+        "conditions": progressing("ReplicaSetUpdated", "")});
+    let healthy = json!({"name": "app", "ready": true, "restartCount": 0, "state": {"running": {"startedAt": "2026-11-21T03:04:05Z"}}});
+    let mut leaving = pod("checkout-old", &crashing());
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-11-21T03:04:05Z");
+    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status));
+    let calm = api.clone().with(PODS, 200, &json!({"items": [pod("checkout-1", &healthy), leaving]}));
+    assert_eq!(found(&calm, WorkloadKind::Deployment).await, Outcome::Good("4 of 4 ready, 1 updated".into()));
+    let api = api.with(PODS, 200, &json!({"items": [pod("checkout-1", &healthy), pod("checkout-2", &crashing())]}));
+    assert_eq!(
+        found(&api, WorkloadKind::Deployment).await,
+        Outcome::Bad("4 of 4 ready, 1 updated; checkout-2: CrashLoopBackOff, exit code 137, OOMKilled".into())
+    );
+    // In the moments in which it runs again.
+    let running = json!({"name": "app", "ready": false, "restartCount": 4, "state": {"running": {}},
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}});
+    let api = api.with(PODS, 200, &json!({"items": [pod("checkout-2", &running)]}));
+    assert_eq!(
+        found(&api, WorkloadKind::Deployment).await,
+        Outcome::Bad("4 of 4 ready, 1 updated; checkout-2: restarted 4 times, exit code 1".into())
+    );
+}
+
+#[tokio::test]
+async fn a_rollout_leaves_as_many_as_its_strategy_says() {
+    let status = |ready: u64| {
+        json!({"observedGeneration": 3, "replicas": 5, "updatedReplicas": 2, "readyReplicas": ready,
+            "conditions": progressing("ReplicaSetUpdated", "")})
+    };
+    for (ready, good) in [(3, true), (2, false)] {
+        let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status(ready))).with(PODS, 200, &json!({"items": []}));
+        assert_eq!(matches!(found(&api, WorkloadKind::Deployment).await, Outcome::Good(_)), good, "{ready}");
+    }
+    let mut recreate = deployment(4, &status(3));
+    recreate["spec"]["strategy"] = json!({"type": "Recreate"});
+    let api = Api::default().with(DEPLOYMENT, 200, &recreate).with(PODS, 200, &json!({"items": []}));
+    assert!(matches!(found(&api, WorkloadKind::Deployment).await, Outcome::Bad(_)));
+    let stuck = json!({"observedGeneration": 3, "replicas": 5, "updatedReplicas": 1, "readyReplicas": 4,
+        "conditions": progressing("ProgressDeadlineExceeded", "ReplicaSet \"checkout-7f\" has timed out progressing.")});
+    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &stuck)).with(PODS, 200, &json!({"items": []}));
+    assert_eq!(
+        found(&api, WorkloadKind::Deployment).await,
+        Outcome::Bad("4 of 4 ready, 1 updated; ReplicaSet \"checkout-7f\" has timed out progressing.".into())
+    );
+}
+
+#[tokio::test]
+async fn a_status_of_an_earlier_version_says_nothing() {
+    let status = json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 4, "readyReplicas": 4});
+    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status));
+    let Outcome::Unknown(Unknown::Undecided { detail }) = found(&api, WorkloadKind::Deployment).await else { panic!("it is known") };
+    assert_eq!(detail, "the status is of generation 2, and 3 is asked for");
+}
+
+#[tokio::test]
+async fn sets_are_read_as_well() {
+    let stateful = |updated: u64, partition: u64| {
+        json!({"metadata": {"name": "checkout", "generation": 1},
+            "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "checkout"}},
+                "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}},
+            "status": {"observedGeneration": 1, "replicas": 3, "readyReplicas": 2, "currentReplicas": 3 - updated, "updatedReplicas": updated,
+                "currentRevision": "checkout-1", "updateRevision": "checkout-2"}})
+    };
+    let path = "/apis/apps/v1/namespaces/shop/statefulsets/checkout";
+    let pods = "/api/v1/namespaces/shop/pods?limit=200&labelSelector=app%3Dcheckout";
+    for (updated, partition, expected) in [
+        (1, 0, Outcome::Good("2 of 3 ready, 1 updated".into())),
+        // The rollout is over where the partition begins.
+        (1, 2, Outcome::Bad("2 of 3 ready".into())),
+    ] {
+        let api = Api::default().with(path, 200, &stateful(updated, partition)).with(pods, 200, &json!({"items": []}));
+        assert_eq!(found(&api, WorkloadKind::StatefulSet).await, expected);
+    }
+    let daemons = json!({"metadata": {"name": "checkout", "generation": 1},
+        "spec": {"selector": {"matchLabels": {"app": "checkout"}}, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}}},
+        "status": {"observedGeneration": 1, "desiredNumberScheduled": 11, "currentNumberScheduled": 11, "numberReady": 9,
+            "updatedNumberScheduled": 5, "numberUnavailable": 2, "numberMisscheduled": 0}});
+    let api =
+        Api::default().with("/apis/apps/v1/namespaces/shop/daemonsets/checkout", 200, &daemons).with(pods, 200, &json!({"items": []}));
+    assert_eq!(found(&api, WorkloadKind::DaemonSet).await, Outcome::Good("9 of 11 ready, 5 updated".into()));
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_unknown() {
+    let why = |outcome: Outcome| match outcome {
+        Outcome::Unknown(Unknown::Cluster { detail }) => detail,
+        other => panic!("{other:?}"),
+    };
+    let absent = why(found(&Api::default(), WorkloadKind::Deployment).await);
+    assert_eq!(absent, "there is no Deployment `shop/checkout`");
+    let forbidden = json!({"kind": "Status", "message": "deployments.apps \"checkout\" is forbidden for canary-7f3a", "code": 403});
+    let said = why(found(&Api::default().with(DEPLOYMENT, 403, &forbidden), WorkloadKind::Deployment).await);
+    assert!(said.contains("403") && said.contains("is forbidden") && !said.contains("canary"), "{said}");
+    // Without the pods, old ones that serve hide new ones that crash.
+    let status = json!({"observedGeneration": 3, "replicas": 5, "updatedReplicas": 1, "readyReplicas": 4});
+    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status)).with(PODS, 403, &forbidden);
+    assert!(why(found(&api, WorkloadKind::Deployment).await).starts_with("its pods: HTTP status 403"));
+    let Outcome::Unknown(Unknown::Cluster { detail }) = probe(WorkloadKind::Deployment).round(Timestamp(0)).await.outcome else {
+        panic!("it is known")
+    };
+    assert!(detail.starts_with("the kubeconfig /nonexistent/config:"), "{detail}");
+}
