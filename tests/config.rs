@@ -13,6 +13,7 @@ use revertd::config::agent::SyncKind;
 use revertd::config::diagnostic::Diagnostic;
 use revertd::config::{check_paths, check_texts, load_agent, load_texts, schema};
 use revertd::engine::id::{MetricsName, SyncName};
+use revertd::engine::broken_sync::OnSyncFailure;
 use revertd::engine::policy::{AlertRule, Mode, Sync, SyncTarget};
 
 #[path = "config/table.rs"]
@@ -131,8 +132,6 @@ const PLANNED: &[(&str, &str, &str, &str)] = &[
     ("branchPrefix", AGENT, "commit: {", "commit: {branchPrefix: x/, "),
     ("subject", AGENT, "commit: {", "commit: {subject: x, "),
     ("signOff", AGENT, "commit: {", "commit: {signOff: true, "),
-    ("commitStatus", AGENT, "lag: 3m", "commitStatus: {}"),
-    ("context", POLICY, "  breachWhen: any", "  sync: {source: cluster, context: x}"),
     ("instances", POLICY, "  breachWhen: any", "  instances: []"),
     ("role", POLICY, "    - name: up", "    - role: trigger\n      name: up"),
     ("upTo", POLICY, "{failing: {count: 3, of: 5}}", "{failing: {count: 3, of: 5}, upTo: propose}"),
@@ -239,6 +238,7 @@ fn every_kind_of_sync_source_is_read_with_what_a_policy_follows_of_it() {
     - {name: inside, flux: {inCluster: {}}}
     - {name: outside, flux: {kubeconfig: kubeconfig, context: prod}}
     - {name: builds, revisionMetric: {server: main}}
+    - {name: statuses, commitStatus: {}}
 ";
     let agent = AGENT.replace("    - {name: cluster, lag: 3m}\n", &format!("    - {{name: cluster, lag: 3m}}\n{sources}"));
     let follows = |sync: &str| {
@@ -259,6 +259,7 @@ fn every_kind_of_sync_source_is_read_with_what_a_policy_follows_of_it() {
         SyncKind::FluxInCluster,
         SyncKind::FluxKubeconfig { path: "/etc/revertd/kubeconfig".into(), context: Some("prod".into()) },
         SyncKind::RevisionMetric { server: MetricsName::new("main"), label: "revision".into() },
+        SyncKind::CommitStatus,
     ];
     assert_eq!(kinds, expected);
     let (namespace, name) = ("shop".to_owned(), "checkout".to_owned());
@@ -280,6 +281,8 @@ fn every_kind_of_sync_source_is_read_with_what_a_policy_follows_of_it() {
     }
     let refused = [
         ("{source: argo}", "the source `argo` needs `application`"),
+        ("{source: statuses}", "the source `statuses` needs `context`"),
+        ("{source: statuses, context: 'a/*'}", "the repository of this policy is plain Git, which has no commit statuses"),
         ("{source: inside}", "the source `inside` needs `kustomization` or `helmRelease`"),
         ("{source: inside, application: a}", "the source `inside` follows `kustomization` or `helmRelease`, not `application`"),
         ("{source: builds, application: a}", "the source `builds` follows `query`, not `application`"),
@@ -290,6 +293,28 @@ fn every_kind_of_sync_source_is_read_with_what_a_policy_follows_of_it() {
         let messages: Vec<&str> = found.0.iter().filter(|found| found.is_error()).map(|found| found.message.as_str()).collect();
         assert_eq!(messages, [sentence]);
     }
+}
+
+#[test]
+fn commit_statuses_are_followed_by_their_context() {
+    let agent = AGENT
+        .replace("https://git.acme.example/manifests.git", "https://github.com/acme/manifests.git")
+        .replace("forge: {plain: {}}", "forge: {github: {tokenFile: token}}")
+        .replace("{name: cluster, lag: 3m}", "{name: statuses, commitStatus: {}}");
+    let policy = POLICY.replace("  breachWhen: any", "  sync: {source: statuses, context: kustomization/checkout/*}");
+    let loaded = load_texts(("agent.yaml", &agent), &[("policy.yaml".to_owned(), policy)]).unwrap();
+    let follows = SyncTarget::Context("kustomization/checkout/*".into());
+    assert_eq!(loaded.policies[0].instances[0].sync, Sync::Source { source: SyncName::new("statuses"), follows });
+}
+
+#[test]
+fn a_sync_that_fails_is_proposed_about_unless_the_policy_says_off() {
+    let of = |more: &str| {
+        let policy = POLICY.replace("settle: 60s", &format!("settle: 60s{more}"));
+        load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), policy)]).unwrap().policies.remove(0).revert.on_sync_failure
+    };
+    assert_eq!([of(""), of(", onSyncFailure: propose")], [OnSyncFailure::Propose; 2]);
+    assert_eq!(of(", onSyncFailure: off"), OnSyncFailure::Off);
 }
 
 #[test]

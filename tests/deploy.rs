@@ -15,6 +15,8 @@ use revertd::engine::time::Timestamp;
 use revertd::web::{AgentStatus, Metrics};
 use serde_json::Value;
 
+#[path = "deploy/flux.rs"]
+mod flux;
 #[path = "deploy/github.rs"]
 mod github;
 #[path = "deploy/image.rs"]

@@ -44,7 +44,7 @@ pub(super) struct Conversation {
     pub(super) identified: bool,
     cursor: Option<CommentCursor>,
     /// Comments on our proposals, as last read.
-    heard: BTreeMap<CommentId, Comment>,
+    pub(super) heard: BTreeMap<CommentId, Comment>,
     /// When the next look is due.
     due: Timestamp,
     /// After a failure nothing is asked before then, except for a merge that waits.
@@ -115,16 +115,20 @@ impl Reconciler {
             conversation.due = now + poll;
             let name = repository.config.name.clone();
             let open = self.published(&name);
-            if open.is_empty() {
+            let landed = self.landed_lately(&name, now);
+            if open.is_empty() && landed.is_empty() {
                 continue;
             }
-            if let Err(error) = self.read_comments(index, &open, now) {
+            if let Err(error) = self.read_comments(index, &[open.as_slice(), &landed].concat(), now) {
                 self.note_forge_failure(&name, &error, now)?;
                 continue;
             }
             self.note_answer(&name, Part::Forge);
             for proposal in open {
                 self.hear(&name, &proposal.key, Call::poll(now))?;
+            }
+            for proposal in landed {
+                self.hear_landed(&name, &proposal, Call::poll(now))?;
             }
         }
         Ok(())
@@ -202,7 +206,7 @@ impl Reconciler {
     }
 
     /// What the forge says of a proposal and of everything that was said on it, now.
-    fn gather(&self, name: &RepositoryName, proposal: &Proposal, call: Call) -> Answered<Option<Hearing>> {
+    pub(super) fn gather(&self, name: &RepositoryName, proposal: &Proposal, call: Call) -> Answered<Option<Hearing>> {
         let Some(conversation) = self.conversation(name) else { return Ok(None) };
         let (Some(published), Some(plan)) = (&proposal.published, proposal.plan_digest()) else { return Ok(None) };
         let number = ProposalNumber(published.number);
@@ -245,7 +249,12 @@ impl Reconciler {
     }
 
     /// One verdict for each thing that was said, the holds that stand, and the approval where every policy's rules are met.
-    fn judge(&self, proposal: &Proposal, hearing: &Hearing, now: Timestamp) -> (Vec<Judged>, Vec<consent::Hold>, Option<Approval>) {
+    pub(super) fn judge(
+        &self,
+        proposal: &Proposal,
+        hearing: &Hearing,
+        now: Timestamp,
+    ) -> (Vec<Judged>, Vec<consent::Hold>, Option<Approval>) {
         let consents: Vec<Consent> = hearing.rules.iter().map(|rules| evaluate(rules, &hearing.now, &hearing.said, now)).collect();
         let Some(first) = consents.first() else { return (Vec::new(), proposal.holds.clone(), None) };
         let judged = (0..first.judged.len())
@@ -279,7 +288,7 @@ impl Reconciler {
     }
 
     /// Does what an accepted command asks for, and says what became of it, once.
-    fn answer(&mut self, name: &RepositoryName, proposal: &Proposal, said: &Said, judged: &Judged, call: Call) -> Result<()> {
+    pub(super) fn answer(&mut self, name: &RepositoryName, proposal: &Proposal, said: &Said, judged: &Judged, call: Call) -> Result<()> {
         let call = Call::act(call.now);
         if proposal.answered.contains_key(&said.id) || judged.verdict == Verdict::Ignored {
             return Ok(());
@@ -296,7 +305,12 @@ impl Reconciler {
             (_, Some(Command::Explain)) => (CommandAnswer::Accepted, Some(render::reply::explanation(&self.stories(proposal)))),
             (_, Some(Command::Status)) => (CommandAnswer::Accepted, Some(render::reply::standing(&self.stories(proposal)))),
             (_, Some(Command::Help)) => (CommandAnswer::Accepted, Some(render::reply::help())),
-            (_, Some(command @ (Command::Retry | Command::Reland { .. } | Command::Snooze(_)))) => {
+            (_, Some(Command::Reland { .. })) if proposal.brings_back() => {
+                let sentence = "The change is back already, and nothing holds it up.";
+                (CommandAnswer::Refused { sentence: sentence.to_owned() }, Some(render::reply::refused(sentence)))
+            }
+            (_, Some(Command::Reland { .. })) => (CommandAnswer::Accepted, Some(self.answer_to_reland(proposal))),
+            (_, Some(command @ (Command::Retry | Command::Snooze(_)))) => {
                 let sentence = format!("`/revertd {}` is not built yet.", command.verb());
                 (CommandAnswer::Refused { sentence: sentence.clone() }, Some(render::reply::refused(&sentence)))
             }
@@ -305,6 +319,9 @@ impl Reconciler {
         info!(proposal = %proposal.key, by = %said.author.login, %command, ?answer, "a command was judged");
         if answer == CommandAnswer::Accepted && judged.command == Some(Command::Cancel) {
             self.record(call.now, vec![Event::ProposalClosed { proposal: proposal.key.clone(), how: ProposalClosing::Vetoed }])?;
+        }
+        if let (CommandAnswer::Accepted, Some(Command::Reland { reason })) = (&answer, &judged.command) {
+            self.note_reland(proposal, &said.author.login, reason, call.now)?;
         }
         let refused = matches!(answer, CommandAnswer::Refused { .. });
         if let Some(conversation) = self.conversation(name) {

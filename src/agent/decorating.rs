@@ -40,9 +40,13 @@ impl Reconciler {
                 continue;
             }
             match what {
+                // The suspected commits keep the status that the revert gave them.
+                Decoration::Landed | Decoration::Closed if proposal.brings_back() => continue,
                 Decoration::Asked => self.ask(forge, proposal, number, now),
                 Decoration::Proposed { head } => {
-                    mark_suspects(forge, proposal, StatusState::Failure, "A revert of this commit is proposed.", &target, now);
+                    if !proposal.brings_back() {
+                        mark_suspects(forge, proposal, StatusState::Failure, "A revert of this commit is proposed.", &target, now);
+                    }
                     if let Some(plan) = proposal.plan_digest() {
                         note(proposal, "the plan's digest could not be written", mark_head(forge, head, &plan, &target, now));
                     }

@@ -9,12 +9,14 @@ use tracing::{info, warn};
 
 use super::signing::bench_of;
 use super::{Reconciler, Repository};
+use crate::engine::afterwards::key_of_original;
 use crate::engine::approval::{Approval, MergeGrant};
+use crate::engine::change::Reverted;
 use crate::engine::decision::DecisionRecord;
 use crate::engine::fact::{CommitText, EffectAction, Event, Intent, Obstacle};
 use crate::engine::id::{CommitId, EffectId, IncidentId, ProposalKey, canonical_json, sha256_hex};
 use crate::engine::incident::Incident;
-use crate::engine::plan::{CleanInverse, Plan, proposal_key};
+use crate::engine::plan::{CleanInverse, Plan, PlanKind, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::situation::Signing;
 use crate::engine::time::Timestamp;
@@ -254,13 +256,7 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<CommitText> {
         let repository = self.repository(&incident.repository).context("the repository is not configured any more")?;
-        let attribution = incident.attribution.as_ref();
-        let mut reverted = Vec::new();
-        for suspect in attribution.map(|attribution| attribution.suspects.as_slice()).unwrap_or(&plan.suspects) {
-            let before = self.state.landings().iter().flat_map(|landing| &landing.changes).find(|change| change.id == *suspect);
-            let before = before.and_then(|change| change.before);
-            reverted.push(repository.mirror.reverted(*suspect, before).with_context(|| format!("cannot read the suspect {suspect}"))?);
-        }
+        let reverted = self.reverted_by(repository, incident, plan)?;
         let head = self.journal.head()?.map(|(_, hash)| hash);
         let also: Vec<&Incident> =
             incidents.iter().filter(|id| **id != incident.id).filter_map(|id| self.state.incidents.get(id)).collect();
@@ -289,6 +285,28 @@ impl Reconciler {
         })
     }
 
+    /// What a plan's commit undoes, as its message names it: the suspects, or the revert that took them away.
+    fn reverted_by(&self, repository: &Repository, incident: &Incident, plan: &Plan) -> Result<Vec<Reverted>> {
+        let before = |id: CommitId| {
+            let known = self.state.landings().iter().flat_map(|landing| &landing.changes).find(|change| change.id == id);
+            known.and_then(|change| change.before)
+        };
+        if plan.kind == PlanKind::Reapply {
+            let original = self.state.proposals.get(&key_of_original(&plan.branch, &plan.suspects));
+            let (original, revert) =
+                original.and_then(|known| Some((known, known.landed?))).context("the revert that is to be taken away is not known")?;
+            let mut reverted = repository.mirror.reverted(revert, before(revert)).context("cannot read the revert")?;
+            // A merge or a squash may have given it another subject; Git's own says what comes back.
+            if let Some(subject) = original.latest_commit.as_ref().and_then(|commit| commit.message.lines().next()) {
+                reverted.subject = subject.to_owned();
+            }
+            return Ok(vec![reverted]);
+        }
+        let suspects = incident.attribution.as_ref().map_or(&plan.suspects, |attribution| &attribution.suspects);
+        let read = |id: &CommitId| repository.mirror.reverted(*id, before(*id)).with_context(|| format!("cannot read the suspect {id}"));
+        suspects.iter().map(read).collect()
+    }
+
     /// Writes the commit object into the mirror and gives its id.
     fn build(&self, incident: &Incident, text: &CommitText) -> Result<Option<CommitId>> {
         let Some(repository) = self.repository(&incident.repository) else { return Ok(None) };
@@ -305,6 +323,10 @@ impl Reconciler {
 
     /// The incidents that a plan is for: this one, those that its proposal was for before, and every open one with the same suspects.
     pub(super) fn incidents_of(&self, plan: &Plan, incident: &Incident) -> Vec<IncidentId> {
+        if plan.kind == PlanKind::Reapply {
+            let original = self.state.proposals.get(&key_of_original(&plan.branch, &plan.suspects));
+            return original.map_or_else(|| vec![incident.id.clone()], |original| original.incidents.clone());
+        }
         let mut incidents = self.state.proposals.get(&plan.key()).map(|proposal| proposal.incidents.clone()).unwrap_or_default();
         let same_suspects = |other: &Incident| {
             let suspects = other.attribution.as_ref().map(|attribution| attribution.suspects.as_slice()).unwrap_or_default();

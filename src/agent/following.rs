@@ -24,7 +24,7 @@ use crate::git::Mirror;
 
 /// A change that landed so long ago and was not tried is stuck. Argo CD looks every three minutes and Flux, as people set it, at most
 /// every ten.
-const STUCK_AFTER: Duration = Duration::from_secs(600);
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(600);
 /// A source that has not answered for so long says nothing any more: a few questions in a row, each with its time limit.
 const SILENT_AFTER: Duration = Duration::from_secs(60);
 /// So many answers of a mirror are remembered.
@@ -37,6 +37,15 @@ pub struct Reports {
     newest: BTreeMap<PolicyName, SyncReport>,
     /// When each said for the last time what the journal holds as its newest report.
     confirmed: BTreeMap<PolicyName, Timestamp>,
+}
+
+/// Whether the service of an incident is well again without a revert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It is.
+    Recovered,
+    /// It is not, or not for long enough.
+    NotYet,
 }
 
 /// What became of the landings, by policy, and from how much that was found.
@@ -118,6 +127,11 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Whether a source says what runs of a policy.
+    pub(super) fn is_followed(&self, policy: &Policy) -> bool {
+        followed_sync(policy).is_some()
+    }
+
     /// When the landings were applied where a service runs; `None` where nothing says and a lag is assumed.
     pub(super) fn applied_of(&self, policy: &Policy) -> Option<BTreeMap<CommitId, AppliedFact>> {
         followed_sync(policy)?;
@@ -130,8 +144,9 @@ impl Reconciler {
         Some(self.follow_in(policy, &self.history_of(policy, now), commit, landed, now))
     }
 
-    /// Whether a suspect of an open proposal was taken out of the cluster by hand; notes it, or that it is so no more.
-    pub(super) fn rolled_back_by_hand(&mut self, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<bool> {
+    /// Whether a proposal stays although the service is well, because Git has what the cluster does not run: a suspect was taken out of the
+    /// cluster by hand, or may have been and the source does not tell. Notes it, or that it is so no more.
+    pub(super) fn keeps_proposal(&mut self, policy: &Policy, incident: &Incident, health: Health, now: Timestamp) -> Result<bool> {
         let is_open = |key| self.state.proposals.get(key).is_some_and(|known| known.head.is_some() && known.closing.is_none());
         let (Some(attribution), true) = (&incident.attribution, incident.proposal.as_ref().is_some_and(is_open)) else { return Ok(false) };
         let suspects = attribution.candidates.iter().filter(|candidate| attribution.suspects.contains(&candidate.commit));
@@ -139,10 +154,35 @@ impl Reconciler {
         let rolled_back = |followed: &Followed| matches!(followed.finding, Some(Finding::RolledBack { .. }));
         let found: Vec<(CommitId, Followed)> = found.collect();
         let Some((commit, followed)) = found.iter().find(|(_, followed)| rolled_back(followed)).or(found.first()) else { return Ok(false) };
-        let finding = followed.finding.clone().filter(|_| rolled_back(followed) || followed.says_nothing());
+        let was_rolled_back = matches!(incident.sync.as_ref().map(|note| &note.finding), Some(Finding::RolledBack { .. }));
+        let finding = match &followed.finding {
+            // For long: a source that is asked again in a moment is no news.
+            Some(Finding::Unknown { why }) if health == Health::Recovered && !was_rolled_back && self.is_silent(followed, now) => {
+                Some(Finding::MayBeRolledBack { why: why.clone() })
+            }
+            finding => finding.clone().filter(|_| rolled_back(followed) || followed.says_nothing()),
+        };
         self.note_sync(incident, *commit, finding, now)?;
         let noted = self.state.incidents.get(&incident.id).and_then(|incident| incident.sync.as_ref());
-        Ok(noted.is_some_and(|note| matches!(note.finding, Finding::RolledBack { .. })))
+        let is_out = noted.is_some_and(|note| matches!(note.finding, Finding::RolledBack { .. }));
+        Ok(is_out || (health == Health::Recovered && followed.says_nothing()))
+    }
+
+    fn is_silent(&self, followed: &Followed, now: Timestamp) -> bool {
+        followed.heard_until.is_none_or(|heard| now.since(heard) > SILENT_AFTER)
+    }
+
+    /// What is said of a recovery by itself where nothing tells what runs: somebody may have rolled back by hand.
+    pub(super) fn with_doubt(&self, policy: &Policy, incident: &Incident, sentence: String) -> String {
+        let suspects = incident.attribution.as_ref().map_or(&[][..], |attribution| &attribution.suspects);
+        let was_proposed = incident.proposal.as_ref().and_then(|key| self.state.proposals.get(key)).is_some_and(|known| known.head.is_some());
+        match suspects.first() {
+            Some(suspect) if was_proposed && !self.is_followed(policy) => format!(
+                "{sentence}; nothing tells what runs: if somebody rolled it back by hand, Git still has {}, and the next sync brings it back",
+                suspect.short()
+            ),
+            _ => sentence,
+        }
     }
 
     /// Writes down what stands out, where it is something else than before. What cannot be told changes nothing.
@@ -221,3 +261,6 @@ impl Reconciler {
 fn followed_sync(policy: &Policy) -> Option<&Sync> {
     policy.instances.first().map(|instance| &instance.sync).filter(|sync| matches!(sync, Sync::Source { .. }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,9 @@
 //! what people do to proposals, `execute` carries effects out, `wording` gathers what is told about them on the forge, `telling` tells chats and
 //! pagers through the threads of `courier`, `judge` decides what comes from a file and `backtest` what history holds, both pass by pass with
 //! `passing`; `schedule` says when, `probing` runs the probes, `syncing` asks the sync sources, `following` says what their answers mean for a
-//! landing.
+//! landing, and `sync_breaks` opens incidents of the sync itself.
 
+mod afterwards;
 mod backtest;
 mod branch_rules;
 pub mod budgets;
@@ -30,12 +31,15 @@ mod probing;
 mod proposals;
 mod publishing;
 mod reconcile;
+mod relanding;
 mod rounds;
 mod run;
 mod signing;
 mod silence;
 mod situations;
+mod statuses;
 pub mod switches;
+mod sync_breaks;
 mod syncing;
 mod telling;
 mod wording;

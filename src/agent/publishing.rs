@@ -72,6 +72,10 @@ impl Reconciler {
 
     /// Whether there may be something to tell about a proposal.
     fn is_told(&self, proposal: &Proposal, now: Timestamp) -> bool {
+        if proposal.brings_back() {
+            // Its incidents are over.
+            return proposal.over_since.is_none_or(|over| now.since(over) < TOLD_AFTER_THE_END);
+        }
         proposal
             .incidents
             .iter()

@@ -8,8 +8,10 @@
 use anyhow::{Context, Result};
 use tracing::info;
 
+use super::following::{Health, STUCK_AFTER};
 use super::{Reconciler, series_of, situations};
 use crate::engine::attribution;
+use crate::engine::broken_sync::{self, Broke};
 use crate::engine::decision::DecisionRecord;
 use crate::engine::decision::{Action, Decision, DecisionVerdict, decide, joint_situations};
 use crate::engine::fact::{Ending, Event, LandedBy, ProposalClosing};
@@ -20,7 +22,7 @@ use crate::engine::plan::{self, PlanKind};
 use crate::engine::policy::{Policy, Slo};
 use crate::engine::slo::{self, Verdict};
 use crate::engine::time::Timestamp;
-use crate::engine::verification::{self, RecoveryStanding};
+use crate::engine::verification;
 
 impl Reconciler {
     /// One pass at `now`.
@@ -48,6 +50,7 @@ impl Reconciler {
         self.end_silences(now)?;
         for policy in self.policies.clone() {
             self.detect(&policy, now)?;
+            self.detect_broken_sync(&policy, now)?;
         }
         self.look_around(now)?;
         self.ask_who_signs(now)?;
@@ -57,6 +60,7 @@ impl Reconciler {
         for incident in self.landed_incidents() {
             self.verify(&incident, now)?;
         }
+        self.after_incidents(now)?;
         self.publish_proposals(now)?;
         self.note_good_pass(now)?;
         self.tell(now)?;
@@ -76,7 +80,7 @@ impl Reconciler {
             return Ok(());
         }
         let Some(beginning) = attribution::beginning(&service, cut, now) else { return Ok(()) };
-        let known = self.state.incidents.values().filter(|incident| incident.policy == policy.name);
+        let known = self.state.incidents.values().filter(|incident| incident.policy == policy.name && incident.broke() == Broke::Objectives);
         // A breach that has not been Healthy since an incident began is that incident's breach, over or not.
         if known.into_iter().any(|incident| incident.ending.is_none() || beginning.is_of(incident.onset, incident.recovered_at())) {
             return Ok(());
@@ -112,10 +116,12 @@ impl Reconciler {
             return Ok(());
         };
         let current = current.clone();
-        let rolled_back = self.rolled_back_by_hand(&policy, &current, now)?;
-        // Without the proposal, the next sync would bring the suspect back.
-        if !rolled_back && let Some(sentence) = self.recovered_by_itself(&policy, &current, now) {
-            return self.withdraw(&current, sentence, now);
+        let recovered = self.recovered_by_itself(&policy, &current, now);
+        let health = if recovered.is_some() { Health::Recovered } else { Health::NotYet };
+        // Without the proposal, the next sync could bring the suspect back.
+        let is_kept = self.keeps_proposal(&policy, &current, health, now)?;
+        if let Some(sentence) = recovered.filter(|_| !is_kept) {
+            return self.withdraw(&current, self.with_doubt(&policy, &current, sentence), now);
         }
         let Some(situation) = self.situation(&policy, &current, now)? else { return Ok(()) };
         let decision = decide(&situation);
@@ -190,8 +196,11 @@ impl Reconciler {
         let service = self.evidence(&policy, now);
         let mut recovery = match self.followed(&policy, landed.commit, landed.landed, now) {
             Some(followed) => {
-                self.note_sync(&current, landed.commit, followed.finding.clone(), now)?;
-                verification::judge_followed(&service, current.onset, &followed, now)
+                self.note_sync(&current, landed.commit, followed.told(STUCK_AFTER, now), now)?;
+                match current.broke() {
+                    Broke::Sync => broken_sync::judge(&service, &followed, now),
+                    Broke::Objectives => verification::judge_followed(&service, current.onset, landed.commit, &followed, now),
+                }
             }
             None => verification::judge(&service, current.onset, landed.landed.stretched(attribution::lag(&policy)), now),
         };
@@ -202,13 +211,7 @@ impl Reconciler {
             info!(%incident, standing = ?recovery.standing, "{}", recovery.sentence);
             self.record(now, vec![Event::Verified { incident: incident.clone(), recovery: recovery.clone() }])?;
         }
-        let ending = match recovery.standing {
-            RecoveryStanding::Recovered if landed.by == LandedBy::HumanRevert => Ending::Superseded { by: Some(landed.commit) },
-            RecoveryStanding::Recovered => Ending::Recovered,
-            RecoveryStanding::NotRecovered => Ending::NotRecovered,
-            RecoveryStanding::Unverified => Ending::Unverified,
-            RecoveryStanding::Landed | RecoveryStanding::Watching | RecoveryStanding::Improving => return Ok(()),
-        };
+        let Some(ending) = verification::ending(&recovery, landed, now) else { return Ok(()) };
         self.end(&current, ending, recovery.sentence, now)
     }
 
@@ -277,6 +280,9 @@ impl Reconciler {
     }
 
     fn recovered_by_itself(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Option<String> {
+        if incident.broke() == Broke::Sync {
+            return self.syncs_again(policy, incident, now);
+        }
         verification::recovered_by_itself(&self.evidence(policy, now), incident.onset, now)
     }
 
@@ -290,7 +296,7 @@ fn open(state: &State) -> impl Iterator<Item = &Incident> {
 }
 
 /// Whether two decisions differ in verdict, guardrails or plan; ages in a sentence change with every pass.
-fn differs(before: &DecisionRecord, after: &DecisionRecord) -> bool {
+pub(super) fn differs(before: &DecisionRecord, after: &DecisionRecord) -> bool {
     let codes = |record: &DecisionRecord| record.refusals.iter().map(|refusal| refusal.code).collect::<Vec<_>>();
     // How many services share the fate is news, and holds no age.
     let fates = |record: &DecisionRecord| {

@@ -35,7 +35,8 @@ impl Reconciler {
 
     /// Does what the policies say about proposals that nobody answers, once each.
     pub(super) fn end_silences(&mut self, now: Timestamp) -> Result<()> {
-        let quiet: Vec<Proposal> = self.state.proposals.values().filter(|proposal| proposal.silence.is_none()).cloned().collect();
+        let quiet: Vec<Proposal> =
+            self.state.proposals.values().filter(|proposal| proposal.silence.is_none() && !proposal.brings_back()).cloned().collect();
         for proposal in quiet {
             let Some(name) = proposal.repository.clone() else { continue };
             let Some(since) = self.silent_since(&name, &proposal, now) else { continue };

@@ -8,6 +8,7 @@ use tracing::warn;
 use super::probing::control_every;
 use super::{Reconciler, Repository, control_series};
 use crate::engine::attribution::{Attribution, attribute};
+use crate::engine::broken_sync::Broke;
 use crate::engine::change::Change;
 use crate::engine::decision::joint_situations;
 use crate::engine::id::{CommitId, ProposalKey};
@@ -76,6 +77,10 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
 
 /// The attribution that an open proposal was made from.
 fn proposed_attribution(reconciler: &Reconciler, incident: &Incident) -> Option<Attribution> {
+    if incident.broke() == Broke::Sync {
+        // No round tells it anew: it is what was found when the sync was seen to fail.
+        return incident.attribution.clone();
+    }
     let proposal = reconciler.state.proposals.get(incident.proposal.as_ref()?)?;
     proposal.head.and(incident.attribution.clone())
 }
@@ -214,7 +219,7 @@ fn later(situation: &Situation, position: usize, attribution: &Attribution) -> V
     later
 }
 
-fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey, now: Timestamp) -> Option<ProposalEvidence> {
+pub(super) fn proposal(reconciler: &Reconciler, repository: &Repository, key: &ProposalKey, now: Timestamp) -> Option<ProposalEvidence> {
     let known = reconciler.state.proposals.get(key)?;
     let listed = repository.listing.as_ref().is_some_and(|(_, listing)| listing.proposals.contains_key(key));
     Some(ProposalEvidence {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::mpsc;
 
 use super::probing::servers;
+use super::statuses::Boards;
 use crate::config::agent::{Agent, SyncKind};
 use crate::engine::id::PolicyName;
 use crate::engine::policy::{Policy, Sync, SyncTarget};
@@ -16,6 +17,7 @@ use crate::engine::time::Timestamp;
 use crate::net::kubernetes::{KubernetesAccess, SERVICE_ACCOUNT};
 use crate::sync::SyncSource;
 use crate::sync::argocd::{ArgoCd, ArgoCdAccess};
+use crate::sync::commit_status::CommitStatusSource;
 use crate::sync::flux::{Flux, FluxObject};
 use crate::sync::revision_metric::RevisionMetric;
 
@@ -48,11 +50,11 @@ impl Syncing {
     /// The sources of a configuration; each is asked at once.
     ///
     /// # Errors
-    /// A metrics server whose client cannot be made, or a source that the agent file does not name.
+    /// A metrics server or a forge whose client cannot be made, or a source that the agent file does not name.
     pub fn new(agent: &Agent, policies: &[Policy], now: Timestamp) -> Result<Self> {
-        let mut asked = Vec::new();
+        let (mut asked, mut boards) = (Vec::new(), Boards::default());
         for policy in policies {
-            let source = source(agent, policy).with_context(|| format!("cannot follow what the policy `{}` runs", policy.name))?;
+            let source = source(agent, policy, &mut boards).with_context(|| format!("cannot follow what the policy `{}` runs", policy.name))?;
             asked.extend(source.map(|source| Asked { policy: policy.name.clone(), source, due: now, standing: Standing::Idle }));
         }
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -108,7 +110,7 @@ impl Syncing {
 }
 
 /// The source that a policy follows; none where a lag is assumed.
-fn source(agent: &Agent, policy: &Policy) -> Result<Option<Arc<dyn SyncSource>>> {
+fn source(agent: &Agent, policy: &Policy, boards: &mut Boards) -> Result<Option<Arc<dyn SyncSource>>> {
     let Some(Sync::Source { source, follows }) = policy.instances.first().map(|instance| &instance.sync) else { return Ok(None) };
     let named = agent.syncs.iter().find(|known| known.name == *source);
     let kind = &named.ok_or_else(|| anyhow!("there is no sync source `{source}` in the agent file"))?.kind;
@@ -126,6 +128,10 @@ fn source(agent: &Agent, policy: &Policy) -> Result<Option<Arc<dyn SyncSource>>>
         SyncKind::FluxKubeconfig { path, context } => {
             let access = KubernetesAccess::Kubeconfig { path: path.clone(), context: context.clone() };
             Arc::new(Flux::new(access, flux_object(follows).ok_or_else(mismatch)?))
+        }
+        SyncKind::CommitStatus => {
+            let SyncTarget::Context(context) = follows else { return Err(mismatch()) };
+            Arc::new(CommitStatusSource::new(boards.reader(agent, &policy.repository)?, context.as_str()))
         }
         SyncKind::RevisionMetric { server, label } => {
             let SyncTarget::Query(query) = follows else { return Err(mismatch()) };
@@ -149,6 +155,6 @@ fn flux_object(follows: &SyncTarget) -> Option<FluxObject> {
     match follows.clone() {
         SyncTarget::Kustomization { namespace, name } => Some(FluxObject::Kustomization { namespace, name }),
         SyncTarget::HelmRelease { namespace, name } => Some(FluxObject::HelmRelease { namespace, name }),
-        SyncTarget::Application { .. } | SyncTarget::Query(_) => None,
+        SyncTarget::Application { .. } | SyncTarget::Query(_) | SyncTarget::Context(_) => None,
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Reconciler, series_of};
 use crate::engine::attribution::Attribution;
+use crate::engine::broken_sync::Broke;
 use crate::engine::change::Entry;
 use crate::engine::id::CommitId;
 use crate::engine::incident::{Incident, Proposal};
@@ -64,7 +65,11 @@ impl Reconciler {
             service.budgets = spending.into_iter().filter(|spending| spending.spent.is_some()).map(|spending| spending.sentence).collect();
         }
         let title = render::proposal::title(&self.templates, &view).context("cannot write the proposal's title")?;
-        let body = render::proposal::body(&self.templates, &view).context("cannot write the proposal's text")?;
+        let body = match &view.back {
+            Some(_) => render::back::body(&self.templates, &view),
+            None => render::proposal::body(&self.templates, &view),
+        };
+        let body = body.context("cannot write the proposal's text")?;
         Ok((title, body))
     }
 
@@ -79,12 +84,13 @@ impl Reconciler {
         self.stories(proposal).into_iter().filter_map(|incident| Some((incident, self.policy_of(&incident.id)?))).collect()
     }
 
-    pub(super) fn view<'a>(&self, proposal: &'a Proposal, stories: &'a [(&'a Incident, Policy)]) -> ProposalView<'a> {
+    pub(super) fn view<'a>(&'a self, proposal: &'a Proposal, stories: &'a [(&'a Incident, Policy)]) -> ProposalView<'a> {
         let services = stories
             .iter()
             .map(|(incident, policy)| ServiceView { incident, policy, plot: None, healthy: None, budgets: Vec::new() })
             .collect();
-        ProposalView { proposal, services, authors: self.authors(stories), objects: Vec::new() }
+        let record = self.track_records(proposal, stories);
+        ProposalView { proposal, services, authors: self.authors(stories), objects: Vec::new(), record, back: self.back_view(proposal) }
     }
 
     fn authors(&self, stories: &[(&Incident, Policy)]) -> BTreeMap<CommitId, Author> {
@@ -124,6 +130,9 @@ impl Reconciler {
 
     /// The rounds of the first objective that breaches, from as long before the onset as its longest window.
     fn plot(&self, incident: &Incident, policy: &Policy) -> Option<Markdown> {
+        if incident.broke() == Broke::Sync {
+            return None;
+        }
         let breaching = |slo: &&Slo| incident.arithmetic.iter().any(|sentence| sentence.starts_with(&format!("`{}` ", slo.name)));
         let slo = policy.slos.iter().find(breaching).or_else(|| policy.slos.first())?;
         let before = slo.longest_window().max(slo.every() * 10);

@@ -65,6 +65,10 @@ pub(super) fn run(args: &ApproveArgs, config: &Path, out: &mut dyn Write) -> Res
 fn approvable(state: &State, incident: &Incident) -> Result<(ProposalKey, PlanDigest)> {
     let id = &incident.id;
     let explain = format!("`revertd explain {id}` tells how it came");
+    let back = state.proposals.values().find(|proposal| proposal.brings_back() && proposal.is_open() && proposal.incidents.contains(id));
+    if let Some((key, plan)) = back.and_then(|back| Some((back.key.clone(), back.plan_digest()?))) {
+        return Ok((key, plan));
+    }
     if incident.ending.is_some() || incident.landed.is_some() {
         return Err(Failure::new(format!("the incident `{id}` is past approving: it is {}", incident.phase.words()), explain).into());
     }

@@ -39,6 +39,9 @@ pub(super) fn run(args: &ExplainArgs, config: &Path, out: &mut dyn Write) -> Res
                     writeln!(out)?;
                 }
                 writeln!(out, "{}", report::story(incident))?;
+                for line in report::aftermath(&state, incident) {
+                    writeln!(out, "{line}")?;
+                }
             }
         }
     }

@@ -14,16 +14,19 @@ use crate::agent::Rounds;
 use crate::agent::budgets::{self, Budgets};
 use crate::agent::switches::look_at_file;
 use crate::config::Loaded;
+use crate::engine::afterwards::{self, BreachEnding};
 use crate::engine::attribution::newest_change;
 use crate::engine::budget::{Budget, Burn};
-use crate::engine::id::InstanceName;
+use crate::engine::id::{InstanceName, PolicyName};
 use crate::engine::incident::State;
 use crate::engine::policy::Policy;
 use crate::engine::situation::ServiceEvidence;
 use crate::engine::slo::{self, Assessment};
 use crate::engine::switch::KillSwitch;
+use crate::engine::sync::running::running;
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, SqliteJournal};
+use crate::render;
 
 /// The pace of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -120,7 +123,7 @@ fn as_json(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp) ->
     let services: Vec<Value> = assessments(loaded, state, known.rounds, now)
         .into_iter()
         .zip(&loaded.policies)
-        .map(|((name, slos), policy)| json!({"policy": name, "slos": slos, "errorBudgets": budgets(policy)}))
+        .map(|((name, slos), policy)| json!({"policy": name, "slos": slos, "errorBudgets": budgets(policy), "runs": running(policy, state)}))
         .collect();
     let repositories: Vec<Value> = loaded
         .agent
@@ -132,8 +135,40 @@ fn as_json(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp) ->
     let pauses: Vec<_> = state.pauses.iter().filter(|pause| pause.until > now).collect();
     json!({
         "agentRuns": SqliteJournal::agent_is_running(&loaded.agent.journal), "services": services, "repositories": repositories,
-        "pauses": pauses, "killSwitch": stop_file(loaded), "openIncidents": open,
+        "outcomes": loaded.policies.iter().map(|policy| outcome_json(state, &policy.name)).collect::<Vec<_>>(), "pauses": pauses, "killSwitch": stop_file(loaded), "openIncidents": open,
     })
+}
+
+/// How the breaches of a policy ended, and how often its reverts were right.
+fn outcome_json(state: &State, policy: &PolicyName) -> Value {
+    let counts = afterwards::breaches_ended(state);
+    let ended: serde_json::Map<String, Value> = BreachEnding::ALL
+        .into_iter()
+        .map(|ending| (ending.label().to_owned(), json!(counts.get(&(policy.clone(), ending)).copied().unwrap_or_default())))
+        .collect();
+    json!({"policy": policy, "breachesEnded": ended, "record": afterwards::track_record(state, policy, None)})
+}
+
+fn outcomes(loaded: &Loaded, state: &State, out: &mut dyn Write) -> Result<()> {
+    let counts = afterwards::breaches_ended(state);
+    let mut is_first = true;
+    for policy in &loaded.policies {
+        let mut said: Vec<String> = BreachEnding::ALL
+            .into_iter()
+            .filter_map(|ending| Some(format!("{} {}", counts.get(&(policy.name.clone(), ending))?, ending.words())))
+            .collect();
+        let record = afterwards::track_record(state, &policy.name, None);
+        said.extend((record.landed > 0).then(|| format!("reverts {}, false {}", record.landed, record.false_reverts)));
+        if said.is_empty() {
+            continue;
+        }
+        if is_first {
+            writeln!(out, "\nbreaches that ended:")?;
+            is_first = false;
+        }
+        writeln!(out, "  {}: {}", policy.name, said.join(", "))?;
+    }
+    Ok(())
 }
 
 /// The operator's kill switch, where it is on or cannot be read.
@@ -151,6 +186,14 @@ fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: 
         }
         for (budget, burns) in standing(policy, known, now) {
             writeln!(out, "{name}  {}  {}", budget.slo, budgets::line(&budget, &burns))?;
+        }
+        for running in running(policy, state) {
+            let lines = render::running::lines(&running, now);
+            let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+            writeln!(out, "  runs in {first}")?;
+            for line in rest {
+                writeln!(out, "    {line}")?;
+            }
         }
     }
     writeln!(out)?;
@@ -176,6 +219,7 @@ fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: 
             writeln!(out, "  {} {}: {}", change.id.short(), change.subject, change.opt_out.as_deref().unwrap_or_default())?;
         }
     }
+    outcomes(loaded, state, out)?;
     let open: Vec<_> = state.incidents.values().filter(|incident| incident.ending.is_none()).collect();
     match open.len() {
         0 => writeln!(out, "\nNo incident is open.")?,

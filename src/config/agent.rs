@@ -179,6 +179,8 @@ pub enum SyncKind {
         /// One of its contexts; its current one without it.
         context: Option<String>,
     },
+    /// What a sync tool writes on the commits of the policy's repository, read from its forge.
+    CommitStatus,
     /// A metric with the running revision in a label.
     RevisionMetric {
         /// The metrics server.

@@ -24,6 +24,8 @@ pub struct Names {
     pub max_mode: Option<Mode>,
     /// Repositories with their ceilings.
     pub repositories: Vec<(String, Option<Mode>)>,
+    /// Repositories without a forge.
+    pub plain: Vec<String>,
     /// Environments with their ceilings.
     pub environments: Vec<(String, Option<Mode>)>,
     /// Sync sources with what a policy must know of them.
@@ -54,6 +56,7 @@ impl Names {
         Self {
             max_mode: spec.mode("maxMode"),
             repositories: named("repositories").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
+            plain: named("repositories").filter(|(_, view)| is_plain(view)).map(|(name, _)| name).collect(),
             environments: named("environments").map(|(name, view)| (name, view.mode("maxMode"))).collect(),
             syncs: named("sync").map(|(name, view)| (name, Origin::of(&view))).collect(),
             metrics: named("metrics")
@@ -65,6 +68,15 @@ impl Names {
             notifiers: named("notifiers").map(|(name, view)| (name, channel_of(&view))).collect(),
         }
     }
+
+    /// Whether the repository of a policy has no forge.
+    pub fn is_plain(&self, policy: &View<'_>) -> bool {
+        policy.text("repository").is_some_and(|name| self.plain.contains(&name))
+    }
+}
+
+fn is_plain(repository: &View<'_>) -> bool {
+    repository.object("forge").is_some_and(|forge| forge.object("plain").is_some())
 }
 
 /// Reads an agent document; `None` where an error was found, now or before.

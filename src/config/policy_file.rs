@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::broken_sync::OnSyncFailure;
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, IfSilent, Role, Silence};
 use crate::engine::id::{EnvironmentName, InstanceName, NotifierName, PolicyName, RepositoryName};
 use crate::engine::irrevertible::{self, Never};
@@ -153,6 +154,7 @@ fn revert(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<RevertRules> {
     Some(RevertRules {
         mode: revert.mode("mode")?,
         scope: if revert.text("scope")? == "paths" { Scope::Paths } else { Scope::Commit },
+        on_sync_failure: if revert.text("onSyncFailure")? == "off" { OnSyncFailure::Off } else { OnSyncFailure::Propose },
         settle: revert.duration("settle")?,
         attribute_within: revert.duration("attributeWithin")?,
         max_age_merge: merge?,

@@ -12,7 +12,7 @@ use super::diagnostic::{Findings, quoted};
 use super::view::View;
 
 /// The keys of a policy's `sync` that say what of a source is followed.
-const TARGETS: &[&str] = &["application", "kustomization", "helmRelease", "query"];
+const TARGETS: &[&str] = &["application", "kustomization", "helmRelease", "context", "query"];
 
 /// Keys that only stand beside `application`.
 const OF_APPLICATION: &[&str] = &["namespace", "project"];
@@ -33,6 +33,7 @@ impl Origin {
         match () {
             () if has("argocd") => Self::Tool(&["application"]),
             () if has("flux") => Self::Tool(&["kustomization", "helmRelease"]),
+            () if has("commitStatus") => Self::Tool(&["context"]),
             () if has("revisionMetric") => Self::Tool(&["query"]),
             () => Self::Lag(view.duration("lag").unwrap_or_default()),
         }
@@ -54,6 +55,8 @@ pub fn source(view: &View<'_>, directory: &Path, metrics: &[String], findings: &
             Some(path) => SyncKind::FluxKubeconfig { path: directory.join(path), context: flux.text("context") },
             None => SyncKind::FluxInCluster,
         }
+    } else if view.object("commitStatus").is_some() {
+        SyncKind::CommitStatus
     } else if let Some(metric) = view.object("revisionMetric") {
         let server = metric.text("server")?;
         if !metrics.contains(&server) {
@@ -82,6 +85,11 @@ pub fn sync(spec: &View<'_>, names: Option<&Names>, findings: &mut Findings<'_>)
         findings.error(sync.span(key), format!("`{key}` only goes with `application`"), "remove it".to_owned());
         return None;
     }
+    if let Some(context) = sync.text("context").filter(|context| context.strip_suffix('*').unwrap_or(context).contains('*')) {
+        let message = format!("{} has a `*` that is not its end", quoted(&context));
+        findings.error(sync.span("context"), message, "write the begin of the context, and one `*` behind it".to_owned());
+        return None;
+    }
     let Some(names) = names else {
         let follows = written.first().and_then(|key| target(&sync, key));
         return Some(follows.map_or(Sync::Lag(Duration::ZERO), |follows| Sync::Source { source: SyncName::new(source), follows }));
@@ -92,6 +100,11 @@ pub fn sync(spec: &View<'_>, names: Option<&Names>, findings: &mut Findings<'_>)
         (Origin::Lag(_), Some(key)) => {
             let message = format!("the source {} is an assumed lag, which has no `{key}`", quoted(&source));
             findings.error(sync.span(key), message, "remove it, or name another source".to_owned());
+            None
+        }
+        (Origin::Tool(_), Some(&"context")) if names.is_plain(spec) => {
+            let message = "the repository of this policy is plain Git, which has no commit statuses".to_owned();
+            findings.error(sync.span("source"), message, "name another source, or write `lag`".to_owned());
             None
         }
         (Origin::Tool(takes), Some(key)) if takes.contains(key) => {
@@ -120,6 +133,7 @@ fn target(sync: &View<'_>, key: &str) -> Option<SyncTarget> {
         }
         "kustomization" => object().map(|(namespace, name)| SyncTarget::Kustomization { namespace, name }),
         "helmRelease" => object().map(|(namespace, name)| SyncTarget::HelmRelease { namespace, name }),
+        "context" => sync.text(key).map(SyncTarget::Context),
         _ => sync.text(key).map(SyncTarget::Query),
     }
 }

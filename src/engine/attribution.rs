@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::broken_sync::Broke;
 use super::change::{Change, ChangeKind, Meaning};
 use super::id::{CommitId, PolicyName, SloName};
 use super::landing::Landing;
@@ -28,6 +29,9 @@ pub struct Attribution {
     pub candidates: Vec<Candidate>,
     /// The suspects whose undoing the plan is: those of one landing, newest first. Empty: none of them.
     pub suspects: Vec<CommitId>,
+    /// What broke. Absent in what was recorded before there was a choice.
+    #[serde(default, skip_serializing_if = "Broke::is_default")]
+    pub broke: Broke,
 }
 
 /// One change in the window, judged.
@@ -118,7 +122,7 @@ pub fn applied(service: &ServiceEvidence, landing: &Landing) -> Option<Interval>
     match applied_fact(service, landing)? {
         AppliedFact::At { applied, .. } => Some(applied),
         AppliedFact::NotYet { .. } => None,
-        AppliedFact::Unknown { after, .. } => {
+        AppliedFact::Unknown { after, .. } | AppliedFact::Broke { after, .. } => {
             let assumed = assumed(landing.landed, lag(&service.policy));
             let after = assumed.after.max(after);
             Some(Interval { after, by: after.map_or(assumed.by, |after| assumed.by.max(after)) })
@@ -195,7 +199,8 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     candidates.reverse();
     let suspects =
         candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(_, candidate)| candidate.commit).collect();
-    Some(Attribution { onset: beginning.onset, candidates: candidates.into_iter().map(|(_, candidate)| candidate).collect(), suspects })
+    let candidates = candidates.into_iter().map(|(_, candidate)| candidate).collect();
+    Some(Attribution { onset: beginning.onset, candidates, suspects, broke: Broke::Objectives })
 }
 
 /// Whether it is known that a landing was applied before the breach began.
@@ -362,6 +367,10 @@ fn by_its_applying(service: &ServiceEvidence, landing: &Landing, onset: Interval
         (Some(AppliedFact::Unknown { why, .. }), Some(_)) => {
             (Standing::Suspect, format!("it touches {touched}; when it was applied is not known ({why}); the breach began {onset}"))
         }
+        (Some(AppliedFact::Broke { why, .. }), Some(_)) => (
+            Standing::Suspect,
+            format!("it touches {touched}; the sync fails of it ({why}) and may have applied a part; the breach began {onset}"),
+        ),
         (_, Some(applied)) => (Standing::Suspect, format!("it touches {touched} and was applied {applied}; the breach began {onset}")),
         (_, None) => (Standing::RuledOut, "it was not applied where the service runs".to_owned()),
     }
@@ -385,7 +394,8 @@ fn puts_back(change: &Change, earlier: &[&Change]) -> Option<CommitId> {
     newest.map(|position| earlier[position].id)
 }
 
-fn names(policies: &[PolicyName]) -> String {
+/// Names of policies, for a sentence.
+pub fn names(policies: &[PolicyName]) -> String {
     policies.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 

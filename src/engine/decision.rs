@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, applied_fact, attribute, newest_change};
+use super::broken_sync::{self, Broke};
 use super::change::ChangeKind;
 use super::fate::shared_fate;
 use super::guardrail::{
@@ -129,6 +130,9 @@ fn is_open(situation: &Situation) -> bool {
 
 /// Why to wait: the rollout is not over, or it is too early to tell an outage from a change.
 fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
+    if attribution.broke == Broke::Sync {
+        return broken_sync::not_yet(situation, attribution).or_else(|| fix_under_way(situation, attribution));
+    }
     let policy = &situation.service.policy;
     let rolling_out = attribution
         .candidates
@@ -171,7 +175,7 @@ fn not_heard_yet(situation: &Situation, attribution: &Attribution) -> Option<Str
                 "{id} was not applied yet at {until}; it is waited for what the sync source says of the time when the breach began."
             ))
         }
-        AppliedFact::At { .. } | AppliedFact::Unknown { .. } => None,
+        AppliedFact::At { .. } | AppliedFact::Unknown { .. } | AppliedFact::Broke { .. } => None,
     })
 }
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::afterwards::Afterwards;
 use super::approval::Approval;
 use super::attribution::Attribution;
 use super::budget::Spending;
@@ -319,6 +320,11 @@ pub enum Event {
         /// One sentence, with the arithmetic.
         sentence: String,
     },
+    /// Something that came after an incident.
+    Afterwards {
+        /// What.
+        what: Afterwards,
+    },
     /// A notifier stands in the agent file for the first time. What happened before is not told to it.
     NotifierAdded {
         /// Which.
@@ -519,6 +525,8 @@ pub enum Ending {
     Recovered,
     /// Effective everywhere and still not healthy in time.
     NotRecovered,
+    /// The revert landed, and something still runs the other version.
+    NotEffective,
     /// Too little evidence to say.
     Unverified,
     /// The service recovered by itself.

@@ -10,6 +10,7 @@ mod growth;
 mod load;
 mod merge;
 mod propose;
+mod sync;
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::fix::fix_under_way;
 pub use self::growth::is_still_open;
 pub use self::merge::{consent_grade, may_merge};
-pub use self::propose::{effective_mode, may_propose};
+pub use self::propose::{effective_mode, may_propose, propose_budget};
 use super::attribution::Attribution;
 use super::change::Change;
 use super::fact::ProposalClosing;
@@ -102,6 +103,8 @@ pub enum RefusalCode {
     SeveralSuspects,
     /// When a change was applied is not known: the sync source does not tell.
     AppliedUnknown,
+    /// Only the sync fails, and the service runs on with what was applied before.
+    OnlyTheSync,
     /// Somebody has taken the change out of the cluster by hand, while Git still has it.
     RolledBackByHand,
     /// A change that no policy owns is in the window.
@@ -173,6 +176,8 @@ pub enum RefusalCode {
     OutsideHours,
     /// A maintenance window is open: breaches are expected.
     Maintenance,
+    /// A reverted change is brought back by people only.
+    ReapplyIsForPeople,
 }
 
 /// A refusal with its code.
@@ -190,6 +195,7 @@ impl RefusalCode {
             Self::ModePropose
                 | Self::SeveralSuspects
                 | Self::AppliedUnknown
+                | Self::OnlyTheSync
                 | Self::RolledBackByHand
                 | Self::UnmappedChange
                 | Self::UncertainLanding
@@ -223,6 +229,7 @@ impl RefusalCode {
                 | Self::MergeRejected
                 | Self::Unsigned
                 | Self::OutsideHours
+                | Self::ReapplyIsForPeople
         )
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::afterwards::Aftermath;
 use super::approval::{Approval, ApprovalSource};
 use super::attribution::Attribution;
 use super::budget::Spending;
@@ -44,6 +45,8 @@ pub enum Phase {
     Recovered,
     /// Effective and not better in time.
     NotRecovered,
+    /// It landed, and something still runs the other version.
+    NotEffective,
     /// Too little evidence to say.
     Unverified,
     /// It recovered by itself.
@@ -160,6 +163,8 @@ pub struct State {
     pub pauses: Vec<Pause>,
     /// What was told and what waits to be.
     pub notifications: Notifications,
+    /// What came after the incidents.
+    pub aftermath: Aftermath,
     /// What the sync sources said.
     pub syncs: BTreeMap<(PolicyName, InstanceName), SyncHistory>,
     landings: Vec<Landing>,
@@ -212,6 +217,7 @@ impl State {
             | Event::SyncNoted { .. }
             | Event::BudgetSpent { .. }
             | Event::Ended { .. } => self.apply_to_incident(at, &fact.event),
+            Event::Afterwards { what } => self.aftermath.apply(at, what),
             Event::SyncReported { policy, instance, follows, before, report } => {
                 let place = (policy.clone(), instance.clone());
                 self.syncs.entry(place).or_default().add(follows, *before, report);
@@ -278,7 +284,7 @@ impl State {
                 incident.situation = Some(situation.clone());
             }),
             Event::Verified { incident, recovery } => self.with(incident, |incident| {
-                if recovery.standing != RecoveryStanding::Landed {
+                if !matches!(recovery.standing, RecoveryStanding::Landed | RecoveryStanding::NotEffective) {
                     incident.advance(Phase::Verifying);
                 }
                 incident.recovery = Some(recovery.clone());
@@ -291,6 +297,7 @@ impl State {
                 incident.phase = match ending {
                     Ending::Recovered => Phase::Recovered,
                     Ending::NotRecovered => Phase::NotRecovered,
+                    Ending::NotEffective => Phase::NotEffective,
                     Ending::Unverified => Phase::Unverified,
                     Ending::Withdrawn => Phase::Withdrawn,
                     Ending::Refused { .. } => Phase::Refused,
@@ -405,6 +412,7 @@ impl State {
         }
         if let Some(proposal) = self.proposals.get_mut(key) {
             proposal.landed = Some(revert.commit);
+            proposal.over_since = proposal.over_since.or(Some(revert.at));
             proposal.not_the_plan = not_the_plan.to_vec();
         }
         if let (Some((Some(repository), _)), true) = (known, revert.by != LandedBy::HumanRevert) {
@@ -536,6 +544,7 @@ impl Phase {
             Self::Verifying => "verifying",
             Self::Recovered => "recovered",
             Self::NotRecovered => "not recovered",
+            Self::NotEffective => "not effective",
             Self::Unverified => "unverified",
             Self::Withdrawn => "withdrawn",
             Self::Refused => "refused",

@@ -3,10 +3,12 @@
 //! Nothing here does I/O, reads a clock or logs: the same rules run live, in `plan` and in tests, and a stored situation decides the same
 //! way again. `tests/architecture.rs` checks that this module imports nothing of ours.
 
+pub mod afterwards;
 pub mod alert_source;
 pub mod approval;
 pub mod attribution;
 pub mod backtest;
+pub mod broken_sync;
 pub mod budget;
 pub mod change;
 pub mod channel;
@@ -36,10 +38,12 @@ pub mod plan;
 pub mod policy;
 pub mod rank;
 pub mod reading;
+pub mod reapply;
 pub mod round;
 pub mod schedule;
 pub mod situation;
 pub mod slo;
+pub mod spread;
 pub mod switch;
 pub mod sync;
 pub mod telling;

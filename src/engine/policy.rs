@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::workload::{WORKLOAD_ANSWERS, WorkloadIndicator, WorkloadKind};
 use super::alert_source::AlertSelector;
+use super::broken_sync::OnSyncFailure;
 use super::consent::ConsentRules;
 use super::id::{
     EnvironmentName, InstanceName, MetricsName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, SyncName, canonical_json,
@@ -145,6 +146,8 @@ pub enum SyncTarget {
     },
     /// The series of a Prometheus query.
     Query(String),
+    /// The commit statuses of this context, or of every one that begins with what stands before a `*` at its end.
+    Context(String),
 }
 
 /// An indicator, its objective and its alerts.
@@ -381,6 +384,9 @@ pub struct RevertRules {
     /// What of a change is reverted. Absent in policies that were recorded before there was a choice, so that their digest stays.
     #[serde(default, skip_serializing_if = "Scope::is_default")]
     pub scope: Scope,
+    /// What is done about a change that broke the sync itself. Absent like the scope.
+    #[serde(default, skip_serializing_if = "OnSyncFailure::is_default")]
+    pub on_sync_failure: OnSyncFailure,
     /// Bad rounds that start during a rollout or this long after it count once they have lasted this long.
     #[serde(with = "millis")]
     pub settle: Duration,

@@ -6,6 +6,8 @@
 
 pub mod applied;
 pub mod follow;
+pub mod running;
+mod words;
 
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::id::CommitId;
 use super::time::{Interval, Timestamp};
+
+pub use words::one_line;
 
 /// What the sync tool of one instance says at one time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,9 +125,6 @@ pub struct ReportRun {
     pub last: Timestamp,
 }
 
-/// The longest text of a sync tool that is kept, in characters.
-const LONGEST_WORDS: usize = 240;
-
 // === impl SyncReport, ReportedRevision, ReportRun, Rollout ===
 
 impl SyncReport {
@@ -136,6 +137,11 @@ impl SyncReport {
     /// Whether it says anything.
     pub fn is_known(&self) -> bool {
         !matches!(self.state, SyncState::Unknown { .. })
+    }
+
+    /// Whether a hydrator renders what the tool applies.
+    pub fn is_rendered(&self) -> bool {
+        self.attempted.iter().chain(&self.applied).any(|revision| revision.rendered.is_some())
     }
 
     /// Whether another report, made at another time, says the same.
@@ -167,16 +173,6 @@ impl ReportRun {
             Some(newest) if newest.report.says_the_same(&report) => newest.last = report.at,
             _ => history.push(Self { last: report.at, report }),
         }
-    }
-}
-
-/// A source's words on one line, without control characters, and short.
-pub fn one_line(text: &str) -> String {
-    let clean: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    match clean.char_indices().nth(LONGEST_WORDS) {
-        Some((end, _)) => format!("{}…", &clean[..end]),
-        None => clean,
     }
 }
 
@@ -227,12 +223,6 @@ mod tests {
         }
         let runs: Vec<(i64, i64)> = history.iter().map(|run| (run.report.at.secs(), run.last.secs())).collect();
         assert_eq!(runs, [(1, 2), (3, 3), (4, 4)]);
-    }
-
-    #[test]
-    fn words_of_a_tool_are_one_short_line() {
-        assert_eq!(one_line("a\n\tb\u{1b}[31m  c"), "a b [31m c");
-        assert_eq!(one_line(&"ü".repeat(1000)).chars().count(), LONGEST_WORDS + 1);
     }
 
     #[test]

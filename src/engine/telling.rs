@@ -3,6 +3,7 @@
 //! News are found in the state that facts add up to, not in the steps between two states: a crash between a step and its telling loses
 //! nothing, and each is told once because its key is written down with the message. Only transitions are news; what just goes on is not.
 
+mod back;
 mod notifications;
 
 use std::collections::BTreeSet;
@@ -156,6 +157,9 @@ fn order(matter: &Matter) -> u8 {
 }
 
 fn of_proposal(state: &State, proposal: &Proposal, setting: Setting<'_>) -> Vec<News> {
+    if proposal.brings_back() {
+        return back::of_return(state, proposal, setting);
+    }
     let Some(plan) = proposal.plan_digest() else { return Vec::new() };
     let stories: Vec<&Incident> = proposal.incidents.iter().filter_map(|id| state.incidents.get(id)).collect();
     let key = &proposal.key;
@@ -269,7 +273,7 @@ fn of_incident(state: &State, incident: &Incident, setting: Setting<'_>) -> Vec<
     let (Some(ending), Some(at)) = (&incident.ending, incident.ended_at) else { return found };
     let event = match ending {
         Ending::Recovered | Ending::Withdrawn | Ending::Superseded { .. } => MessageEvent::Recovered,
-        Ending::NotRecovered | Ending::Unverified => MessageEvent::NotRecovered,
+        Ending::NotRecovered | Ending::NotEffective | Ending::Unverified => MessageEvent::NotRecovered,
         Ending::Refused { code } if *code == RefusalCode::Vetoed.label() || *code == RefusalCode::Disowned.label() => MessageEvent::Closed,
         Ending::Refused { .. } => MessageEvent::Refused,
     };

@@ -1,8 +1,13 @@
 //! Afterwards (design §13): windows that start at the revert in, how the recovery stands out.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::attribution::lag;
+use super::fact::{Ending, LandedBy};
+use super::id::CommitId;
+use super::incident::LandedRevert;
 use super::policy::{Policy, Slo};
 use super::round::Round;
 use super::situation::ServiceEvidence;
@@ -36,7 +41,9 @@ pub enum RecoveryStanding {
     Improving,
     /// Fresh evidence, healthy for `holdFor`.
     Recovered,
-    /// Effective everywhere and not better for `recoverWithin`.
+    /// Landed, and something still runs the other version.
+    NotEffective,
+    /// Effective everywhere and statistically unchanged for `recoverWithin`.
     NotRecovered,
     /// Too little evidence within `recoverWithin`.
     Unverified,
@@ -44,8 +51,13 @@ pub enum RecoveryStanding {
 
 /// An improving service is watched at most this many times `recoverWithin` before the verdict is that it did not recover.
 const IMPROVING_FACTOR: u32 = 4;
-/// Fewer known rounds than this since the revert say too little for a verdict other than recovered.
+/// Fewer known rounds than this since the revert, or during the breach, say too little for a verdict other than recovered.
 const ENOUGH_ROUNDS: usize = 3;
+/// A share of bad rounds that fell below this part of what it was during the breach is not unchanged, also where too few rounds are known to
+/// call it better: a revert is held to have been wrong only where that is the plain reading.
+const UNCHANGED: f64 = 0.5;
+/// A revert that something still does not run is watched this long. It is the time in which an on-call engineer of the next day sees it.
+const EFFECTIVE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 /// Judges the recovery of a service after a revert that was effective at `effective`. `onset` is when the breach had begun.
 pub fn judge(service: &ServiceEvidence, onset: Interval, effective: Interval, now: Timestamp) -> Recovery {
@@ -67,36 +79,59 @@ pub fn judge(service: &ServiceEvidence, onset: Interval, effective: Interval, no
     if waited < policy.verify.recover_within {
         return recovery(RecoveryStanding::Watching, words);
     }
-    if known < ENOUGH_ROUNDS || after.bad == 0.0 {
+    if better && after.bad > 0.0 {
+        let watched = spoken(policy.verify.recover_within * IMPROVING_FACTOR);
+        return recovery(RecoveryStanding::Unverified, format!("{words}; that is better, and not good within {watched}"));
+    }
+    let unchanged = before.total >= ENOUGH_ROUNDS as f64 && known >= ENOUGH_ROUNDS && after.ratio() >= before.ratio() * UNCHANGED;
+    if !unchanged || after.bad == 0.0 {
         return recovery(
             RecoveryStanding::Unverified,
-            format!("{words}; that is too little to say that it recovered within {}", spoken(policy.verify.recover_within)),
+            format!("{words}; that is too little to say whether the revert helped within {}", spoken(policy.verify.recover_within)),
         );
     }
     recovery(RecoveryStanding::NotRecovered, format!("{words}; it did not recover within {}", spoken(policy.verify.recover_within)))
 }
 
-/// The same where a sync source tells when the revert was effective. As long as it is not, nothing is judged; what cannot be told for long
+/// The same where a sync source tells when the revert, `commit`, was effective. As long as it is not, nothing is judged; what cannot be told for long
 /// ends in no verdict but that the service is healthy, which its own rounds say.
-pub fn judge_followed(service: &ServiceEvidence, onset: Interval, followed: &Followed, now: Timestamp) -> Recovery {
+pub fn judge_followed(service: &ServiceEvidence, onset: Interval, commit: CommitId, followed: &Followed, now: Timestamp) -> Recovery {
     let within = service.policy.verify.recover_within;
     // A roll-out that comes to no end is taken for what it is once the service had the time that it has to recover.
     let overdue = || followed.applied().map(|applied| applied.stretched(within)).filter(|effective| effective.by <= now);
+    let landed =
+        |sentence: String| Recovery { standing: RecoveryStanding::Landed, effective: Interval { by: now, ..followed.landed }, sentence };
+    if let Some(Finding::RolledBack { to, .. }) = &followed.finding {
+        return landed(format!("the revert was applied, and somebody put {} in its place", to.short()));
+    }
     if let Some(effective) = followed.effective().or_else(overdue) {
         return judge(service, onset, effective, now);
     }
-    let landed =
-        |sentence: String| Recovery { standing: RecoveryStanding::Landed, effective: Interval { by: now, ..followed.landed }, sentence };
     if let Some(Finding::Unknown { why }) = &followed.finding {
         let assumed = judge(service, onset, assumed(followed.landed, lag(&service.policy)), now);
         let is_healthy = assumed.standing == RecoveryStanding::Recovered;
         return if is_healthy { assumed } else { landed(format!("whether the revert is effective cannot be told: {why}")) };
     }
+    if let Some(finding) = followed.finding.as_ref().filter(|finding| finding.is_news()) {
+        let sentence = format!("`{}` still runs the other version: {}", service.instance, finding.sentence(commit, &service.instance));
+        return Recovery { standing: RecoveryStanding::NotEffective, ..landed(sentence) };
+    }
     landed(match (&followed.finding, followed.applied()) {
-        (Some(finding), _) if finding.is_news() => "the revert is not applied".to_owned(),
         (_, Some(applied)) => format!("the revert was applied {applied}, and its roll-out is not complete"),
         (_, None) => "the revert is on its way to the cluster".to_owned(),
     })
+}
+
+/// How an incident ends with what is known of its recovery; `None` as long as it is watched on.
+pub fn ending(recovery: &Recovery, landed: &LandedRevert, now: Timestamp) -> Option<Ending> {
+    match recovery.standing {
+        RecoveryStanding::Recovered if landed.by == LandedBy::HumanRevert => Some(Ending::Superseded { by: Some(landed.commit) }),
+        RecoveryStanding::Recovered => Some(Ending::Recovered),
+        RecoveryStanding::NotRecovered => Some(Ending::NotRecovered),
+        RecoveryStanding::Unverified => Some(Ending::Unverified),
+        RecoveryStanding::NotEffective if now.since(landed.landed.by) >= EFFECTIVE_WITHIN => Some(Ending::NotEffective),
+        RecoveryStanding::NotEffective | RecoveryStanding::Landed | RecoveryStanding::Watching | RecoveryStanding::Improving => None,
+    }
 }
 
 /// What was measured since the revert is effective, beside the breach. With the time and no age: it is read later than it is written.
@@ -131,7 +166,7 @@ fn healthy_for(service: &ServiceEvidence, after: Timestamp, now: Timestamp) -> O
             return None;
         }
         let held = last.end.since(first.start);
-        shortest = Some(shortest.map_or(held, |shortest: std::time::Duration| shortest.min(held)));
+        shortest = Some(shortest.map_or(held, |shortest: Duration| shortest.min(held)));
         rounds_seen += good.len();
     }
     let held = shortest.filter(|held| *held >= verify.hold_for)?;

@@ -4,6 +4,7 @@
 use super::model::User;
 use crate::engine::id::{BranchName, CommitId, ProposalKey, TreeId};
 use crate::engine::plan::PlannedPath;
+use crate::engine::time::Timestamp;
 
 /// A way to merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +130,21 @@ pub struct NewStatus {
     pub description: String,
     /// Where it leads.
     pub target: Option<String>,
+}
+
+/// A commit status, or a check run, that stands on a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusOnCommit {
+    /// The commit.
+    pub commit: CommitId,
+    /// Its name.
+    pub context: String,
+    /// What it says.
+    pub state: StatusState,
+    /// In words; the title of a check run.
+    pub description: String,
+    /// When it was written last, by the forge's clock.
+    pub at: Timestamp,
 }
 
 /// What a commit status says.

@@ -6,6 +6,7 @@
 use super::neutral::harmless;
 use super::proposal::{ProposalView, approve_command};
 use super::report;
+use crate::engine::broken_sync::Broke;
 use crate::engine::fact::{EffectAction, Ending};
 use crate::engine::id::CommitId;
 use crate::engine::incident::{Incident, SyncNote};
@@ -42,6 +43,12 @@ pub struct Ready<'a> {
 
 /// A revert stands as a proposal.
 pub fn proposed(view: &ProposalView<'_>) -> ChatText {
+    if let Some(back) = &view.back {
+        let mut lines = vec![back.why.sentence()];
+        lines.extend(suspects(view).iter().map(|line| line.replacen("Suspected", "It would bring back", 1)));
+        lines.push("Only people bring a change back.".to_owned());
+        return said(format!("Bringing a change back is proposed for {}", services(view)), lines, command(view));
+    }
     said(format!("A revert is proposed for {}", services(view)), case(view), command(view))
 }
 
@@ -106,11 +113,15 @@ pub fn escalated(view: &ProposalView<'_>) -> ChatText {
 
 /// Somebody allowed it.
 pub fn approved(view: &ProposalView<'_>, by: &str) -> ChatText {
-    said(format!("The revert for {} is approved", services(view)), vec![format!("{by} approved it.")], None)
+    said(format!("{} for {} is approved", what(view), services(view)), vec![format!("{by} approved it.")], None)
 }
 
 /// It is on the watched branch. One that was never proposed is told from its beginning.
 pub fn merged(view: &ProposalView<'_>) -> ChatText {
+    if view.back.is_some() {
+        let landed = view.proposal.landed.map(|commit| format!("It landed as {}.", commit.short()));
+        return said(format!("The change that was reverted for {} is back", services(view)), landed.into_iter().collect(), None);
+    }
     let proposed = view.proposal.commits.iter().any(|(action, _)| *action == EffectAction::OpenProposal);
     let mut lines = if proposed { Vec::new() } else { case(view) };
     let landed = view.services.iter().find_map(|service| service.incident.landed.as_ref());
@@ -130,18 +141,26 @@ pub fn ended(incident: &Incident) -> ChatText {
             lines.push("The reverted change is probably not the cause. Somebody has to look.".to_owned());
             format!("{policy} has not recovered after the revert")
         }
+        Some(Ending::NotEffective) => {
+            lines.push("The revert is merged and does not run. Somebody has to look at the sync.".to_owned());
+            format!("The revert for {policy} never became effective")
+        }
         Some(Ending::Unverified) => {
             lines.push("Whether the revert helped is not known. Somebody has to look.".to_owned());
             format!("The recovery of {policy} cannot be verified")
         }
         Some(Ending::Withdrawn) => {
             lines.push("The revert is not needed any more and was taken back.".to_owned());
-            format!("{policy} has recovered by itself")
+            match incident.broke() {
+                Broke::Objectives => format!("{policy} has recovered by itself"),
+                Broke::Sync => format!("The sync of {policy} succeeds again"),
+            }
         }
         Some(Ending::Superseded { .. }) => format!("{policy} has recovered after somebody's own commit"),
         Some(Ending::Refused { code }) if code == "vetoed" => format!("The revert for {policy} was closed by a person"),
         Some(Ending::Refused { code }) if code == "disowned" => format!("The revert for {policy} was taken over by a person"),
         Some(Ending::Refused { .. }) => return refused(incident),
+        Some(Ending::Recovered) if incident.broke() == Broke::Sync => format!("The sync of {policy} succeeds again after the revert"),
         Some(Ending::Recovered) | None => format!("{policy} has recovered"),
     };
     said(title, lines, None)
@@ -165,6 +184,10 @@ pub fn out_of_step(incident: &Incident) -> ChatText {
         (Some(SyncNote { finding: Finding::RolledBack { .. }, .. }), None) => {
             format!("{policy} was rolled back by hand, and Git still has the suspect")
         }
+        (Some(SyncNote { finding: Finding::MayBeRolledBack { .. }, .. }), None) => {
+            format!("{policy} is well again, perhaps because it was rolled back by hand")
+        }
+        (Some(SyncNote { finding: Finding::Silent { .. }, .. }), _) => format!("Whether the revert for {policy} is applied is not told"),
         (_, Some(_)) => format!("The revert for {policy} is not applied"),
         (_, None) => format!("What runs of {policy} is not what Git says"),
     };
@@ -179,6 +202,10 @@ pub fn agent_impaired(why: &str) -> ChatText {
 /// The agent can work again.
 pub fn agent_restored(what: &str) -> ChatText {
     said("revertd works as it should again".to_owned(), vec![format!("It is over: {}.", what.trim_end_matches('.'))], None)
+}
+
+fn what(view: &ProposalView<'_>) -> &'static str {
+    if view.back.is_some() { "Bringing the change back" } else { "The revert" }
 }
 
 fn services(view: &ProposalView<'_>) -> String {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::neutral::harmless;
 use super::templates::{TemplateError, Templates};
 use crate::engine::approval::Approval;
+use crate::engine::broken_sync::Broke;
 use crate::engine::change::Reverted;
 use crate::engine::id::FactHash;
 use crate::engine::incident::Incident;
@@ -127,15 +128,26 @@ fn reverts_line(reverted: &Reverted) -> String {
 
 fn reason(message: &RevertMessage<'_>) -> String {
     let RevertMessage { policy, incident, .. } = message;
+    if message.plan.kind == PlanKind::Reapply {
+        return reason_of_return(message);
+    }
     let mut paragraphs: Vec<String> = message.account.map(|account| told(account, message.plan.kind)).unwrap_or_default();
-    paragraphs.push(format!(
-        "{} breaches its objectives: {}. The breach began {}.",
-        policy.name,
-        incident.arithmetic.join("; "),
-        incident.onset
-    ));
+    paragraphs.push(match incident.broke() {
+        Broke::Objectives => format!(
+            "{} breaches its objectives: {}. The breach began {}.",
+            policy.name,
+            incident.arithmetic.join("; "),
+            incident.onset
+        ),
+        Broke::Sync => format!("{} is not synced any more: {}.", policy.name, incident.arithmetic.join("; ")),
+    });
     for other in message.also {
-        paragraphs.push(format!("{} breaches as well: {}. The breach began {}.", other.policy, other.arithmetic.join("; "), other.onset));
+        paragraphs.push(match other.broke() {
+            Broke::Objectives => {
+                format!("{} breaches as well: {}. The breach began {}.", other.policy, other.arithmetic.join("; "), other.onset)
+            }
+            Broke::Sync => format!("{} is not synced any more either: {}.", other.policy, other.arithmetic.join("; ")),
+        });
     }
     if let Some(attribution) = &incident.attribution {
         for suspect in attribution.candidates.iter().filter(|candidate| attribution.suspects.contains(&candidate.commit)) {
@@ -146,6 +158,22 @@ fn reason(message: &RevertMessage<'_>) -> String {
         paragraphs.push(format!("{} approved it at {}.", approval.by, approval.at));
     } else if !message.why_proposed.is_empty() {
         paragraphs.push(message.why_proposed.to_owned());
+    }
+    paragraphs.iter().map(|paragraph| wrapped(&harmless(paragraph))).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Why a change is brought back: what is recorded of its revert.
+fn reason_of_return(message: &RevertMessage<'_>) -> String {
+    let incidents = std::iter::once(&message.incident).chain(message.also);
+    let mut paragraphs: Vec<String> = incidents
+        .map(|incident| {
+            let outcome = incident.sentence.as_deref().unwrap_or("its recovery is not known").trim_end_matches('.');
+            format!("After the revert, {} was {}: {outcome}.", incident.policy, incident.phase.words())
+        })
+        .collect();
+    match message.approval {
+        Some(approval) => paragraphs.push(format!("{} approved bringing the change back at {}.", approval.by, approval.at)),
+        None => paragraphs.push(message.why_proposed.to_owned()),
     }
     paragraphs.iter().map(|paragraph| wrapped(&harmless(paragraph))).collect::<Vec<_>>().join("\n\n")
 }

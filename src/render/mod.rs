@@ -3,6 +3,7 @@
 //! `neutral` takes the effect out of what somebody else wrote, `templates` holds the words that an operator may replace, and one file each says
 //! what a commit, a proposal, its sticky comment, an answer and a chat message are made of.
 
+pub mod back;
 pub mod backtest;
 pub mod chat;
 pub mod commit;
@@ -11,6 +12,7 @@ pub mod plot;
 pub mod proposal;
 pub mod reply;
 pub mod report;
+pub mod running;
 pub mod sticky;
 pub mod templates;
 

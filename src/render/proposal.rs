@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::back::{self, BackView};
 use super::neutral::{self, Markdown, cut};
 use super::templates::{TemplateError, Templates};
 use crate::engine::attribution::{Candidate, Standing};
+use crate::engine::broken_sync::Broke;
 use crate::engine::consent::{ApprovalSource, ConsentRules, Role};
+use crate::engine::decision::DecisionRecord;
 use crate::engine::id::CommitId;
 use crate::engine::incident::{Incident, Proposal};
 use crate::engine::object::{ObjectChange, Place, sentences};
@@ -41,6 +44,10 @@ pub struct ProposalView<'a> {
     pub authors: BTreeMap<CommitId, Author>,
     /// What the plan changes, object by object.
     pub objects: Vec<ObjectChange>,
+    /// How often each of the policies was right before, a sentence each without a full stop.
+    pub record: Vec<String>,
+    /// What it brings back; `None` for a revert.
+    pub back: Option<BackView<'a>>,
 }
 
 /// One service of a proposal.
@@ -85,6 +92,9 @@ pub(super) struct ProposalContext {
     if_nothing: Markdown,
     approve: ApproveContext,
     why_not_merged: Option<Markdown>,
+    record: Vec<Markdown>,
+    reverted: Markdown,
+    why: Markdown,
     links: Vec<Markdown>,
     incidents: Vec<Markdown>,
     plan: Markdown,
@@ -93,6 +103,7 @@ pub(super) struct ProposalContext {
 #[derive(Debug, Serialize)]
 struct ServiceContext {
     name: Markdown,
+    what: Markdown,
     onset: Markdown,
     detected: Markdown,
     arithmetic: Vec<Markdown>,
@@ -184,7 +195,17 @@ fn role_name(role: Role) -> &'static str {
     }
 }
 
-// === impl TitleContext, ProposalContext ===
+// === impl ProposalView, TitleContext, ProposalContext ===
+
+impl ProposalView<'_> {
+    /// The newest decisions about it: one of its own where it brings something back, else those of its incidents.
+    pub(super) fn decisions(&self) -> Vec<&DecisionRecord> {
+        match &self.back {
+            Some(back) => back.decision.into_iter().collect(),
+            None => self.services.iter().filter_map(|service| service.incident.decision.as_ref()).collect(),
+        }
+    }
+}
 
 impl TitleContext {
     /// For trying a template out.
@@ -201,6 +222,7 @@ impl ProposalContext {
             || CandidateContext { commit: word(), subject: word(), author: word(), landed: word(), standing: word(), because: word() };
         let service = |plot: Option<Markdown>| ServiceContext {
             name: word(),
+            what: word(),
             onset: word(),
             detected: word(),
             arithmetic: vec![word()],
@@ -218,6 +240,9 @@ impl ProposalContext {
             if_nothing: word(),
             approve: ApproveContext { who: word(), command: word(), expires: word() },
             why_not_merged,
+            record: vec![word()],
+            reverted: word(),
+            why: word(),
             links,
             incidents: vec![word()],
             plan: word(),
@@ -228,7 +253,7 @@ impl ProposalContext {
         ]
     }
 
-    fn new(view: &ProposalView<'_>) -> Self {
+    pub(super) fn new(view: &ProposalView<'_>) -> Self {
         let (suspects, others) = candidates(view);
         let rules: Vec<&ConsentRules> = view.services.iter().map(|service| &service.policy.approval).collect();
         let paths = view.proposal.plan.as_ref().map_or(&[][..], |plan| plan.paths.as_slice());
@@ -252,6 +277,9 @@ impl ProposalContext {
                 .find_map(|service| service.incident.decision.as_ref())
                 .and_then(|decision| decision.refusals.first())
                 .map(|refusal| neutral::sentence(&refusal.sentence)),
+            record: back::record(view),
+            reverted: back::reverted(view),
+            why: back::why(view),
             links: links(view),
             incidents: view.services.iter().map(|service| neutral_id(service.incident.id.as_str())).collect(),
             plan: Markdown::trusted(view.proposal.plan_digest().map(|plan| plan.to_string()).unwrap_or_default()),
@@ -264,6 +292,10 @@ impl ServiceContext {
         let incident = service.incident;
         Self {
             name: neutral::code(service.policy.name.as_str()),
+            what: Markdown::trusted(match incident.broke() {
+                Broke::Objectives => "has missed its objectives",
+                Broke::Sync => "runs on with what was applied before, and its sync has failed",
+            }),
             onset: since(incident.onset),
             detected: Markdown::trusted(incident.detected_at.to_string()),
             arithmetic: incident.arithmetic.iter().take(20).map(|sentence| neutral::sentence(sentence)).collect(),
@@ -271,6 +303,18 @@ impl ServiceContext {
             budgets: service.budgets.iter().map(|sentence| neutral::sentence(sentence)).collect(),
         }
     }
+}
+
+/// With a capital at its begin and a full stop.
+pub(super) fn as_sentence(text: &str) -> String {
+    let mut sentence = text.to_owned();
+    if let Some(first) = sentence.get(..1).map(str::to_uppercase) {
+        sentence.replace_range(..1, &first);
+    }
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
 }
 
 fn since(onset: Interval) -> Markdown {
@@ -386,7 +430,12 @@ fn if_nothing(view: &ProposalView<'_>) -> Markdown {
     } else {
         "It stays open and is not merged."
     };
-    Markdown::trusted(format!("{first} If the service is healthy again by itself for {}, revertd takes it back.", spoken(hold)))
+    let of_sync = |service: &ServiceView<'_>| service.incident.broke() == Broke::Sync;
+    let taken_back = match !view.services.is_empty() && view.services.iter().all(of_sync) {
+        true => "If the sync succeeds again without it, revertd takes it back. Until then nothing that is merged reaches the cluster.".to_owned(),
+        false => format!("If the service is healthy again by itself for {}, revertd takes it back.", spoken(hold)),
+    };
+    Markdown::trusted(format!("{first} {taken_back}"))
 }
 
 fn expires(rules: &[&ConsentRules]) -> Markdown {
@@ -466,6 +515,10 @@ mod tests {
         To stop it, write `/revertd hold` (nothing is merged until `/revertd resume`), or close this pull request: then it stays closed.
 
         It was not merged at once: The mode of `checkout` is propose.
+
+        ## How often this policy was right
+
+        * This is the first revert for `checkout` here; how often they are right is not known yet.
 
         ## Links
 

@@ -2,6 +2,7 @@
 
 use super::neutral::{self, Markdown};
 use super::report;
+use crate::engine::broken_sync::Broke;
 use crate::engine::consent::SaidId;
 use crate::engine::id::ProposalKey;
 use crate::engine::incident::Incident;
@@ -17,6 +18,7 @@ Write one command in a comment, on a line of its own:
 | `/revertd resume` | lift the hold; for who set it, or somebody who may approve |
 | `/revertd cancel` | close this proposal for good |
 | `/revertd force reason` | allow it over the budgets too; for the teams that may |
+| `/revertd reland reason` | after the revert has landed: let the change back in, and propose to bring it back |
 | `/revertd explain` | the evidence, with the arithmetic |
 | `/revertd status` | where it stands |";
 
@@ -50,6 +52,15 @@ pub fn standing(incidents: &[&Incident]) -> Markdown {
     Markdown::trusted(sentences.join(" "))
 }
 
+/// `/revertd reland`: what it comes to. `found_wrong`: the revert is known to have changed nothing, and the proposal is there already.
+pub fn relanded(found_wrong: Option<&str>) -> Markdown {
+    let proposal = match found_wrong {
+        Some(address) => format!("Bringing it back waits for an approval in {address}."),
+        None => "revertd proposes to take its revert back; that waits for an approval.".to_owned(),
+    };
+    Markdown::trusted(format!("What was reverted may come back: nothing holds it up any more. {proposal}"))
+}
+
 /// Marks the answer to something that was said. Forges do not show it.
 pub fn mark(said: SaidId) -> String {
     match said {
@@ -67,9 +78,13 @@ pub fn support_mark(key: &ProposalKey) -> String {
 pub fn support(incident: &Incident, mark: &str) -> String {
     let arithmetic: Vec<String> = incident.arithmetic.iter().map(|sentence| neutral::sentence(sentence).as_str().to_owned()).collect();
     let comment = format!(
-        "revertd comes to the same revert: {} breaches since {} ({}). It opens none beside this one, and watches the recovery once this lands. If this is \
+        "revertd comes to the same revert: {} {} since {} ({}). It opens none beside this one, and watches the recovery once this lands. If this is \
          closed, it proposes none of its own.\n\n{mark}\n",
         neutral::code(incident.policy.as_str()).as_str(),
+        match incident.broke() {
+            Broke::Objectives => "breaches",
+            Broke::Sync => "is not synced",
+        },
         incident.onset,
         arithmetic.join("; "),
     );

@@ -3,16 +3,23 @@
 use std::time::Duration;
 
 use super::neutral::flat;
+use crate::engine::afterwards;
 use crate::engine::attribution::Standing;
+use crate::engine::broken_sync::Broke;
 use crate::engine::fact::LandedBy;
-use crate::engine::incident::{Durations, Incident, LandedRevert};
+use crate::engine::id::PolicyName;
+use crate::engine::incident::{Durations, Incident, LandedRevert, State};
 use crate::engine::time::spoken;
 
 /// The story of one incident with the arithmetic and the gates that said no.
 pub fn story(incident: &Incident) -> String {
     let mut lines =
         vec![format!("{}: {} in `{}`, {}", incident.id, incident.policy, incident.repository, incident.phase.words()), String::new()];
-    lines.push(format!("breach     began {}, seen at {}", incident.onset, incident.detected_at));
+    let what = match incident.broke() {
+        Broke::Objectives => "breach     began",
+        Broke::Sync => "sync       fails since",
+    };
+    lines.push(format!("{what} {}, seen at {}", incident.onset, incident.detected_at));
     lines.extend(incident.arithmetic.iter().map(|sentence| format!("           {}", flat(sentence))));
     if let Some(attribution) = &incident.attribution {
         for candidate in &attribution.candidates {
@@ -53,6 +60,36 @@ pub fn story(incident: &Incident) -> String {
         lines.push(format!("timing     {timing}"));
     }
     lines.join("\n")
+}
+
+/// What came after an incident: how its breach ended, whether its revert had been in vain, and who asked for the change to come back.
+pub fn aftermath(state: &State, incident: &Incident) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(end) = afterwards::breach_end(state, incident) {
+        let by = end.by.map(|commit| format!(" ({})", commit.short())).unwrap_or_default();
+        lines.push(format!("breach     ended {}{by}, seen at {}", end.ending.words(), end.at));
+    }
+    let Some(proposal) = incident.proposal.as_ref().and_then(|key| state.proposals.get(key)) else { return lines };
+    if let Some(found) = state.aftermath.false_revert(&proposal.key) {
+        lines.push(format!("false      the revert changed nothing, judged at {}; it counts against {}", found.at, names(&found.policies)));
+    }
+    if let Some(reland) = state.aftermath.reland(&proposal.key) {
+        lines.push(format!("reland     {} asked for it at {}: {}", flat(&reland.by), reland.at, flat(&reland.reason)));
+    }
+    let back = proposal.plan.as_ref().filter(|_| !proposal.brings_back()).map(afterwards::key_of_return);
+    if let Some(back) = back.and_then(|key| state.proposals.get(&key)) {
+        let standing = match (back.landed, &back.closing) {
+            (Some(commit), _) => format!("landed as {commit}"),
+            (None, Some(_)) => "was closed".to_owned(),
+            (None, None) => "waits for an approval".to_owned(),
+        };
+        lines.push(format!("back       revertd/{} brings the change back; it {standing}", back.key));
+    }
+    lines
+}
+
+fn names(policies: &[PolicyName]) -> String {
+    policies.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn took(duration: Duration) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::proposal::{Author, ProposalView, ServiceView};
 use crate::engine::attribution::{Attribution, Candidate, Standing};
+use crate::engine::broken_sync::{Broke, OnSyncFailure};
 use crate::engine::change::Entry;
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, Publication, Role};
 use crate::engine::decision::{DecisionRecord, DecisionVerdict};
@@ -86,6 +87,7 @@ pub fn policy() -> Policy {
         reported: Vec::new(),
         breach_when: BreachWhen::Any,
         revert: RevertRules {
+            on_sync_failure: OnSyncFailure::Propose,
             mode: Mode::Propose,
             scope: Scope::Commit,
             settle: Duration::from_secs(60),
@@ -158,6 +160,7 @@ impl Story {
                 candidate(OTHER, Standing::RuledOut, &story.words.subject),
             ],
             suspects: vec![SUSPECT],
+            broke: Broke::Objectives,
         };
         story.tell(103, Event::Attributed { incident: incident.clone(), attribution });
         let plan = story.plan();
@@ -240,6 +243,8 @@ impl Story {
             }],
             authors: BTreeMap::from([(SUSPECT, author(None)), (OTHER, author(None))]),
             objects: self.objects(),
+            record: vec![crate::engine::afterwards::TrackRecord::default().sentence(&self.policy.name)],
+            back: None,
         }
     }
 

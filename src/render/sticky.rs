@@ -6,9 +6,10 @@
 use serde::Serialize;
 
 use super::neutral::{self, Markdown};
-use super::proposal::{ProposalView, approve_command, who_approves};
+use super::proposal::{ProposalView, ServiceView, approve_command, as_sentence, who_approves};
 use super::report;
 use super::templates::{TemplateError, Templates};
+use crate::engine::broken_sync::Broke;
 use crate::engine::consent::{ConsentRules, Silence};
 use crate::engine::decision::DecisionRecord;
 use crate::engine::fact::{CommandAnswer, ProposalClosing};
@@ -113,8 +114,8 @@ impl StickyContext {
         let is_open = proposal.closing.is_none() && proposal.landed.is_none();
         let rules: Vec<&ConsentRules> = view.services.iter().map(|service| &service.policy.approval).collect();
         let (state, explanation) = standing(view);
-        let command =
-            approve_command(proposal).filter(|_| is_open && !view.services.iter().all(|service| service.incident.ending.is_some()));
+        let is_over = view.back.is_none() && view.services.iter().all(|service| service.incident.ending.is_some());
+        let command = approve_command(proposal).filter(|_| is_open && !is_over);
         Self {
             state: Markdown::trusted(state),
             explanation,
@@ -152,6 +153,10 @@ fn standing(view: &ProposalView<'_>) -> (&'static str, Markdown) {
     let proposal = view.proposal;
     let own = |state, sentence: &str| (state, Markdown::trusted(sentence));
     match (&proposal.closing, proposal.landed) {
+        (_, Some(commit)) if view.back.is_some() => (
+            "Merged; the change is back",
+            Markdown::trusted(format!("It landed as {commit}. What is on its way again is not held up any more.")),
+        ),
         (_, Some(commit)) => landed(view, &commit.to_string()),
         (Some(ProposalClosing::Vetoed), None) => own("Closed by a person", "revertd leaves it closed, and proposes this revert no more."),
         (Some(ProposalClosing::Disowned { head }), None) => (
@@ -160,7 +165,13 @@ fn standing(view: &ProposalView<'_>) -> (&'static str, Markdown) {
                 "{head} was pushed onto its branch by somebody else. revertd merges nothing of it; the branch is yours."
             )),
         ),
-        (Some(ProposalClosing::Withdrawn), None) => own("Taken back", "The service is healthy again without it."),
+        (Some(ProposalClosing::Withdrawn), None) => {
+            let of_sync = |service: &ServiceView<'_>| service.incident.broke() == Broke::Sync;
+            own("Taken back", match view.services.iter().any(of_sync) {
+                true => "The sync succeeds again without it.",
+                false => "The service is healthy again without it.",
+            })
+        }
         (Some(ProposalClosing::Superseded), None) => own("Not needed any more", "A person was first."),
         (None, None) if !proposal.holds.is_empty() => own("Held", "Nothing is merged while somebody holds it."),
         (None, None) if proposal.enqueued.is_some() && proposal.enqueued == proposal.head => {
@@ -168,6 +179,10 @@ fn standing(view: &ProposalView<'_>) -> (&'static str, Markdown) {
         }
         (None, None) if is_approved(view) && stops(view).is_empty() => own("Approved", "It is merged as soon as the branch lets it."),
         (None, None) if is_approved(view) => own("Approved, and not merged yet", "What stands against merging it is said below."),
+        (None, None) if view.back.is_some() => own(
+            "Waits for an approval",
+            "revertd has written what takes its own revert back, and merges it when it is approved. Only people bring a change back.",
+        ),
         (None, None) => own(
             "Waits for an approval",
             "revertd has written the exact inverse of the suspected change, and merges it when it is approved.",
@@ -177,9 +192,9 @@ fn standing(view: &ProposalView<'_>) -> (&'static str, Markdown) {
 
 /// Whether an approval counts: then nothing is left in the decision that one would lift.
 fn is_approved(view: &ProposalView<'_>) -> bool {
-    let mut decisions = view.services.iter().filter_map(|service| service.incident.decision.as_ref());
+    let mut decisions = view.decisions().into_iter();
     let is_lifted = |decision: &DecisionRecord| decision.refusals.iter().any(|refusal| refusal.code.is_lifted_by_approval());
-    view.services.iter().any(|service| service.incident.phase == Phase::Approved)
+    (view.back.is_none() && view.services.iter().any(|service| service.incident.phase == Phase::Approved))
         || (!view.proposal.allowed_by().is_empty() && !decisions.any(is_lifted))
 }
 
@@ -189,6 +204,8 @@ fn landed(view: &ProposalView<'_>, commit: &str) -> (&'static str, Markdown) {
         "Merged, and not recovered"
     } else if !phases.is_empty() && phases.iter().all(|phase| *phase == Phase::Recovered) {
         "Recovered"
+    } else if phases.contains(&Phase::NotEffective) {
+        "Merged, and not in effect"
     } else if phases.contains(&Phase::Unverified) {
         "Merged; whether it recovered is not known"
     } else {
@@ -202,7 +219,7 @@ fn landed(view: &ProposalView<'_>, commit: &str) -> (&'static str, Markdown) {
 /// What stands against merging beside a missing approval, once each.
 fn stops(view: &ProposalView<'_>) -> Vec<Markdown> {
     let mut said = Vec::new();
-    for refusal in view.services.iter().filter_map(|service| service.incident.decision.as_ref()).flat_map(|decision| &decision.refusals) {
+    for refusal in view.decisions().into_iter().flat_map(|decision| &decision.refusals) {
         let sentence = neutral::sentence(&refusal.sentence);
         if !refusal.code.is_lifted_by_approval() && !said.contains(&sentence) {
             said.push(sentence);
@@ -230,14 +247,7 @@ fn out_of_step(incident: &crate::engine::incident::Incident) -> Option<Markdown>
 
 fn recovery(incident: &crate::engine::incident::Incident) -> Option<Markdown> {
     let sentence = incident.sentence.as_ref().or_else(|| incident.recovery.as_ref().map(|recovery| &recovery.sentence))?;
-    let mut sentence = sentence.clone();
-    if let Some(first) = sentence.get(..1).map(str::to_uppercase) {
-        sentence.replace_range(..1, &first);
-    }
-    if !sentence.ends_with('.') {
-        sentence.push('.');
-    }
-    Some(neutral::sentence(&sentence))
+    Some(neutral::sentence(&as_sentence(sentence)))
 }
 
 fn happened(proposal: &Proposal) -> Vec<Markdown> {

@@ -44,13 +44,23 @@ pub enum StatusState {
     Error,
 }
 
+/// A look at statuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statuses {
+    /// When it was taken, by our clock; not after it was asked for.
+    pub at: Timestamp,
+    /// What was seen, in any order.
+    pub statuses: Vec<CommitStatus>,
+}
+
 /// Statuses to wait for, or why there are none, in a few words.
-pub type StatusesFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<CommitStatus>, String>> + Send + 'a>>;
+pub type StatusesFuture<'a> = Pin<Box<dyn Future<Output = Result<Statuses, String>> + Send + 'a>>;
 
 /// Where the statuses come from.
 pub trait CommitStatuses: Send + Sync {
-    /// All statuses of the newest commits of the watched branch, in any order. It must reach back to a commit that was applied.
-    fn recent(&self) -> StatusesFuture<'_>;
+    /// All statuses of the newest commits of the watched branch, as they were seen at `now` or shortly before. It must reach back to a commit
+    /// that was applied.
+    fn recent(&self, now: Timestamp) -> StatusesFuture<'_>;
 }
 
 /// Follows the statuses of one context.
@@ -68,8 +78,8 @@ impl CommitStatusSource {
     }
 
     async fn ask(&self, now: Timestamp) -> SyncReport {
-        match self.statuses.recent().await {
-            Ok(statuses) => interpret(now, &statuses, &self.context),
+        match self.statuses.recent(now).await {
+            Ok(seen) => interpret(seen.at, &seen.statuses, &self.context),
             Err(why) => SyncReport::unknown(now, format!("commit statuses: {why}")),
         }
     }
@@ -248,10 +258,10 @@ mod tests {
         );
     }
 
-    struct Script(Result<Vec<CommitStatus>, String>);
+    struct Script(Result<Statuses, String>);
 
     impl CommitStatuses for Script {
-        fn recent(&self) -> StatusesFuture<'_> {
+        fn recent(&self, _: Timestamp) -> StatusesFuture<'_> {
             Box::pin(async { self.0.clone() })
         }
     }
@@ -259,8 +269,9 @@ mod tests {
     #[tokio::test]
     async fn the_source_asks_its_port() {
         let source = |answer| CommitStatusSource::new(Box::new(Script(answer)), ARGO);
-        let good = source(Ok(vec![status(ARGO, 'a', 10, Success, "")])).observe(NOW).await;
-        assert_eq!(good.state, SyncState::Applied);
+        let seen = Statuses { at: Timestamp::from_secs(11), statuses: vec![status(ARGO, 'a', 10, Success, "")] };
+        let good = source(Ok(seen)).observe(NOW).await;
+        assert_eq!((good.state, good.at), (SyncState::Applied, Timestamp::from_secs(11)), "as it was when they were read");
         let cut_off = source(Err("timed out after 10s".into())).observe(NOW).await;
         assert_eq!(cut_off, SyncReport::unknown(NOW, "commit statuses: timed out after 10s"));
     }

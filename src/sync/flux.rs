@@ -115,7 +115,15 @@ async fn kustomization(server: &Server, namespace: &str, name: &str, now: Timest
     Ok(report)
 }
 
-/// The kinds that are read.
+/// What is read of a cluster: the API and the plural name of each kind. A role needs `get` on these and nothing else.
+pub const READ: [(&str, &str); 4] = [
+    ("kustomize.toolkit.fluxcd.io/v1", "kustomizations"),
+    ("helm.toolkit.fluxcd.io/v2", "helmreleases"),
+    ("source.toolkit.fluxcd.io/v1", "helmcharts"),
+    ("source.toolkit.fluxcd.io/v1", "gitrepositories"),
+];
+
+/// The kinds that are read, in the order of [`READ`].
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Kustomization,
@@ -126,12 +134,7 @@ enum Kind {
 
 impl Kind {
     fn path(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Kustomization => ("kustomize.toolkit.fluxcd.io/v1", "kustomizations"),
-            Self::HelmRelease => ("helm.toolkit.fluxcd.io/v2", "helmreleases"),
-            Self::HelmChart => ("source.toolkit.fluxcd.io/v1", "helmcharts"),
-            Self::GitRepository => ("source.toolkit.fluxcd.io/v1", "gitrepositories"),
-        }
+        READ[self as usize]
     }
 }
 

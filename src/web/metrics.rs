@@ -1,5 +1,6 @@
 //! The agent's own metrics, by the Prometheus conventions: base units, `_total` for counters, few and bounded labels.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::engine::afterwards::BreachEnding;
 use crate::engine::decision::DecisionVerdict;
 use crate::engine::fact::EffectAction;
 use crate::engine::guardrail::Refusal;
@@ -39,6 +41,8 @@ struct Inner {
     stopped: Family<Labels, Gauge>,
     paused: Gauge,
     incidents_open: Gauge,
+    breaches_ended: Family<Labels, Counter>,
+    false_reverts: Family<Labels, Counter>,
     slo_state: Family<Labels, Gauge>,
 }
 
@@ -63,6 +67,8 @@ impl Metrics {
         let stopped = Family::<Labels, Gauge>::default();
         let (paused, incidents_open) = (Gauge::default(), Gauge::default());
         let slo_state = Family::<Labels, Gauge>::default();
+        let breaches_ended = Family::<Labels, Counter>::default();
+        let false_reverts = Family::<Labels, Counter>::default();
         registry.register("build", "The version that runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("passes", "Passes that ended", passes.clone());
         registry.register_with_unit("pass_duration", "How long passes took", Unit::Seconds, pass_duration.clone());
@@ -75,6 +81,8 @@ impl Metrics {
         registry.register("repository_stopped", "1 while a repository's automation stands still", stopped.clone());
         registry.register("paused", "Pauses that hold", paused.clone());
         registry.register("incidents_open", "Incidents that have not ended", incidents_open.clone());
+        registry.register("breaches_ended", "Breaches that ended, by policy and by what ended them", breaches_ended.clone());
+        registry.register("false_reverts", "Reverts that were effective everywhere and changed nothing, by policy", false_reverts.clone());
         registry.register("slo_state", "1 for the verdict that an SLO has", slo_state.clone());
         Self(Arc::new(Inner {
             registry,
@@ -89,6 +97,8 @@ impl Metrics {
             stopped,
             paused,
             incidents_open,
+            breaches_ended,
+            false_reverts,
             slo_state,
         }))
     }
@@ -166,6 +176,18 @@ impl Metrics {
         }
         self.0.paused.set(i64::try_from(paused).unwrap_or(i64::MAX));
         self.0.incidents_open.set(i64::try_from(incidents_open).unwrap_or(i64::MAX));
+    }
+
+    /// How many breaches ended how, and how many reverts changed nothing, by everything that the journal holds: over a restart they go on.
+    pub fn afterwards(&self, breaches: &BTreeMap<(PolicyName, BreachEnding), u64>, false_reverts: &BTreeMap<PolicyName, u64>) {
+        let raise = |counter: &Counter, to: u64| counter.inc_by(to.saturating_sub(counter.get()));
+        for ((policy, ending), count) in breaches {
+            let labels = vec![("policy", policy.to_string()), ("ending", ending.label().to_owned())];
+            raise(&self.0.breaches_ended.get_or_create(&labels), *count);
+        }
+        for (policy, count) in false_reverts {
+            raise(&self.0.false_reverts.get_or_create(&vec![("policy", policy.to_string())]), *count);
+        }
     }
 
     /// The verdict that an SLO has.

@@ -107,6 +107,34 @@ pub const CASES: &[Case] = &[
         findings: &["10:19-26 `targett` is no key of `objective`; did you mean `target`?"],
     },
     Case {
+        name: "a context with a star in its middle",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "sync: {source: cluster, context: a/*/b}"),
+        schema: Schema::Accepts,
+        findings: &["12:36-41 `a/*/b` has a `*` that is not its end; write the begin of the context, and one `*` behind it"],
+    },
+    Case {
+        name: "a context of a lag",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "sync: {source: cluster, context: a/*}"),
+        schema: Schema::Accepts,
+        findings: &["12:27-34 the source `cluster` is an assumed lag, which has no `context`; remove it, or name another source"],
+    },
+    Case {
+        name: "a commit status source with keys",
+        base: AGENT,
+        edit: Edit::Replace("lag: 3m", "commitStatus: {context: x}"),
+        schema: Schema::Refuses,
+        findings: &["X"],
+    },
+    Case {
+        name: "merging what the sync failed of",
+        base: POLICY,
+        edit: Edit::Replace("settle: 60s", "settle: 60s, onSyncFailure: merge"),
+        schema: Schema::Refuses,
+        findings: &["X"],
+    },
+    Case {
         name: "unknown key, other spelling",
         base: POLICY,
         edit: Edit::Replace("settle: 60s", "attribute_within: 30m"),
@@ -118,7 +146,7 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("settle: 60s", "colour: red"),
         schema: Schema::Refuses,
-        findings: &["13:42-48 `colour` is no key of `revert`; it takes `mode`, `scope`, `settle`, `attributeWithin` and `maxAge`"],
+        findings: &["13:42-48 `colour` is no key of `revert`; it takes `mode`, `scope`, `onSyncFailure`, `settle`, `attributeWithin` and `maxAge`"],
     },
     Case {
         name: "unknown key at the top",
@@ -288,7 +316,7 @@ pub const CASES: &[Case] = &[
         edit: Edit::Replace("revert: {mode: propose, scope: commit, settle: 60s}", "revert: [mode, propose]"),
         schema: Schema::Refuses,
         findings: &[
-            "13:11-26 `revert` is an object, and this is a list; it takes `mode`, `scope`, `settle`, `attributeWithin` and `maxAge`",
+            "13:11-26 `revert` is an object, and this is a list; it takes `mode`, `scope`, `onSyncFailure`, `settle`, `attributeWithin` and `maxAge`",
         ],
     },
     Case {

@@ -3,6 +3,7 @@
 use revertd::config;
 use revertd::engine::approval::{Approval, ApprovalSource, MergeGrant};
 use revertd::engine::attribution::Attribution;
+use revertd::engine::broken_sync::Broke;
 use revertd::engine::decision::{Action, decide};
 use revertd::engine::id::{BranchName, CommitId, IncidentId, InstanceName, TreeId};
 use revertd::engine::plan::{CleanInverse, Inverse, InverseMethod, Plan, PlanKind};
@@ -45,7 +46,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         at: now,
         expires: Timestamp::from_secs(now.secs() + 3600),
     };
-    let attribution = Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![onto] };
+    let attribution = Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![onto], broke: Broke::Objectives };
     let situation = Situation {
         now,
         incident,

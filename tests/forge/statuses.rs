@@ -1,9 +1,10 @@
 //! What is written about a commit, and the state of what must have passed.
 
+use revertd::demo::forge::FaultKind;
 use revertd::engine::id::CommitId;
 use revertd::forge::{CheckRuns, CheckState, Conclusion, Forge, ForgeError, NewCheckRun, NewStatus, StatusState};
 
-use crate::world::World;
+use crate::world::{World, main_branch};
 
 fn status(state: StatusState, description: &str) -> NewStatus {
     NewStatus {
@@ -69,6 +70,38 @@ fn every_check_is_told_once_with_its_state() {
             ("scan", CheckState::Failed)
         ]
     );
+}
+
+#[test]
+fn what_other_tools_wrote_on_a_branch_is_told_commit_by_commit() {
+    let world = World::app();
+    let state = world.state();
+    let newer = world.commit("main", "Bump", "2");
+    let context = "kustomization/checkout/0c9c2e41";
+    state.status_saying("kim", world.base, context, "success", Some("reconciliation succeeded"));
+    state.status_saying("kim", newer, context, "pending", None);
+    world.pass(60);
+    state.status_saying("kim", newer, context, "failure", Some("build failed"));
+    state.check(newer, "continuous-delivery/checkout", Some("success"));
+    // A proposal's commit is not on the branch.
+    state.status("kim", world.head, context, "success");
+    let told = world.forge.branch_statuses(world.poll(), &main_branch(), 10).unwrap();
+    let told: Vec<_> = told.iter().map(|status| (status.commit, status.context.as_str(), status.state, status.description.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (newer, context, StatusState::Failure, "build failed"),
+            (newer, "continuous-delivery/checkout", StatusState::Success, "continuous-delivery/checkout"),
+            (world.base, context, StatusState::Success, "reconciliation succeeded"),
+        ]
+    );
+    let only_newest = world.forge.branch_statuses(world.poll(), &main_branch(), 1).unwrap();
+    assert!(only_newest.iter().all(|status| status.commit == newer) && only_newest.len() == 2);
+    let at = only_newest.iter().find(|status| status.context == context).unwrap().at;
+    assert_eq!(at, world.now(), "the newest of a context counts, with its time");
+    // A token that may not read check runs reads the statuses all the same.
+    world.fault("GET", "/commits/*/check-runs", FaultKind::Before(403));
+    assert_eq!(world.forge.branch_statuses(world.poll(), &main_branch(), 1).unwrap().len(), 1);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod chat;
 #[path = "../support/sync.rs"]
 mod sync;
 
+mod a_change_breaks_the_sync;
 mod agent_is_cut_off;
 mod approval_lands_the_proposal;
 mod approvals_are_attacked;
@@ -62,6 +63,7 @@ mod push_races_with_a_person;
 mod reader_approves_in_vain;
 mod remote_refuses_a_push;
 mod repositories_that_are_not_worked_with;
+mod revert_changes_nothing;
 mod risky_files_are_proposed;
 mod secrets_of_chats;
 mod several_suspects_are_proposed;
@@ -72,4 +74,5 @@ mod to_and_fro_is_for_people;
 mod told_over_a_restart;
 mod two_agents_make_one_pull_request;
 mod what_landed_is_not_the_plan;
+mod statuses_tell_what_runs;
 mod what_runs_is_asked;

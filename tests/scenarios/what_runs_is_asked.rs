@@ -165,6 +165,63 @@ fn a_cluster_that_was_rolled_back_by_hand_keeps_the_proposal() {
 }
 
 #[test]
+fn a_service_that_is_well_while_the_tool_is_silent_keeps_the_proposal() {
+    let argo = ArgoCd::start();
+    let mut world = world(&argo, "propose");
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    argo.runs(&commit, Automation::On);
+    world.seconds(6);
+    world.set_health("checkout", Health::Bad);
+    world.until(15, |world| world.branches().len() == 1);
+    argo.goes_down();
+    world.set_health("checkout", Health::Good);
+    world.seconds(30);
+    assert_eq!((world.phase(), world.incident().sync), (Phase::Proposed, None), "perhaps it was rolled back by hand; too early to say so");
+    world.seconds(40);
+    let sentence = world.incident().sync.unwrap().sentence(&world.incident().instance);
+    assert!(sentence.contains("if somebody rolled it back by hand, Git still has"), "{sentence}");
+    assert_eq!(world.branches().len(), 1);
+    // The change runs, so it is well with it.
+    argo.runs(&commit, Automation::On);
+    world.until(10, |world| world.phase() == Phase::Withdrawn);
+}
+
+#[test]
+fn without_a_source_the_withdrawal_says_what_is_not_known() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "propose", "")]);
+    world.break_checkout();
+    world.until(15, |world| world.branches().len() == 1);
+    world.set_health("checkout", Health::Good);
+    world.until(20, |world| world.phase() == Phase::Withdrawn);
+    let sentence = world.incident().sentence.unwrap();
+    assert!(sentence.contains("nothing tells what runs: if somebody rolled it back by hand, Git still has"), "{sentence}");
+}
+
+#[test]
+fn a_revert_that_nothing_is_heard_of_is_told_once() {
+    let argo = ArgoCd::start();
+    let chat = Chat::start();
+    let notifiers = format!("  notifiers: [{}]\n", chat.slack("oncall", CHANNEL));
+    let mut world = world_with(&argo, "propose", &notifiers, "  notify: [oncall]\n");
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    argo.runs(&commit, Automation::On);
+    world.seconds(6);
+    world.set_health("checkout", Health::Bad);
+    world.told_until(15, |world| world.branches().len() == 1);
+    argo.goes_down();
+    world.approve();
+    world.told_until(10, |world| world.reverts() == 1);
+    world.pass_after(Duration::from_secs(700)).unwrap();
+    world.told_seconds(3);
+    world.pass_after(Duration::from_secs(700)).unwrap();
+    let told: Vec<String> = chat.posts().iter().map(|post| post.body.to_string()).filter(|body| body.contains("cannot be told")).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("Whether the revert for checkout is applied is not told") && told[0].contains("mend the sync source"), "{}", told[0]);
+}
+
+#[test]
 fn flux_tells_when_a_change_was_applied_and_that_the_revert_is_not() {
     let Some(flux) = Flux::start() else { return };
     let mut world = World::on_github_with(&["checkout"], &[Flux::followed(&policy("checkout", "propose", ""))], &flux.lines());

@@ -488,7 +488,11 @@ impl World {
 
     /// Approves the one proposal, for the first of its incidents.
     pub fn approve_proposal(&self) {
-        let proposal = self.proposal();
+        self.approve_plan_of(&self.proposal());
+    }
+
+    /// Approves the plan of a proposal, as `revertd approve` does.
+    pub fn approve_plan_of(&self, proposal: &Proposal) {
         let approval = Approval {
             incident: proposal.incidents[0].clone(),
             proposal: proposal.key.clone(),
@@ -500,6 +504,21 @@ impl World {
             expires: self.now() + Duration::from_secs(3600),
         };
         self.journal.append(self.now(), vec![Event::Approved { approval }]).unwrap();
+    }
+
+    /// Every proposal.
+    pub fn proposals(&self) -> Vec<Proposal> {
+        self.agent.as_ref().unwrap().state().proposals.values().cloned().collect()
+    }
+
+    /// What the facts add up to.
+    pub fn state(&self) -> revertd::engine::incident::State {
+        self.agent.as_ref().unwrap().state().clone()
+    }
+
+    /// The metrics as they are scraped.
+    pub fn metrics(&self) -> String {
+        self.metrics.encode()
     }
 
     pub fn say(&self, event: Event) {

@@ -1,6 +1,7 @@
 //! Sync tools on this host: what Argo CD's API and that of a cluster with Flux answer, as a story sets it. The agent asks them with the real
 //! client.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,7 @@ enum Says {
 
 pub struct ArgoCd {
     says: Arc<Mutex<Says>>,
+    others: Arc<Mutex<BTreeMap<String, Value>>>,
     runtime: Option<tokio::runtime::Runtime>,
     url: String,
     directory: tempfile::TempDir,
@@ -41,11 +43,15 @@ impl ArgoCd {
         std::fs::write(directory.path().join("token"), "canary-argo-51d2\n").unwrap();
         let says = Arc::new(Mutex::new(Says::Nothing));
         let answers = says.clone();
+        let others: Arc<Mutex<BTreeMap<String, Value>>> = Arc::default();
+        let told = others.clone();
         let router = Router::new().fallback(move |request: Request| {
             let authorized = request.headers().get("authorization").is_some_and(|value| value == "Bearer canary-argo-51d2");
             let says = answers.lock().unwrap().clone();
+            let other = request.uri().path().strip_prefix("/api/v1/applications/").and_then(|name| told.lock().unwrap().get(name).cloned());
             let answer = match says {
                 _ if !authorized => (StatusCode::UNAUTHORIZED, String::new()),
+                _ if other.is_some() => (StatusCode::OK, other.unwrap_or_default().to_string()),
                 _ if request.uri() != "/api/v1/applications/checkout" => (StatusCode::NOT_FOUND, String::new()),
                 Says::Nothing => (StatusCode::SERVICE_UNAVAILABLE, json!({"message": "it is being upgraded"}).to_string()),
                 Says::Application(application) => (StatusCode::OK, application.to_string()),
@@ -55,7 +61,7 @@ impl ArgoCd {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { says, runtime: Some(runtime), url, directory }
+        Self { says, others, runtime: Some(runtime), url, directory }
     }
 
     /// The lines of the agent file.
@@ -70,33 +76,77 @@ impl ArgoCd {
         policy.replace("sync: {lag: 2s}", "sync: {source: argo, application: checkout}")
     }
 
+    /// The same for a policy of another service, which follows an application of its name.
+    pub fn followed_too(policy: &str, name: &str) -> String {
+        policy.replace("sync: {lag: 2s}", &format!("sync: {{source: argo, application: {name}}}"))
+    }
+
     /// It has synced this commit, and everything runs.
     pub fn runs(&self, commit: &str, automation: Automation) {
-        let automated = if automation == Automation::On { json!({"prune": true, "selfHeal": true}) } else { Value::Null };
-        *self.says.lock().unwrap() = Says::Application(Box::new(json!({
-            "metadata": {"name": "checkout", "namespace": "argocd"},
-            "spec": {
-                "project": "shop",
-                "source": {"repoURL": "https://github.com/shop/manifests.git", "path": "apps/checkout", "targetRevision": "main"},
-                "syncPolicy": {"automated": automated},
-            },
-            "status": {
-                "sync": {"status": "Synced", "revision": commit},
-                "health": {"status": "Healthy"},
-                "operationState": {
-                    "phase": "Succeeded",
-                    "message": "successfully synced (all tasks run)",
-                    "operation": {"sync": {"revision": commit}},
-                    "syncResult": {"revision": commit},
-                },
-            },
-        })));
+        *self.says.lock().unwrap() = Says::Application(Box::new(synced("checkout", commit, automation)));
+    }
+
+    /// Another application has synced this commit.
+    pub fn runs_too(&self, name: &str, commit: &str) {
+        self.others.lock().unwrap().insert(name.to_owned(), synced(name, commit, Automation::On));
+    }
+
+    /// It has tried this commit and failed, and runs what it had synced before.
+    pub fn fails(&self, tried: &str, before: &str, message: &str) {
+        *self.says.lock().unwrap() = Says::Application(Box::new(failed("checkout", tried, before, message)));
+    }
+
+    /// Another application has.
+    pub fn fails_too(&self, name: &str, tried: &str, before: &str, message: &str) {
+        self.others.lock().unwrap().insert(name.to_owned(), failed(name, tried, before, message));
     }
 
     /// It answers nothing any more.
     pub fn goes_down(&self) {
         *self.says.lock().unwrap() = Says::Nothing;
     }
+}
+
+fn application(name: &str, automation: Automation, status: Value) -> Value {
+    let automated = if automation == Automation::On { json!({"prune": true, "selfHeal": true}) } else { Value::Null };
+    json!({
+        "metadata": {"name": name, "namespace": "argocd"},
+        "spec": {
+            "project": "shop",
+            "source": {"repoURL": "https://github.com/shop/manifests.git", "path": format!("apps/{name}"), "targetRevision": "main"},
+            "syncPolicy": {"automated": automated},
+        },
+        "status": status,
+    })
+}
+
+fn synced(name: &str, commit: &str, automation: Automation) -> Value {
+    let status = json!({
+        "sync": {"status": "Synced", "revision": commit},
+        "health": {"status": "Healthy"},
+        "operationState": {
+            "phase": "Succeeded",
+            "message": "successfully synced (all tasks run)",
+            "operation": {"sync": {"revision": commit}},
+            "syncResult": {"revision": commit},
+        },
+    });
+    application(name, automation, status)
+}
+
+fn failed(name: &str, tried: &str, before: &str, message: &str) -> Value {
+    let status = json!({
+        "sync": {"status": "OutOfSync", "revision": tried},
+        "health": {"status": "Healthy"},
+        "history": [{"id": 3, "revision": before, "deployedAt": "2026-11-21T03:00:00Z"}],
+        "operationState": {
+            "phase": "Failed",
+            "message": message,
+            "operation": {"sync": {"revision": tried}},
+            "syncResult": {"revision": tried},
+        },
+    });
+    application(name, Automation::On, status)
 }
 
 impl Drop for ArgoCd {

@@ -6,7 +6,9 @@ use super::report::{Finding, Section};
 use crate::agent::probing::{Probing, servers};
 use crate::agent::{Clock, Syncing, control_series};
 use crate::config::Loaded;
-use crate::engine::policy::{Indicator, Policy, Slo};
+use crate::config::agent::SyncKind;
+use crate::engine::id::PolicyName;
+use crate::engine::policy::{Indicator, Policy, Slo, Sync};
 use crate::engine::round::{Outcome, Round, Unknown};
 use crate::engine::sync::{SyncReport, SyncState};
 use crate::engine::time::spoken;
@@ -83,17 +85,35 @@ fn controls(loaded: &Loaded, rounds: &[(Series, Round)]) -> Option<Section> {
 /// What runs, as the sync source of each policy says; none where every policy assumes a lag.
 async fn syncs(loaded: &Loaded, clock: &dyn Clock) -> Option<Section> {
     let mut section = Section::new("sync sources");
-    let fix = "check the address, the token's rights and what the policy follows; while it does not tell, nothing is merged";
     match Syncing::new(&loaded.agent, &loaded.policies, clock.now()) {
         Ok(mut syncing) => {
             syncing.start_due(clock.now());
             let mut reports = syncing.finish().await;
             reports.sort_by(|(one, _), (other, _)| one.cmp(other));
-            section.findings.extend(reports.iter().map(|(policy, report)| of_report(policy.as_str(), report, fix)));
+            section.findings.extend(reports.iter().map(|(policy, report)| of_report(policy.as_str(), report, fix_of(loaded, policy))));
         }
-        Err(error) => section.findings.push(Finding::problem("sources", format!("{error:#}"), fix)),
+        Err(error) => section.findings.push(Finding::problem("sources", format!("{error:#}"), "mend `sync` in the agent file")),
     }
     (!section.findings.is_empty()).then_some(section)
+}
+
+/// What to look at where the source of a policy does not tell what runs. As long as it does not, nothing is merged.
+fn fix_of(loaded: &Loaded, policy: &PolicyName) -> &'static str {
+    let policy = loaded.policies.iter().find(|known| known.name == *policy);
+    let source = policy.and_then(|policy| policy.instances.first()).and_then(|instance| match &instance.sync {
+        Sync::Source { source, .. } => Some(source),
+        Sync::Lag(_) => None,
+    });
+    match loaded.agent.syncs.iter().find(|known| Some(&known.name) == source).map(|known| &known.kind) {
+        Some(SyncKind::ArgoCd { .. }) => "check `url`, that the token may `get` the application, and its name in the policy",
+        Some(SyncKind::FluxInCluster) => {
+            "give the agent's service account `get` on Flux's objects and the pod its token, as deploy/kustomize/flux does, and check the policy's names"
+        }
+        Some(SyncKind::FluxKubeconfig { .. }) => "check the kubeconfig, that its user may `get` Flux's objects, and the policy's names",
+        Some(SyncKind::CommitStatus) => "check `context`, and that the tool's notification controller writes statuses on this repository's commits",
+        Some(SyncKind::RevisionMetric { .. }) => "check the policy's query, and that its label holds whole commit ids",
+        Some(SyncKind::Lag(_)) | None => "mend `sync` in the policy",
+    }
 }
 
 /// Judges one answer of a sync source. That a sync is off or fails is nothing that the configuration can mend, but a revert would wait for it.

@@ -186,7 +186,11 @@ static SYNC_SOURCE: Object = Object {
             Kind::Object(&FLUX),
             "Flux, through the Kubernetes API; policies name the `kustomization` or `helmRelease`.",
         ),
-        Field::later("commitStatus"),
+        Field::optional(
+            "commitStatus",
+            Kind::Object(&EMPTY),
+            "What Flux's or Argo CD's notification controller writes on commits, read from the repository's forge; policies name the `context`.",
+        ),
         Field::optional(
             "revisionMetric",
             Kind::Object(&REVISION_METRIC),
@@ -197,6 +201,7 @@ static SYNC_SOURCE: Object = Object {
         Alternative { needs: &["lag"], with: &[] },
         Alternative { needs: &["argocd"], with: &[] },
         Alternative { needs: &["flux"], with: &[] },
+        Alternative { needs: &["commitStatus"], with: &[] },
         Alternative { needs: &["revisionMetric"], with: &[] },
     ],
 };

@@ -42,12 +42,16 @@ static POLICY_SYNC: Object = Object {
         Field::optional("project", LINE, "The application's project, where the token is a project's."),
         Field::optional("kustomization", Kind::Object(&NAMESPACED), "The Flux Kustomization."),
         Field::optional("helmRelease", Kind::Object(&NAMESPACED), "The Flux HelmRelease; a Kustomization must have applied it."),
-        Field::later("context"),
+        Field::optional(
+            "context",
+            LINE,
+            "The context of the commit statuses, as `kustomization/checkout/*` or `continuous-delivery/checkout`; `*` only at its end.",
+        ),
         Field::optional("query", Kind::Text(Form::Query), "The PromQL query whose series carry the running revision."),
     ],
     choice: &[
         Alternative { needs: &["lag"], with: &[] },
-        Alternative { needs: &["source"], with: &["application", "namespace", "project", "kustomization", "helmRelease", "query"] },
+        Alternative { needs: &["source"], with: &["application", "namespace", "project", "kustomization", "helmRelease", "context", "query"] },
     ],
 };
 
@@ -265,6 +269,12 @@ static REVERT: Object = Object {
             Kind::Word(&["commit", "paths"]),
             "commit",
             "What of a change is reverted: the whole commit, or what it did to the paths that the service owns.",
+        ),
+        Field::default(
+            "onSyncFailure",
+            Kind::Word(&["propose", "off"]),
+            "propose",
+            "What is done about a change that the sync fails of: its revert is proposed, or nothing. It is never merged without an approval.",
         ),
         Field::default(
             "settle",

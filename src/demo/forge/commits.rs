@@ -7,7 +7,7 @@ use crate::engine::id::CommitId;
 use crate::engine::time::Timestamp;
 use crate::git::scratch::ScratchError;
 
-use super::reply::{Call, Handled, Reply};
+use super::reply::{Call, Handled, Reply, paged};
 use super::state::World;
 
 /// A person and a date as a commit's header has them.
@@ -63,6 +63,19 @@ fn shown(world: &World, id: CommitId) -> Result<Value, ScratchError> {
         "committer": account(&committer),
         "parents": parents,
     }))
+}
+
+/// `GET /repos/{owner}/{repo}/commits`: those that a branch or a commit has, newest first.
+pub(super) fn list(world: &World, call: &Call) -> Handled {
+    let head = world.resolve(call.parameter("sha").unwrap_or(&world.default_branch)).ok_or_else(Reply::not_found)?;
+    let told = world.repository.text(&["rev-list", &head.to_string()])?;
+    let commits: Vec<CommitId> = told.lines().filter_map(|line| line.parse().ok()).collect();
+    let (commits, link) = paged(&world.root(), call, commits);
+    let reply = Reply::ok(Value::Array(commits.into_iter().map(|commit| shown(world, commit)).collect::<Result<_, _>>()?));
+    Ok(match link {
+        Some(link) => reply.with("link", link),
+        None => reply,
+    })
 }
 
 /// `GET /repos/{owner}/{repo}/commits/{ref}`. Its files are left out.

@@ -187,6 +187,10 @@ fn of_commits(world: &mut World, call: &Call, rest: &[&str]) -> Handled {
             world.require(&call.caller, Need::READ_CHECKS)?;
             statuses::check_runs(world, call, &name.join("/"))
         }
+        ("GET", ["commits"]) => {
+            world.require(&call.caller, Need::READ_CONTENTS)?;
+            commits::list(world, call)
+        }
         ("GET", ["commits", name @ ..]) if !name.is_empty() => {
             world.require(&call.caller, Need::READ_CONTENTS)?;
             commits::get(world, &name.join("/"))

@@ -234,12 +234,17 @@ impl GithubState {
 
     /// A pipeline sets a commit status.
     pub fn status(&self, login: &str, commit: CommitId, context: &str, state: &str) {
+        self.status_saying(login, commit, context, state, None);
+    }
+
+    /// A pipeline sets a commit status that says something.
+    pub fn status_saying(&self, login: &str, commit: CommitId, context: &str, state: &str, description: Option<&str>) {
         let mut world = self.locked();
         let status = CommitStatus {
             commit,
             context: context.to_owned(),
             state: state.to_owned(),
-            description: None,
+            description: description.map(str::to_owned),
             target: None,
             author: login.to_owned(),
             id: world.next_id(),

@@ -6,8 +6,10 @@ use super::growth::may_grow_slowly;
 use super::load::more_load_than_ever;
 use super::propose::effective_mode;
 use super::propose::unstable;
+use super::sync::only_the_sync;
 use super::{Refusal, RefusalCode, care, over, refuse, suspects};
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied, applied_fact, baseline, newest_change, ran_well_with};
+use crate::engine::broken_sync::Broke;
 use crate::engine::consent;
 use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
@@ -30,17 +32,13 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(merge_rejected(situation));
     refusals.extend(unsigned(situation));
     refusals.extend(one_certain_suspect(situation, attribution));
-    refusals.extend(applied_and_running(situation, attribution));
-    refusals.extend(timing(situation, attribution));
-    refusals.extend(slos_known(situation));
-    refusals.extend(not_corroborated(situation));
-    refusals.extend(others_fail(situation, attribution));
-    refusals.extend(more_load_than_ever(situation, attribution));
-    refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
-    refusals.extend(of_dependency(situation, attribution));
-    refusals.extend(care::suspects(situation, attribution));
-    refusals.extend(began_before(situation, attribution));
-    refusals.extend(may_grow_slowly(situation, attribution));
+    match attribution.broke {
+        Broke::Objectives => refusals.extend(what_was_measured(situation, attribution)),
+        Broke::Sync => {
+            refusals.push(only_the_sync(attribution));
+            refusals.extend(care::suspects(situation, attribution));
+        }
+    }
     refusals.extend(care::plan(situation, attribution, inverse));
     refusals.extend(files(&situation.service.policy.guardrails, inverse));
     if inverse.kind != PlanKind::Paths {
@@ -51,6 +49,22 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(cooldown(situation));
     refusals.extend(merge_budget(situation));
     refusals.extend(outside_hours(&situation.service.policy.guardrails, situation.now));
+    refusals
+}
+
+/// What the rounds of the service and of others leave open.
+fn what_was_measured(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
+    let mut refusals = applied_and_running(situation, attribution);
+    refusals.extend(timing(situation, attribution));
+    refusals.extend(slos_known(situation));
+    refusals.extend(not_corroborated(situation));
+    refusals.extend(others_fail(situation, attribution));
+    refusals.extend(more_load_than_ever(situation, attribution));
+    refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
+    refusals.extend(of_dependency(situation, attribution));
+    refusals.extend(care::suspects(situation, attribution));
+    refusals.extend(began_before(situation, attribution));
+    refusals.extend(may_grow_slowly(situation, attribution));
     refusals
 }
 
@@ -121,7 +135,7 @@ fn applied_and_running(situation: &Situation, attribution: &Attribution) -> Vec<
         let Some(landing) = situation.landings.iter().find(brought) else { continue };
         let id = candidate.commit.short();
         match applied_fact(&situation.service, landing) {
-            Some(AppliedFact::Unknown { why, .. }) => {
+            Some(AppliedFact::Unknown { why, .. } | AppliedFact::Broke { why, .. }) => {
                 refusals.push(refuse(
                     RefusalCode::AppliedUnknown,
                     format!("When {id} was applied is not known: {}.", why.trim_end_matches('.')),

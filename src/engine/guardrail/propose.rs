@@ -1,8 +1,10 @@
 //! May it be proposed: the mode, the controls, shared fate, the suspects and the propose budget (design §8, first gate).
 
 use super::load::load_changed;
+use super::sync::other_syncs_fail;
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline};
+use crate::engine::broken_sync::Broke;
 use crate::engine::consent::Silence;
 use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, shared_fate, usual_starts};
 use crate::engine::policy::{Guardrails, Mode};
@@ -18,6 +20,13 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
     refusals.extend(mode_observe(situation));
     refusals.extend(maintenance(&situation.service.policy.guardrails, situation.now));
     refusals.extend(controls(situation, attribution));
+    if attribution.broke == Broke::Sync {
+        refusals.extend(other_syncs_fail(situation, attribution));
+        refusals.extend(suspects_may_be_undone(situation, attribution));
+        refusals.extend(propose_budget(situation));
+        refusals.extend(push_failed(situation));
+        return refusals;
+    }
     refusals.extend(outage(situation, attribution));
     refusals.extend(no_suspect(situation, attribution));
     if !attribution.suspects.is_empty() {
@@ -236,7 +245,8 @@ fn suspects_may_be_undone(situation: &Situation, attribution: &Attribution) -> V
     refusals
 }
 
-fn propose_budget(situation: &Situation) -> Vec<Refusal> {
+/// The propose budgets of the policy and of the repository, for a proposal that is not open yet.
+pub fn propose_budget(situation: &Situation) -> Vec<Refusal> {
     // A proposal that is open has been counted when it was opened.
     if situation.proposal.as_ref().is_some_and(|proposal| proposal.branch == ProposalBranch::Present) {
         return Vec::new();

@@ -10,7 +10,7 @@ use crate::engine::approval::Approval;
 use crate::engine::consent::{Answer, Hold, Publication, SaidId, Silence};
 use crate::engine::fact::{CommandAnswer, CommitText, Decoration, EffectAction, Event, LandedBy, ProposalClosing};
 use crate::engine::id::{CommitId, IncidentId, PlanDigest, ProposalKey, RepositoryName};
-use crate::engine::plan::{Account, Plan};
+use crate::engine::plan::{Account, Plan, PlanKind};
 use crate::engine::situation::FailedPushes;
 use crate::engine::time::Timestamp;
 
@@ -45,6 +45,9 @@ pub struct Proposal {
     pub closing: Option<ProposalClosing>,
     /// The commit that landed.
     pub landed: Option<CommitId>,
+    /// When it landed or was closed.
+    #[serde(skip)]
+    pub over_since: Option<Timestamp>,
     /// How often taking its branch away was given up.
     pub deletions_refused: u32,
     /// Pushes for it that failed since the last one that did not.
@@ -163,6 +166,7 @@ impl Proposal {
             missing_since: None,
             closing: None,
             landed: None,
+            over_since: None,
             deletions_refused: 0,
             failed: None,
             merge_rejected: None,
@@ -214,7 +218,10 @@ impl Proposal {
                 self.fail(at, why);
             }
             Event::ProposalMissing { .. } => self.missing_since = self.missing_since.or(Some(at)),
-            Event::ProposalClosed { how, .. } => self.closing = Some(how.clone()),
+            Event::ProposalClosed { how, .. } => {
+                self.closing = Some(how.clone());
+                self.over_since = self.over_since.or(Some(at));
+            }
             _ => {}
         }
     }
@@ -229,6 +236,16 @@ impl Proposal {
     /// Whether its branch is revertd's to take away: the revert has landed, or revertd itself ended the proposal.
     pub fn is_spent(&self) -> bool {
         self.landed.is_some() || matches!(self.closing, Some(ProposalClosing::Withdrawn | ProposalClosing::Superseded))
+    }
+
+    /// Whether its branch is there and it has neither landed nor been closed.
+    pub fn is_open(&self) -> bool {
+        self.head.is_some() && self.landed.is_none() && self.closing.is_none()
+    }
+
+    /// Whether it brings back what an earlier proposal took away.
+    pub fn brings_back(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.kind == PlanKind::Reapply)
     }
 
     /// What must be said with every verdict on the recovery: that what landed is not the plan. Words that follow a semicolon.

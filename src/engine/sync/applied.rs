@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::follow::{Finding, Followed};
+use crate::engine::id::CommitId;
 use crate::engine::time::{Interval, Timestamp};
 
 /// What is known of when a landing was put into an instance.
@@ -22,6 +23,19 @@ pub enum AppliedFact {
         /// The last moment at which no revision with it had been tried.
         until: Timestamp,
     },
+    /// It was tried, and the sync fails of it: something else is applied, and a part of it may be.
+    Broke {
+        /// It was not there before that, where anything is known.
+        after: Option<Timestamp>,
+        /// Since when the sync fails; without a beginning where it was never seen to go before.
+        since: Interval,
+        /// The revision that was tried; `None` where the tool could not even build one.
+        tried: Option<CommitId>,
+        /// What is applied instead.
+        before: CommitId,
+        /// What the tool says.
+        why: String,
+    },
     /// It cannot be told. Unknown narrows nothing but from below: what a source had said before still holds.
     Unknown {
         /// Not before that, where anything is known.
@@ -38,6 +52,9 @@ impl Followed {
             return AppliedFact::At { applied: first.applied, left: last.left };
         }
         let after = self.landed.after.max(self.attempted.and_then(|attempted| attempted.after)).max(self.absent_until);
+        if let (Some(Finding::BrokeTheSync { tried, before, why }), Some(since)) = (&self.finding, self.broke) {
+            return AppliedFact::Broke { after, since, tried: *tried, before: *before, why: why.clone() };
+        }
         match (&self.finding, self.attempted, self.absent_until) {
             (Some(Finding::Unknown { why }), _, _) => AppliedFact::Unknown { after, why: why.clone() },
             (_, None, Some(until)) => AppliedFact::NotYet { until },
@@ -61,6 +78,7 @@ mod tests {
             stays: Vec::new(),
             absent_until: Some(at(60)),
             heard_until: Some(at(60)),
+            broke: None,
             finding: Some(Finding::Waiting),
         }
     }

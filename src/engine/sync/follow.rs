@@ -4,11 +4,14 @@
 //! that is unknown adds nothing to either side. The earliest moment of *applied* is that of *attempted*, because an attempt that fails
 //! half way has put a part of the change into the cluster.
 
+mod breaking;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttemptShows, FailureCause, ReportRun, ReportedRevision, Rollout, SyncReport, SyncState};
+use self::breaking::{Asked, Broken, breaks_the_sync};
+use super::{AttemptShows, ReportRun, ReportedRevision, Rollout, SyncReport, SyncState};
 use crate::engine::id::{CommitId, InstanceName};
 use crate::engine::time::{Interval, Timestamp, spoken};
 
@@ -46,6 +49,9 @@ pub struct Followed {
     pub absent_until: Option<Timestamp>,
     /// The newest moment at which the tool said anything.
     pub heard_until: Option<Timestamp>,
+    /// Since when the sync fails because of it, where it does. Without a beginning where it was never seen to go before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broke: Option<Interval>,
     /// What stands out, where something does.
     pub finding: Option<Finding>,
 }
@@ -112,6 +118,25 @@ pub enum Finding {
         #[serde(with = "crate::engine::time::millis")]
         waited: Duration,
     },
+    /// It landed, and the hydrator that renders what the sync tool applies has not rendered it in the time that it should have.
+    NotRendered {
+        /// How long ago it landed at the latest, in milliseconds.
+        #[serde(with = "crate::engine::time::millis")]
+        waited: Duration,
+    },
+    /// It landed, and the source has told nothing for so long that people should look.
+    Silent {
+        /// How long ago it landed at the latest, in milliseconds.
+        #[serde(with = "crate::engine::time::millis")]
+        waited: Duration,
+        /// Why nothing is told.
+        why: String,
+    },
+    /// The service is well again, and what runs is not told: it may have been rolled back by hand, while Git still has the change.
+    MayBeRolledBack {
+        /// Why nothing is told.
+        why: String,
+    },
     /// It is on its way.
     Waiting,
     /// What runs cannot be told.
@@ -161,13 +186,13 @@ pub fn follow(
     patience: Patience,
     now: Timestamp,
 ) -> Followed {
-    let followed = Followed { landed, attempted: None, stays: Vec::new(), absent_until: None, heard_until: None, finding: None };
+    let followed = Followed { landed, attempted: None, stays: Vec::new(), absent_until: None, heard_until: None, broke: None, finding: None };
     let mut fold = Fold { followed, not_tried: landed.after, absent: None, there: None, rolling: None };
     for run in history.iter().filter(|run| run.report.is_known()) {
         fold.add(run, &Said::of(&run.report, change, &contains), patience);
     }
-    let finding = fold.followed.find(change, history, &contains, patience, now);
-    Followed { finding, ..fold.followed }
+    let (finding, broke) = fold.followed.find(change, history, &contains, patience, now);
+    Followed { finding, broke, ..fold.followed }
 }
 
 // === impl Said ===
@@ -219,6 +244,17 @@ impl Followed {
         matches!(self.finding, Some(Finding::Unknown { .. }))
     }
 
+    /// What stands out, for people who wait for it: a source that has told nothing for `patience` is news, where it is not known to be there.
+    pub fn told(&self, patience: Duration, now: Timestamp) -> Option<Finding> {
+        let heard = self.heard_until.unwrap_or(self.landed.by).max(self.landed.by);
+        match &self.finding {
+            Some(Finding::Unknown { why }) if self.stays.is_empty() && now.since(heard) > patience => {
+                Some(Finding::Silent { waited: now.since(self.landed.by), why: why.clone() })
+            }
+            finding => finding.clone(),
+        }
+    }
+
     /// Whether it was in the cluster at `at`.
     pub fn presence(&self, at: Timestamp) -> Presence {
         // Before it can have been tried, nothing of it is there.
@@ -248,7 +284,7 @@ impl Followed {
         Presence::Unknown
     }
 
-    /// What stands out at the newest report.
+    /// What stands out at the newest report, and since when the sync fails of it, where it does.
     fn find(
         &self,
         change: CommitId,
@@ -256,43 +292,53 @@ impl Followed {
         contains: &impl Fn(CommitId, CommitId) -> Contains,
         patience: Patience,
         now: Timestamp,
-    ) -> Option<Finding> {
+    ) -> (Option<Finding>, Option<Interval>) {
+        let unknown = |why: String| (Some(Finding::Unknown { why }), None);
         let Some(newest) = history.last().map(|run| &run.report) else {
-            return Some(Finding::Unknown { why: "the sync source has not been asked yet".into() });
+            return unknown("the sync source has not been asked yet".into());
         };
         if let SyncState::Unknown { why } = &newest.state {
-            return Some(Finding::Unknown { why: why.clone() });
+            return unknown(why.clone());
         }
         let said = Said::of(newest, change, contains);
         if said.applied == Contains::Yes {
-            return None;
+            return (None, None);
         }
         if let SyncState::Failed { why, cause } = &newest.state {
-            return Some(match breaks_the_sync(newest, &said, *cause, change, self.landed, history, contains) {
-                Some(before) => {
-                    Finding::BrokeTheSync { tried: newest.attempted.as_ref().map(|revision| revision.commit), before, why: why.clone() }
+            let asked = Asked { change, landed: self.landed, history, contains };
+            return match breaks_the_sync(&asked, newest, &said, *cause) {
+                Some(Broken { before, since }) => {
+                    let tried = newest.attempted.as_ref().map(|revision| revision.commit);
+                    (Some(Finding::BrokeTheSync { tried, before, why: why.clone() }), Some(since))
                 }
-                None => Finding::SyncFailed { why: why.clone() },
-            });
+                None => (Some(Finding::SyncFailed { why: why.clone() }), None),
+            };
         }
         if let (Contains::No, Some(at)) = (said.applied, self.stays.last().and_then(|stay| stay.left)) {
-            return rolled_back(change, history, contains, at);
+            return (rolled_back(change, history, contains, at), None);
         }
+        (Some(self.not_there(newest, &said, patience, now)), None)
+    }
+
+    /// Why a change is not applied, where the sync does not fail and nobody rolled it back.
+    fn not_there(&self, newest: &SyncReport, said: &Said, patience: Patience, now: Timestamp) -> Finding {
         match newest.state {
-            SyncState::Paused => return Some(Finding::Paused),
-            SyncState::Suspended => return Some(Finding::Suspended),
+            SyncState::Paused => return Finding::Paused,
+            SyncState::Suspended => return Finding::Suspended,
             _ => {}
         }
         let waited = now.since(self.landed.by);
-        Some(match said.attempted {
+        match said.attempted {
             Contains::Yes => Finding::Waiting,
             Contains::Unknown if said.applied == Contains::Unknown || newest.attempted.is_some() => {
                 Finding::Unknown { why: unknown_revision(newest) }
             }
+            Contains::No | Contains::Unknown if waited <= patience.stuck_after => Finding::Waiting,
+            // Where a hydrator renders, the sync tool has nothing to try before that is done.
+            Contains::No | Contains::Unknown if newest.is_rendered() => Finding::NotRendered { waited },
             // A source that knows nothing of attempts says at least that it is not there.
-            Contains::No | Contains::Unknown if waited > patience.stuck_after => Finding::Stuck { waited },
-            Contains::No | Contains::Unknown => Finding::Waiting,
-        })
+            Contains::No | Contains::Unknown => Finding::Stuck { waited },
+        }
     }
 }
 
@@ -373,40 +419,6 @@ fn between(after: Option<Timestamp>, told: Option<Timestamp>, seen: Timestamp) -
     Interval { after, by }
 }
 
-/// The revision that is applied instead, where the change itself broke the sync: the attempt with it fails, and the last one without it
-/// did not. A later change that only came along fails too, but so did the attempt before it.
-fn breaks_the_sync(
-    newest: &SyncReport,
-    said: &Said,
-    cause: FailureCause,
-    change: CommitId,
-    landed: Interval,
-    history: &[ReportRun],
-    contains: &impl Fn(CommitId, CommitId) -> Contains,
-) -> Option<CommitId> {
-    let before = newest.applied.first()?.commit;
-    if said.applied != Contains::No || cause == FailureCause::Elsewhere {
-        return None;
-    }
-    let tried_without = |report: &SyncReport| match &report.attempted {
-        Some(revision) => contains(revision.commit, change) == Contains::No,
-        // A revision that cannot be built has no name: only what was said before the change can have landed is surely without it.
-        None => landed.after.is_some_and(|after| report.at <= after),
-    };
-    if newest.attempted.is_some() && said.attempted != Contains::Yes {
-        return None;
-    }
-    let earlier = history.iter().rev().map(|run| &run.report).filter(|report| tried_without(report));
-    let verdict = earlier.map(|report| &report.state).find_map(|state| match state {
-        SyncState::Applied => Some(true),
-        SyncState::Failed { cause, .. } => Some(*cause == FailureCause::Elsewhere),
-        _ => None,
-    });
-    // Without an attempt before it, only the tool's own word that the revision is at fault counts, and only for a revision with a name.
-    let guilty = verdict.unwrap_or(cause == FailureCause::Revision && newest.attempted.is_some());
-    guilty.then_some(before)
-}
-
 fn rolled_back(
     change: CommitId,
     history: &[ReportRun],
@@ -442,6 +454,9 @@ impl Finding {
             Self::Paused => "paused",
             Self::Suspended => "suspended",
             Self::Stuck { .. } => "stuck",
+            Self::NotRendered { .. } => "notRendered",
+            Self::Silent { .. } => "silent",
+            Self::MayBeRolledBack { .. } => "mayBeRolledBack",
             Self::Waiting => "waiting",
             Self::Unknown { .. } => "unknown",
         }
@@ -479,6 +494,20 @@ impl Finding {
             Self::Stuck { waited } => format!(
                 "{change} landed {} ago and `{instance}` has not tried it: look at the sync tool, or ask it for a sync",
                 spoken(*waited)
+            ),
+            Self::NotRendered { waited } => format!(
+                "{change} landed {} ago and is not rendered for `{instance}`: look at the hydrator, because nothing is applied before it has \
+                     written the rendered commit",
+                spoken(*waited)
+            ),
+            Self::Silent { waited, why } => format!(
+                "{change} landed {} ago and whether `{instance}` has applied it cannot be told ({why}): look there yourself, and mend the \
+                     sync source",
+                spoken(*waited)
+            ),
+            Self::MayBeRolledBack { why } => format!(
+                "the service is well again, and what `{instance}` runs cannot be told ({why}): if somebody rolled it back by hand, Git still \
+                     has {change}, so the proposal stays until the sync source answers or somebody closes it"
             ),
             Self::Waiting => format!("{change} is on its way to `{instance}`"),
             Self::Unknown { why } => format!("what `{instance}` runs cannot be told: {why}"),

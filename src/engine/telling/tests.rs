@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::engine::attribution::{Attribution, Candidate, Standing};
+use crate::engine::broken_sync::Broke;
 use crate::engine::consent::{Hold, Publication, SaidId, UserId};
 use crate::engine::decision::DecisionRecord;
 use crate::engine::fact::{CommandAnswer, CommitText, EffectAction, Event, Fact, Intent, Obstacle, ProposalClosing};
@@ -62,7 +63,7 @@ impl Story {
             standing: Standing::Suspect,
             because: String::new(),
         };
-        let attribution = Attribution { onset, candidates: vec![candidate], suspects: vec![SUSPECT] };
+        let attribution = Attribution { onset, candidates: vec![candidate], suspects: vec![SUSPECT], broke: Broke::Objectives };
         story.tell(3, Event::Attributed { incident: incident(), attribution });
         story
     }

@@ -15,6 +15,7 @@ mod merging;
 mod people;
 mod proposals;
 mod rules;
+mod statuses;
 mod wire;
 
 use std::fmt;
@@ -34,7 +35,7 @@ use super::{
     Access, Answered, BranchRules, Bypassing, Call, Capabilities, CasBase, CasHead, ChangedPaths, Check, CheckRuns, Comment, CommentCursor,
     CommentId, CommentState, CommitOutcome, EditSignal, EnqueueOutcome, Forge, ForgeCommit, ForgeProposal, GitCredentials, Identity,
     Membership, MergeCall, MergeOutcome, MergeQueues, NewCheckRun, NewCommit, NewProposal, NewStatus, Opened, OwnersFile, Permission,
-    ProposalNumber, QueueEntry, Rate, Reaction, RepositoryId, Review, Team, TeamSight,
+    ProposalNumber, QueueEntry, Rate, Reaction, RepositoryId, Review, StatusOnCommit, Team, TeamSight,
 };
 use crate::engine::approval::MergeGrant;
 use crate::engine::id::{BranchName, CommitId};
@@ -340,6 +341,10 @@ impl Forge for Github {
 
     fn checks(&self, call: Call, commit: CommitId) -> Answered<Vec<Check>> {
         self.wait(self.api.checks(call, commit))
+    }
+
+    fn branch_statuses(&self, call: Call, branch: &BranchName, most: usize) -> Answered<Vec<StatusOnCommit>> {
+        self.wait(self.api.branch_statuses(call, branch, most))
     }
 
     fn merge(&self, call: Call, number: ProposalNumber, merge: &MergeCall, grant: MergeGrant) -> Answered<MergeOutcome> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::sync::FailureCause;
 
 const PATIENCE: Patience = Patience { stuck_after: Duration::from_secs(600), unwatched_rollout: Duration::from_secs(60) };
 const CHANGE: u8 = 5;
@@ -162,6 +163,51 @@ fn a_change_that_breaks_the_sync_is_told_from_one_that_comes_along() {
 }
 
 #[test]
+fn since_when_a_change_breaks_the_sync_is_an_interval_over_repeated_tries() {
+    use FailureCause::{Elsewhere, Revision, Unclear};
+    let again = |second| report(second, SyncState::Progressing, 5, 4);
+    let since = |reports: &[SyncReport]| followed(reports.to_vec()).broke;
+    assert_eq!(since(&[good(90, 4), failed(120, 5, 4, Unclear)]), Some(between_seconds(100, 120)), "not before it can have landed");
+    assert_eq!(since(&[good(90, 4), good(115, 4), failed(120, 5, 4, Unclear)]), Some(between_seconds(115, 120)));
+    let tried = [good(90, 4), failed(120, 5, 4, Unclear), again(130), failed(140, 5, 4, Unclear), again(150), failed(160, 6, 4, Unclear)];
+    assert_eq!(since(&tried), Some(between_seconds(100, 120)), "a new try, also of a later revision, ends nothing");
+    assert_eq!(since(&tried[..5]), None, "while it is tried again it does not fail");
+    assert_eq!(since(&[failed(90, 4, 3, Elsewhere), failed(120, 5, 3, Revision)]), Some(between_seconds(100, 120)));
+    // It was failing at the first look.
+    let broke = since(&[failed(120, 5, 4, Revision), failed(130, 5, 4, Revision)]).unwrap();
+    assert_eq!((broke.after, broke.by), (None, at(120)));
+    assert_eq!(since(&[good(90, 4), failed(120, 5, 4, Elsewhere)]), None);
+    assert_eq!(since(&[failed(90, 4, 3, Unclear), failed(120, 5, 3, Unclear)]), None);
+}
+
+#[test]
+fn a_revert_that_nothing_is_heard_of_is_told() {
+    let down = |second| SyncReport::unknown(at(second), "down");
+    let told = |reports: &[SyncReport], now| followed_at(CHANGE, reports.to_vec(), now).told(Duration::from_secs(600), at(now));
+    assert_eq!(told(&[good(90, 4), down(120)], 700), Some(Finding::Unknown { why: "down".into() }));
+    let silent = Finding::Silent { waited: Duration::from_secs(601), why: "down".into() };
+    assert_eq!(told(&[good(90, 4), down(120)], 711), Some(silent.clone()));
+    assert!(silent.is_news());
+    assert_eq!(told(&[good(200, 4), down(220)], 711), Some(Finding::Unknown { why: "down".into() }), "it was heard of later");
+    assert_eq!(told(&[good(120, 5), down(220)], 9000), Some(Finding::Unknown { why: "down".into() }), "it is known to be there");
+    assert_eq!(told(&[good(120, 5)], 9000), None);
+}
+
+#[test]
+fn what_a_hydrator_has_not_rendered_is_told_as_that() {
+    let rendered = |second| {
+        let mut report = good(second, 4);
+        report.applied[0].rendered = Some(commit(204));
+        report
+    };
+    let finding = |now| followed_at(CHANGE, [rendered(120)], now).finding;
+    assert_eq!(finding(300), Some(Finding::Waiting));
+    let waited = Duration::from_secs(601);
+    assert_eq!(finding(711), Some(Finding::NotRendered { waited }));
+    assert!(Finding::NotRendered { waited }.sentence(commit(5), &InstanceName::new("prod")).contains("look at the hydrator"));
+}
+
+#[test]
 fn a_revision_that_cannot_be_built_has_no_name() {
     let nameless = |second| SyncReport { attempted: None, ..failed(second, 0, 4, FailureCause::Revision) };
     let broke = followed([good(90, 4), nameless(120)]);
@@ -225,6 +271,9 @@ fn each_finding_is_a_sentence_that_names_change_and_instance() {
         Finding::Paused,
         Finding::Suspended,
         Finding::Stuck { waited: Duration::from_secs(700) },
+        Finding::NotRendered { waited: Duration::from_secs(700) },
+        Finding::Silent { waited: Duration::from_secs(700), why: "no".into() },
+        Finding::MayBeRolledBack { why: "no".into() },
         Finding::Waiting,
     ];
     for finding in findings {

@@ -1,0 +1,189 @@
+//! A change that the sync tool fails of: nothing is bad, and nothing that is merged reaches the cluster any more. Its revert is proposed with the
+//! tool's words, never merged by itself, and not where the sync fails for another reason.
+
+use revertd::engine::attribution::Standing;
+use revertd::engine::broken_sync::Broke;
+use revertd::engine::incident::Phase;
+
+use crate::support::{Health, World, policy};
+use crate::sync::{ArgoCd, Automation};
+
+const REFUSED: &str = "one or more objects failed to apply, reason: Deployment.apps \"checkout\" is invalid: spec.selector: Invalid value: \
+    \"canary-value-77\": field is immutable @everyone";
+
+fn world_with(argo: &ArgoCd, mode: &str, more: &str) -> World {
+    let world = World::with_agent(&["checkout"], &[ArgoCd::followed(&policy("checkout", mode, more))], &argo.lines());
+    argo.runs(&world.remote_head().unwrap(), Automation::On);
+    world
+}
+
+/// A world in which the sync fails of a bump, with the commits before it and of it.
+fn broken(argo: &ArgoCd, mode: &str, more: &str) -> (World, String, String) {
+    let mut world = world_with(argo, mode, more);
+    let before = world.remote_head().unwrap();
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    argo.fails(&commit, &before, REFUSED);
+    (world, before, commit)
+}
+
+#[test]
+fn its_revert_is_proposed_and_not_merged() {
+    let argo = ArgoCd::start();
+    let (mut world, _, commit) = broken(&argo, "merge", "");
+    world.seconds(20);
+    assert_eq!((world.branches().len(), world.reverts()), (1, 0), "{:?}", world.refusals());
+    assert_eq!(world.refusals()[0], "onlyTheSync");
+    let incident = world.incident();
+    let attribution = incident.attribution.clone().unwrap();
+    assert_eq!((attribution.broke, attribution.candidates.len()), (Broke::Sync, 1));
+    assert_eq!(attribution.candidates[0].standing, Standing::Suspect);
+    assert_eq!(attribution.suspects[0].to_string(), commit);
+    assert!(incident.arithmetic[0].contains("is invalid: spec.selector: Invalid value: (not shown): field is immutable"), "{incident:#?}");
+    let message = world.remote(&["log", "-1", "--format=%B", &world.branches()[0]]);
+    assert!(message.contains("checkout is not synced any more: the sync fails since"), "{message}");
+    assert!(!message.contains("canary-value") && !message.contains("@everyone"), "{message}");
+    assert_eq!(world.incidents().len(), 1);
+}
+
+#[test]
+fn the_sync_succeeds_again_once_the_revert_is_merged() {
+    let argo = ArgoCd::start();
+    let (mut world, _, _) = broken(&argo, "propose", "");
+    world.until(20, |world| world.branches().len() == 1);
+    world.approve();
+    world.until(10, |world| world.reverts() == 1);
+    world.seconds(3);
+    assert_eq!(world.phase(), Phase::Merged);
+    argo.runs(&world.remote_head().unwrap(), Automation::On);
+    world.until(10, |world| world.phase() == Phase::Recovered);
+    assert!(world.incident().sentence.unwrap().starts_with("the sync succeeds again: the revert was applied"));
+}
+
+#[test]
+fn a_try_that_is_repeated_and_succeeds_is_let_go() {
+    let argo = ArgoCd::start();
+    let (mut world, _, commit) = broken(&argo, "propose", "");
+    world.until(20, |world| world.branches().len() == 1);
+    argo.runs(&commit, Automation::On);
+    world.until(10, |world| world.phase() == Phase::Withdrawn);
+    assert!(world.branches().is_empty());
+    assert!(world.incident().sentence.unwrap().contains("the sync succeeds again"));
+    // The same change opens no second story.
+    argo.fails(&commit, &commit, REFUSED);
+    world.seconds(20);
+    assert_eq!(world.incidents().len(), 1);
+}
+
+#[test]
+fn a_person_who_reverts_first_is_left_alone() {
+    let argo = ArgoCd::start();
+    let (mut world, _, commit) = broken(&argo, "propose", "  guardrails: {limits: {propose: {count: 0, per: 1h}}}\n");
+    world.seconds(15);
+    assert!(world.branches().is_empty());
+    world.person(&["revert", "--no-edit", &commit]);
+    world.person(&["push", "--quiet", "origin", "main"]);
+    world.seconds(3);
+    argo.runs(&world.remote_head().unwrap(), Automation::On);
+    world.until(15, |world| world.phase() == Phase::Superseded);
+    assert!(world.branches().is_empty());
+}
+
+#[test]
+fn a_sync_that_failed_before_the_change_accuses_nobody() {
+    let argo = ArgoCd::start();
+    let mut world = world_with(&argo, "propose", "");
+    let first = world.remote_head().unwrap();
+    world.seconds(8);
+    // Of something that no policy owns.
+    world.write("cluster/quota.yaml", "kind: ResourceQuota\nmetadata: {name: a}\n");
+    let quota = world.commit("Set a quota");
+    world.seconds(2);
+    argo.fails(&quota, &first, "Namespace \"shop\" not found");
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    argo.fails(&commit, &first, "Namespace \"shop\" not found");
+    world.seconds(20);
+    assert!(world.branches().is_empty() && world.incidents().is_empty());
+}
+
+#[test]
+fn a_sync_that_was_failing_at_the_first_look_accuses_nobody() {
+    let argo = ArgoCd::start();
+    let mut world = world_with(&argo, "propose", "");
+    let first = world.remote_head().unwrap();
+    argo.goes_down();
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    argo.fails(&commit, &first, REFUSED);
+    world.seconds(20);
+    assert!(world.branches().is_empty() && world.incidents().is_empty());
+}
+
+#[test]
+fn a_cluster_that_cannot_be_reached_accuses_nobody() {
+    let argo = ArgoCd::start();
+    let mut world = world_with(&argo, "propose", "");
+    let first = world.remote_head().unwrap();
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    argo.fails(&commit, &first, "Get \"https://10.0.0.1:443/version\": dial tcp 10.0.0.1:443: connect: connection refused");
+    world.seconds(20);
+    assert!(world.branches().is_empty() && world.incidents().is_empty());
+}
+
+#[test]
+fn all_applications_that_fail_at_once_are_no_commit() {
+    let argo = ArgoCd::start();
+    let policies =
+        [ArgoCd::followed(&policy("checkout", "propose", "")), ArgoCd::followed_too(&policy("cart", "propose", ""), "cart")];
+    let mut world = World::with_agent(&["checkout", "cart"], &policies, &argo.lines());
+    let first = world.remote_head().unwrap();
+    argo.runs(&first, Automation::On);
+    argo.runs_too("cart", &first);
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    let message = "admission webhook \"policy.example\" denied the request";
+    argo.fails(&commit, &first, message);
+    argo.fails_too("cart", &commit, &first, message);
+    world.seconds(20);
+    assert!(world.branches().is_empty());
+    assert_eq!(world.refusals_of("checkout"), ["sharedFate"]);
+    // Once the other one is well, it was this change.
+    argo.runs_too("cart", &commit);
+    world.until(10, |world| world.branches().len() == 1);
+}
+
+#[test]
+fn a_policy_can_leave_it_alone() {
+    let argo = ArgoCd::start();
+    let off = policy("checkout", "propose", "").replace("settle: 1s", "settle: 1s, onSyncFailure: off");
+    let mut world = World::with_agent(&["checkout"], &[ArgoCd::followed(&off)], &argo.lines());
+    let first = world.remote_head().unwrap();
+    argo.runs(&first, Automation::On);
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    argo.fails(&commit, &first, REFUSED);
+    world.seconds(20);
+    assert!(world.branches().is_empty() && world.incidents().is_empty());
+}
+
+#[test]
+fn a_part_that_was_applied_and_breaks_the_service_is_an_incident_of_its_own() {
+    let argo = ArgoCd::start();
+    let (mut world, _, commit) = broken(&argo, "merge", "");
+    world.until(20, |world| world.branches().len() == 1);
+    world.set_health("checkout", Health::Bad);
+    world.until(15, |world| world.incidents().len() == 2);
+    world.seconds(5);
+    assert_eq!((world.branches().len(), world.reverts()), (1, 0), "one proposal for both, and nothing is merged");
+    for incident in world.incidents().values() {
+        assert_eq!(incident.attribution.as_ref().unwrap().suspects[0].to_string(), commit);
+    }
+}
