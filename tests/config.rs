@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use revertd::config::agent::SyncKind;
-use revertd::config::diagnostic::Diagnostic;
+use revertd::config::diagnostic::{Diagnostic, Diagnostics};
 use revertd::config::{check_paths, check_texts, load_agent, load_texts, schema};
-use revertd::engine::id::{MetricsName, SyncName};
 use revertd::engine::broken_sync::OnSyncFailure;
+use revertd::engine::id::{MetricsName, SyncName};
 use revertd::engine::policy::{AlertRule, Mode, Sync, SyncTarget};
 
 #[path = "config/table.rs"]
@@ -124,22 +124,13 @@ fn a_finding_looks_like_this() {
 
 /// A planned key with the place where it would stand: base, text of the base, the same text with the key.
 const PLANNED: &[(&str, &str, &str, &str)] = &[
-    ("issueLabel", AGENT, "  listen:", "  stop: {issueLabel: stop}\n  listen:"),
     ("postgres", AGENT, "sqlite: journal.db", "sqlite: journal.db, postgres: {}"),
-    ("protect", AGENT, "      poll: 15s", "      protect: [x]\n      poll: 15s"),
     ("gitlab", AGENT, "plain: {}", "gitlab: {}"),
     ("forgejo", AGENT, "plain: {}", "forgejo: {}"),
     ("branchPrefix", AGENT, "commit: {", "commit: {branchPrefix: x/, "),
     ("subject", AGENT, "commit: {", "commit: {subject: x, "),
     ("signOff", AGENT, "commit: {", "commit: {signOff: true, "),
-    ("instances", POLICY, "  breachWhen: any", "  instances: []"),
-    ("role", POLICY, "    - name: up", "    - role: trigger\n      name: up"),
-    ("upTo", POLICY, "{failing: {count: 3, of: 5}}", "{failing: {count: 3, of: 5}, upTo: propose}"),
-    ("workload", POLICY, "indicator: {", "indicator: {workload: {}, "),
     ("json", POLICY, "indicator: {", "indicator: {json: {}, "),
-    ("healthyFor", POLICY, "  breachWhen: any", "  guardrails: {healthyFor: 30m}"),
-    ("ask", POLICY, "  breachWhen: any", "  guardrails: {ask: {}}"),
-    ("render", POLICY, "  breachWhen: any", "  guardrails: {render: {}}"),
     ("checks", POLICY, "  breachWhen: any", "  verify: {checks: []}"),
 ];
 
@@ -214,7 +205,7 @@ fn the_commented_defaults_are_the_real_ones() {
     let plain = load_texts(("agent.yaml", &agent), &policies).unwrap();
     let (agent_written, agent_count) = with_defaults_written(&agent);
     let written: Vec<(String, (String, usize))> = policies.iter().map(|(name, text)| (name.clone(), with_defaults_written(text))).collect();
-    assert_eq!((agent_count, written[0].1.1, written[1].1.1), (12, 28, 3), "every commented default is seen");
+    assert_eq!((agent_count, written[0].1.1, written[1].1.1), (13, 29, 4), "every commented default is seen");
     let written: Vec<(String, String)> = written.into_iter().map(|(name, (text, _))| (name, text)).collect();
     let written = load_texts(("agent.yaml", &agent_written), &written).unwrap_or_else(|found| panic!("{found}"));
     assert_eq!(written.agent, plain.agent);
@@ -308,13 +299,77 @@ fn commit_statuses_are_followed_by_their_context() {
 }
 
 #[test]
-fn a_sync_that_fails_is_proposed_about_unless_the_policy_says_off() {
+fn a_sync_that_fails_is_proposed_about_unless_the_policy_says_no() {
     let of = |more: &str| {
         let policy = POLICY.replace("settle: 60s", &format!("settle: 60s{more}"));
         load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), policy)]).unwrap().policies.remove(0).revert.on_sync_failure
     };
     assert_eq!([of(""), of(", onSyncFailure: propose")], [OnSyncFailure::Propose; 2]);
-    assert_eq!(of(", onSyncFailure: off"), OnSyncFailure::Off);
+    assert_eq!(of(", onSyncFailure: ignore"), OnSyncFailure::Ignore);
+}
+
+#[test]
+fn instances_are_read_with_what_is_followed_in_each() {
+    let agent = AGENT.replace(
+        "    - {name: cluster, lag: 3m}\n",
+        "    - {name: cluster, lag: 3m}\n    - {name: argo, argocd: {url: https://argocd.acme.example, tokenFile: argo}}\n",
+    );
+    let read = |keys: &str| {
+        let policy = POLICY.replace("  breachWhen: any", keys);
+        load_texts(("agent.yaml", &agent), &[("policy.yaml".to_owned(), policy)]).map(|loaded| loaded.policies[0].instances.clone())
+    };
+    let application = |name: &str| Sync::Source {
+        source: SyncName::new("argo"),
+        follows: SyncTarget::Application { name: name.into(), namespace: None, project: None },
+    };
+    let keys = "  sync: {source: argo, application: checkout}
+  instances:
+    - {cluster: eu-1, application: checkout-eu}
+    - {name: us, cluster: 'arn:aws:eks:us-1', labels: {region: us}, sync: argo, application: checkout-us}
+    - {name: ap, sync: cluster}
+    - {name: lab, sync: {lag: 5s}}
+    - {name: same}";
+    let instances = read(keys).unwrap();
+    let found: Vec<(&str, Option<&str>, &Sync)> =
+        instances.iter().map(|instance| (instance.name.as_str(), instance.cluster.as_deref(), &instance.sync)).collect();
+    let (eu, us, same) = (application("checkout-eu"), application("checkout-us"), application("checkout"));
+    let (lag, short) = (Sync::Lag(Duration::from_secs(180)), Sync::Lag(Duration::from_secs(5)));
+    let expected = [
+        ("eu-1", Some("eu-1"), &eu),
+        ("us", Some("arn:aws:eks:us-1"), &us),
+        ("ap", None, &lag),
+        ("lab", None, &short),
+        ("same", None, &same),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(instances[1].labels["region"], "us");
+    let refused = read("  instances: [{cluster: eu, sync: {source: argo}, application: a}]").unwrap_err();
+    assert_eq!(refused.0[0].message, "`application` stands inside of `sync`, where that is an object");
+}
+
+#[test]
+fn a_variable_is_known_in_every_instance_and_stands_inside_quotes() {
+    let check = |instances: &str, freshness: &str| {
+        let policy = METRICS
+            .replace("  slos:", &format!("  environment: prod\n  instances: {instances}\n  slos:"))
+            .replace("freshness: http_all", &format!("freshness: {freshness}"));
+        let loaded = load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), policy)]);
+        let errors = |found: Diagnostics| {
+            found.0.into_iter().filter(Diagnostic::is_error).map(|found| format!("{}:{} {}", found.line, found.column, found.message))
+        };
+        loaded.err().into_iter().flat_map(errors).collect::<Vec<String>>()
+    };
+    let two = "[{cluster: eu, labels: {region: europe}}, {name: us, cluster: us-1}]";
+    assert_eq!(check(two, "'http_all{cluster=\"$cluster\",env=~\"^${env}$\"}'"), Vec::<String>::new());
+    assert_eq!(check(two, "'http_all{region=\"$region\"}'"), ["16:40 `freshness`: `$region` is no variable here for the instance `us`"]);
+    assert_eq!(
+        check("[{cluster: eu}]", "'http_all{region=$cluster}'"),
+        ["16:39 `freshness`: `$cluster` stands outside of quotes for the instance `eu`"]
+    );
+    assert_eq!(
+        check("[{cluster: eu}]", "|\n            http_all{\n              region=\"$regoin\"}"),
+        ["18:23 `freshness`: `$regoin` is no variable here for the instance `eu`"]
+    );
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! The benchmark of decisions: labelled incidents, generated from a seed, decided by the engine and by the rules that others use.
 //!
 //! ```text
-//! cargo bench --bench decisions -- [--incidents 100000] [--seed 1] [--held-out] [--guiltless] [--assert] [--archetype NAME] [--print]
+//! cargo bench --bench decisions -- [--incidents 100000] [--from 0] [--seed 1] [--held-out] [--guiltless] [--assert] [--archetype NAME]
+//!     [--print]
 //! ```
 //!
 //! `world` and `archetypes` make incidents and know the truth, `observe` writes down what was seen of them, `ranges` fixes what is drawn
 //! and which half is held out, `rules` is what others do, `score` counts and `table` prints. They share no code and no constant with the
 //! engine, which is handed lines of JSON.
 //! `--guiltless` decides only those of the incidents that no commit did: `--incidents 80000 --guiltless` are over 30,000.
-//! `--assert` fails where a floor is missed beyond what so many incidents can leave to chance. `--print` writes the lines instead, for
-//! `revertd judge`.
+//! `--assert` fails where a floor is missed beyond what so many incidents can leave to chance. Each wrong force-merge is named with its
+//! number; `--print --from NUMBER --incidents 1` writes that line instead, for `revertd judge`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is the result, and the progress is for who waits")]
 
 mod archetypes;
@@ -33,7 +34,7 @@ use archetypes::{Counted, Right, all};
 use random::Random;
 use ranges::{Draw, Half};
 use rules::{RULES, Seen};
-use score::{Done, Score};
+use score::{Done, Outcome, Score};
 use table::{RulePoint, Scored};
 use world::World;
 
@@ -42,6 +43,7 @@ const INCIDENTS: u64 = 5000;
 
 struct Options {
     incidents: u64,
+    from: u64,
     seed: u64,
     half: Half,
     which: Which,
@@ -74,7 +76,7 @@ fn main() -> ExitCode {
         }
     };
     if options.prints {
-        for number in 0..options.incidents {
+        for number in options.from..options.from + options.incidents {
             if let Some(incident) = incident(&options, number) {
                 println!("{}", incident.case);
             }
@@ -97,12 +99,13 @@ fn main() -> ExitCode {
 
 fn options() -> Result<Options, String> {
     let mut options =
-        Options { incidents: INCIDENTS, seed: 1, half: Half::Tuned, which: Which::All, asserts: false, prints: false, only: None };
+        Options { incidents: INCIDENTS, from: 0, seed: 1, half: Half::Tuned, which: Which::All, asserts: false, prints: false, only: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || words.next().and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| format!("`{word}` needs a number"));
         match word.as_str() {
             "--incidents" => options.incidents = number()?,
+            "--from" => options.from = number()?,
             "--seed" => options.seed = number()?,
             "--held-out" => options.half = Half::HeldOut,
             "--guiltless" => options.which = Which::Guiltless,
@@ -174,11 +177,16 @@ fn empty() -> Scored {
 fn part(options: &Options, worker: u64, threads: u64, done: &AtomicU64, began: Instant) -> Scored {
     let mut scored = empty();
     let mut reader = CaseReader::default();
-    for number in (worker..options.incidents).step_by(threads as usize) {
+    for number in (options.from + worker..options.from + options.incidents).step_by(threads as usize) {
         let Some(incident) = incident(options, number) else { continue };
         let decided = revertd(&mut reader, &incident);
         let (archetype, score) = &mut scored.archetypes[incident.archetype];
-        score.add(&incident.guilty, incident.right, &decided);
+        if score.add(&incident.guilty, incident.right, &decided) == Outcome::WrongMerge && archetype.counted == Counted::Yes {
+            eprintln!(
+                "wrong force-merge: seed {} number {number}, {} ({:.0} s after the onset)",
+                options.seed, archetype.name, decided.after
+            );
+        }
         if archetype.counted == Counted::Yes {
             let seen = Seen::of(&incident.case);
             for point in &mut scored.rules {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Change, Measured, Service, Sync, World};
+use crate::world::{Change, Measured, Service, Sync, Targets, World};
 
 /// How a service does at one moment.
 struct State {
@@ -11,6 +11,7 @@ struct State {
     traffic: f64,
     silence: f64,
     why: &'static str,
+    targets: Targets,
 }
 
 impl World {
@@ -73,19 +74,19 @@ impl World {
             let time = number as f64 * 60.0;
             wobble = correlation * wobble + noise * (1.0 - correlation * correlation).sqrt() * self.random.normal();
             // What happens within the minute is seen as its mean, by quarters.
-            let (mut total, mut bad, mut silence, mut why) = (0.0, 0.0, 0.0, "empty");
+            let (mut total, mut bad, mut silence, mut why, mut targets) = (0.0, 0.0, 0.0, "empty", Targets::Up);
             for quarter in 0..4 {
                 let state = self.state(service, time - 60.0 + 7.5 + 15.0 * f64::from(quarter), wobble);
                 let events = self.random.poisson(state.traffic * 15.0);
                 bad += self.random.binomial(events, state.errors);
                 total += events;
-                (silence, why) = (state.silence, state.why);
+                (silence, why, targets) = (state.silence, state.why, state.targets);
             }
             let mut round = json!({"policy": name, "slo": "errors", "start": self.moment(time - 60.0), "end": self.moment(time)});
             if self.random.chance(silence) {
                 round["good"] = Value::Null;
                 round["why"] = why.into();
-                round["targetsScraped"] = (why == "empty").into();
+                round["targetsScraped"] = (targets == Targets::Up).into();
             } else {
                 round["good"] = (total - bad).into();
                 round["total"] = total.into();
@@ -106,7 +107,7 @@ impl World {
             if self.random.chance(state.silence) {
                 round["value"] = Value::Null;
                 round["why"] = state.why.into();
-                round["targetsScraped"] = (state.why == "empty").into();
+                round["targetsScraped"] = (state.targets == Targets::Up).into();
             } else {
                 round["value"] = ((state.latency * wobble.exp() * 1e5).round() / 1e5).into();
             }
@@ -182,6 +183,7 @@ impl World {
             traffic: it.rate * (1.0 + self.swing * day),
             silence: 0.0,
             why: "empty",
+            targets: Targets::Up,
         };
         for effect in self.effects.iter().filter(|effect| effect.service == service) {
             let level = effect.level(time);
@@ -191,7 +193,7 @@ impl World {
                 state.traffic *= 1.0 + (effect.traffic - 1.0) * level;
                 if effect.silence * level > state.silence {
                     state.silence = effect.silence * level;
-                    state.why = effect.why;
+                    (state.why, state.targets) = (effect.why, effect.targets);
                 }
             }
         }
@@ -226,10 +228,14 @@ impl Service {
             }));
         }
         if self.measured != Measured::Probe {
+            let mut prometheus = json!({"server": "main", "every": "1m", "good": "sum(increase(good[$window]))",
+                "total": "sum(increase(total[$window]))", "freshness": "total"});
+            if self.names_targets {
+                prometheus["targets"] = format!("up{{app=\"{}\"}}", self.name).into();
+            }
             slos.push(json!({
                 "name": "errors",
-                "indicator": {"prometheus": {"server": "main", "every": "1m", "good": "sum(increase(good[$window]))",
-                    "total": "sum(increase(total[$window]))", "freshness": "total"}},
+                "indicator": {"prometheus": prometheus},
                 "objective": {"target": self.target},
                 "alerts": [{"burnRate": {"factor": 14.4, "long": "1h", "short": "5m", "sinceChange": true}, "minEvents": 100}],
             }));

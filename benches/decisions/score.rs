@@ -55,6 +55,15 @@ pub struct Done {
     pub refusal: String,
 }
 
+/// What an incident came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something was merged that should not have been.
+    WrongMerge,
+    /// Anything else.
+    Other,
+}
+
 /// The sums of one archetype, or of all.
 #[derive(Clone, Debug, Default)]
 pub struct Score {
@@ -89,7 +98,8 @@ pub struct Score {
 
 impl Score {
     /// Counts one incident.
-    pub fn add(&mut self, guilty: &[String], right: Right, done: &Done) {
+    pub fn add(&mut self, guilty: &[String], right: Right, done: &Done) -> Outcome {
+        let merges = self.merges;
         self.incidents += 1;
         self.guiltless += u64::from(guilty.is_empty());
         // What undoes every guilty commit is right, where doing something is right at all.
@@ -127,6 +137,8 @@ impl Score {
                 *self.held_back.entry(done.refusal.clone()).or_default() += 1;
             }
         }
+        let wrong = |merges: Share| merges.among - merges.of;
+        if wrong(self.merges) > wrong(merges) { Outcome::WrongMerge } else { Outcome::Other }
     }
 
     /// Adds another sum.

@@ -66,6 +66,8 @@ pub struct Service {
     pub headroom: f64,
     /// The share of requests that shall succeed.
     pub target: f64,
+    /// Whether its policy says which targets are its own.
+    pub names_targets: bool,
     /// The services that it says it needs.
     pub depends_on: Vec<usize>,
 }
@@ -133,12 +135,34 @@ pub struct Effect {
     pub silence: f64,
     /// What such a round says.
     pub why: &'static str,
+    /// Whether the metrics server reaches the service's targets meanwhile.
+    pub targets: Targets,
+}
+
+/// Whether the metrics server reaches a service's targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// It does, or the question is not asked.
+    Up,
+    /// It reaches none.
+    Down,
 }
 
 impl Effect {
     /// Nothing, from a time on.
     pub fn at(service: usize, from: f64) -> Self {
-        Self { service, from, until: f64::INFINITY, ramp: 1.0, errors: 0.0, latency: 1.0, traffic: 1.0, silence: 0.0, why: "empty" }
+        Self {
+            service,
+            from,
+            until: f64::INFINITY,
+            ramp: 1.0,
+            errors: 0.0,
+            latency: 1.0,
+            traffic: 1.0,
+            silence: 0.0,
+            why: "empty",
+            targets: Targets::Up,
+        }
     }
 
     /// How much of it there is at a time, from 0 to 1.
@@ -173,6 +197,10 @@ impl World {
             epoch,
             phase,
         };
+        // One team in two knows what its targets are.
+        for (number, service) in world.services.iter_mut().enumerate() {
+            service.names_targets = (epoch / 30_000 + number as i64) % 2 == 0;
+        }
         world.dependencies();
         world.background();
         world
@@ -320,6 +348,7 @@ impl Service {
             latency: random.between(0.05, 0.4),
             headroom: draw.value(random, "headroom"),
             target: if random.chance(0.7) { 0.999 } else { 0.995 },
+            names_targets: false,
             depends_on: Vec::new(),
         }
     }

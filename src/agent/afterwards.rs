@@ -36,6 +36,7 @@ impl Reconciler {
         for key in self.to_bring_back() {
             self.bring_back(&key, now)?;
         }
+        self.stop_the_spread(now)?;
         self.metrics.afterwards(&afterwards::breaches_ended(&self.state), &afterwards::false_reverts(&self.state));
         Ok(())
     }
@@ -49,13 +50,18 @@ impl Reconciler {
         };
         let going: Vec<Incident> = self.state.incidents.values().filter(goes_on).cloned().collect();
         for incident in going {
-            let later = |other: &Incident| other.policy == incident.policy && other.detected_at > incident.detected_at;
+            let is_here = |other: &Incident| other.policy == incident.policy && other.instance == incident.instance;
+            let later = |other: &Incident| is_here(other) && other.detected_at > incident.detected_at;
             let (ending, by, sentence) = if self.state.incidents.values().any(later) {
                 // A new incident begins only after the service was healthy.
                 (BreachEnding::Unseen, None, "the service was healthy before it breached again".to_owned())
             } else {
                 let Some(policy) = self.policy_of(&incident.id) else { continue };
-                let Some(healthy) = verification::recovered_by_itself(&self.evidence(&policy, now), incident.onset, now) else { continue };
+                let Some(healthy) =
+                    verification::recovered_by_itself(&self.evidence(&policy, &incident.instance, now), incident.onset, now)
+                else {
+                    continue;
+                };
                 let (ending, by) = self.what_ended(&incident, &policy)?;
                 (ending, by, healthy)
             };
@@ -167,6 +173,7 @@ impl Reconciler {
             good: None,
             later: Vec::new(),
             never_back_to: policy.guardrails.never_back_to.clone(),
+            protect: repository.config.protect.clone(),
         };
         situation.inverse = Some(match repository.mirror.undo(&question) {
             Ok(inverse) => InverseResult::Built(inverse),

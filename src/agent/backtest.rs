@@ -21,6 +21,7 @@ use crate::engine::policy::{Indicator, Policy, Slo};
 use crate::engine::round::{Outcome, Round, Unknown};
 use crate::engine::situation::SloSeries;
 use crate::engine::time::Timestamp;
+use crate::engine::variables::{VariableError, Variables};
 use crate::git::{GitError, PastCommit, PastRepository, read_message};
 use crate::net::prometheus::{Evaluated, PrometheusClient, QueryError};
 use crate::probe::Probe as _;
@@ -108,6 +109,7 @@ pub async fn backtest(mut asked: Backtest, mut tell: impl FnMut(Progress) + Send
     let head = repository.resolve(&asked.revision).map_err(BacktestError::Clone)?;
     let branch = repository.branch(&asked.revision).map_err(BacktestError::Clone)?;
     let left_out = leave_out(&mut asked.policies);
+    asked.policies = in_each_instance(&asked.policies)?;
     if asked.policies.iter().all(|policy| policy.slos.is_empty()) {
         return Err(BacktestError::NothingRecorded);
     }
@@ -141,6 +143,25 @@ fn leave_out(policies: &mut [Policy]) -> Vec<LeftOut> {
         policy.corroborating.retain(&mut recorded);
     }
     left_out
+}
+
+/// Each policy once for each of its instances, with its queries as they are asked there.
+fn in_each_instance(policies: &[Policy]) -> Result<Vec<Policy>, BacktestError> {
+    let mut places = Vec::new();
+    for (policy, instance) in policies.iter().flat_map(|policy| policy.instances.iter().map(move |instance| (policy, instance))) {
+        let mut place = Policy { instances: vec![instance.clone()], ..policy.clone() };
+        let variables = Variables::of(policy, instance);
+        for slo in &mut place.slos {
+            let wrong = |error: VariableError| BacktestError::Measure {
+                policy: policy.name.to_string(),
+                slo: slo.name.to_string(),
+                detail: error.to_string(),
+            };
+            slo.indicator = variables.in_indicator(&slo.indicator).map_err(wrong)?;
+        }
+        places.push(place);
+    }
+    Ok(places)
 }
 
 async fn is_prometheus(asked: &Backtest) -> Result<(), BacktestError> {

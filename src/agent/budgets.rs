@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Reconciler, Rounds, series_of};
+use super::{Reconciler, Rounds, series_in};
 use crate::engine::budget::{self, HOUR, Hour, Record, Spending, hour_of};
+use crate::engine::id::InstanceName;
 use crate::engine::incident::Incident;
 use crate::engine::policy::{Policy, Slo};
 use crate::engine::time::{Timestamp, spoken};
@@ -33,8 +34,9 @@ impl Budgets {
         let over = hour_of(now - LATE);
         let mut counted = Vec::new();
         for policy in policies {
-            for slo in policy.measured().filter(|slo| window(slo).is_some()) {
-                let series = series_of(&policy.name, &slo.name);
+            let with_budget = |instance| policy.measured().filter(|slo| window(slo).is_some()).map(move |slo| (instance, slo));
+            for (instance, slo) in policy.instances.iter().flat_map(with_budget) {
+                let series = series_in(&policy.name, &instance.name, &slo.name);
                 let of_series = rounds.since(&series, Timestamp(i64::MIN));
                 let Some(first) = of_series.first().map(|round| hour_of(round.end)) else { continue };
                 let hours = self.hours.entry(series.clone()).or_default();
@@ -56,9 +58,9 @@ impl Budgets {
         counted
     }
 
-    /// What is known of one SLO.
-    pub fn record<'a>(&'a self, rounds: &'a Rounds, policy: &Policy, slo: &Slo) -> Record<'a> {
-        let series = series_of(&policy.name, &slo.name);
+    /// What is known of one SLO in an instance.
+    pub fn record<'a>(&'a self, rounds: &'a Rounds, policy: &Policy, instance: &InstanceName, slo: &Slo) -> Record<'a> {
+        let series = series_in(&policy.name, instance, &slo.name);
         let hours = self.hours.get(&series).map_or(&[][..], Vec::as_slice);
         Record { hours, rounds: rounds.since(&series, Timestamp(i64::MIN)) }
     }
@@ -67,12 +69,19 @@ impl Budgets {
     pub fn spending(&self, rounds: &Rounds, policy: &Policy, incident: &Incident, until: Timestamp) -> Vec<Spending> {
         // The first bad round ends with the onset, and is the first that counts.
         let from = incident.onset.after.unwrap_or(incident.onset.by - Duration::from_millis(1));
-        policy.judged().filter_map(|slo| budget::spending(slo, self.record(rounds, policy, slo), from, until)).collect()
+        policy.judged().filter_map(|slo| budget::spending(slo, self.record(rounds, policy, &incident.instance, slo), from, until)).collect()
     }
 
-    /// How the budget of one SLO stands, and how fast it burned over each window; nothing where it has none.
-    pub fn standing(&self, rounds: &Rounds, policy: &Policy, slo: &Slo, now: Timestamp) -> Option<(budget::Budget, Vec<budget::Burn>)> {
-        let record = self.record(rounds, policy, slo);
+    /// How the budget of one SLO stands in an instance, and how fast it burned over each window; nothing where it has none.
+    pub fn standing(
+        &self,
+        rounds: &Rounds,
+        policy: &Policy,
+        instance: &InstanceName,
+        slo: &Slo,
+        now: Timestamp,
+    ) -> Option<(budget::Budget, Vec<budget::Burn>)> {
+        let record = self.record(rounds, policy, instance, slo);
         let burns = budget::windows(slo).into_iter().filter_map(|window| budget::burn(slo, record, window, now)).collect();
         Some((budget::left(slo, record, now)?, burns))
     }
@@ -117,7 +126,7 @@ mod tests {
         let objective = &mut policy.slos[0].objective;
         (objective.target, objective.time_window) = (Some(Ratio(990_000_000)), Some(HOUR * 24 * 30));
         let (mut rounds, mut budgets) = (Rounds::default(), Budgets::default());
-        let series = series_of(&policy.name, &policy.slos[0].name);
+        let series = series_in(&policy.name, &policy.instances[0].name, &policy.slos[0].name);
         let begin = hour_of(Timestamp::from_secs(1_800_000_000));
         for second in 1..=7200 {
             let end = begin + Duration::from_secs(second);
@@ -135,7 +144,7 @@ mod tests {
         assert_eq!(budgets.count(&policies, &rounds, now), []);
         rounds.prune(begin + HOUR * 2);
         let slo = &policies[0].slos[0];
-        let (budget, burns) = budgets.standing(&rounds, &policies[0], slo, now).unwrap();
+        let (budget, burns) = budgets.standing(&rounds, &policies[0], &policies[0].instances[0].name, slo, now).unwrap();
         assert!(
             line(&budget, &burns).starts_with("50% of the error budget of `up` is left: 36 failures in the last 30d"),
             "{}",
@@ -145,6 +154,6 @@ mod tests {
         let mut restored = Budgets::default();
         restored.restore(counted);
         assert_eq!(restored.count(&policies, &rounds, now + HOUR), []);
-        assert_eq!(restored.standing(&rounds, &policies[0], slo, now), Some((budget, burns)));
+        assert_eq!(restored.standing(&rounds, &policies[0], &policies[0].instances[0].name, slo, now), Some((budget, burns)));
     }
 }

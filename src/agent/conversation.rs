@@ -27,6 +27,7 @@ use crate::render::neutral::Markdown;
 
 use super::hearing::{Hearing, Questions, said_in_comment, said_in_review};
 use super::impairment::Part;
+use super::issue_stop::IssueWatch;
 use super::open_work::Theirs;
 
 /// The most replies to refused commands on one proposal in an hour (catalogue of failures A11).
@@ -59,6 +60,8 @@ pub(super) struct Conversation {
     pub(super) asked_rules: Option<Timestamp>,
     /// Who signs what is proposed, by the branch's rules, and when they were asked for that.
     pub(super) signing: Option<(Timestamp, Signing)>,
+    /// What its issues say about stopping.
+    pub(super) issues: Option<IssueWatch>,
 }
 
 /// What everything that was said on a proposal came to.
@@ -82,6 +85,7 @@ impl Conversation {
             looked_around: None,
             asked_rules: None,
             signing: None,
+            issues: None,
         }
     }
 

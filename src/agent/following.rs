@@ -15,7 +15,7 @@ use super::syncing::ASK_EVERY;
 use crate::engine::fact::Event;
 use crate::engine::id::{CommitId, InstanceName, PolicyName};
 use crate::engine::incident::{Incident, SyncHistory};
-use crate::engine::policy::{Policy, Sync};
+use crate::engine::policy::{Instance, Policy, Sync};
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::sync::follow::{Contains, Finding, Followed, Patience, follow};
 use crate::engine::sync::{ReportRun, SyncReport};
@@ -26,32 +26,26 @@ use crate::git::Mirror;
 /// every ten.
 pub(super) const STUCK_AFTER: Duration = Duration::from_secs(600);
 /// A source that has not answered for so long says nothing any more: a few questions in a row, each with its time limit.
-const SILENT_AFTER: Duration = Duration::from_secs(60);
+pub(super) const SILENT_AFTER: Duration = Duration::from_secs(60);
 /// So many answers of a mirror are remembered.
 const ANCESTRY_KEPT: usize = 200_000;
+
+/// A policy and one of its instances.
+pub type Place = (PolicyName, InstanceName);
 
 /// What the sync sources said and the journal does not hold yet.
 #[derive(Debug, Default)]
 pub struct Reports {
-    unread: Vec<(PolicyName, SyncReport)>,
-    newest: BTreeMap<PolicyName, SyncReport>,
+    unread: Vec<(Place, SyncReport)>,
+    newest: BTreeMap<Place, SyncReport>,
     /// When each said for the last time what the journal holds as its newest report.
-    confirmed: BTreeMap<PolicyName, Timestamp>,
+    confirmed: BTreeMap<Place, Timestamp>,
 }
 
-/// Whether the service of an incident is well again without a revert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Health {
-    /// It is.
-    Recovered,
-    /// It is not, or not for long enough.
-    NotYet,
-}
-
-/// What became of the landings, by policy, and from how much that was found.
+/// What became of the landings in each instance of a policy, and from how much that was found.
 #[derive(Debug, Default)]
 pub(super) struct Following {
-    facts: BTreeMap<PolicyName, (Basis, BTreeMap<CommitId, AppliedFact>)>,
+    facts: BTreeMap<Place, (Basis, BTreeMap<CommitId, AppliedFact>)>,
     ancestry: RefCell<HashMap<(CommitId, CommitId), Contains>>,
 }
 
@@ -68,8 +62,8 @@ struct Basis {
 
 impl Reports {
     /// Takes an answer up; the next pass reads it.
-    pub fn add(&mut self, policy: PolicyName, report: SyncReport) {
-        self.unread.push((policy, report));
+    pub fn add(&mut self, place: Place, report: SyncReport) {
+        self.unread.push((place, report));
     }
 }
 
@@ -100,8 +94,8 @@ impl Reconciler {
     pub(super) fn follow_syncs(&mut self, now: Timestamp) -> Result<()> {
         let events = self.new_reports();
         self.record(now, events)?;
-        for policy in self.policies.iter().filter(|policy| followed_sync(policy).is_some()) {
-            let history = self.history_of(policy, now);
+        for (policy, instance) in self.policies.iter().flat_map(followed) {
+            let history = self.history_of(policy, instance, now);
             let landings = self.state.landings();
             let basis = Basis {
                 runs: history.iter().filter(|run| run.report.is_known()).count(),
@@ -109,7 +103,8 @@ impl Reconciler {
                 until: history.last().map(|run| run.last),
                 landings: landings.len(),
             };
-            let before = self.following.facts.get(&policy.name);
+            let place = place(policy, instance);
+            let before = self.following.facts.get(&place);
             if before.is_some_and(|(known, _)| *known == basis) {
                 continue;
             }
@@ -122,121 +117,105 @@ impl Reconciler {
                 (landing.to, fact)
             });
             let facts = facts.collect();
-            self.following.facts.insert(policy.name.clone(), (basis, facts));
+            self.following.facts.insert(place, (basis, facts));
         }
         Ok(())
     }
 
-    /// Whether a source says what runs of a policy.
-    pub(super) fn is_followed(&self, policy: &Policy) -> bool {
-        followed_sync(policy).is_some()
+    /// When the landings were applied in an instance; `None` where nothing says and a lag is assumed.
+    pub(super) fn applied_of(&self, policy: &Policy, instance: &InstanceName) -> Option<BTreeMap<CommitId, AppliedFact>> {
+        let instance = policy.instance(instance).filter(|instance| is_followed(instance))?;
+        self.following.facts.get(&place(policy, instance)).map(|(_, facts)| facts.clone())
     }
 
-    /// When the landings were applied where a service runs; `None` where nothing says and a lag is assumed.
-    pub(super) fn applied_of(&self, policy: &Policy) -> Option<BTreeMap<CommitId, AppliedFact>> {
-        followed_sync(policy)?;
-        self.following.facts.get(&policy.name).map(|(_, facts)| facts.clone())
+    /// What became of one commit in an instance; `None` where a lag is assumed.
+    pub(super) fn followed(
+        &self,
+        policy: &Policy,
+        instance: &InstanceName,
+        commit: CommitId,
+        landed: Interval,
+        now: Timestamp,
+    ) -> Option<Followed> {
+        let instance = policy.instance(instance).filter(|instance| is_followed(instance))?;
+        Some(self.follow_in(policy, &self.history_of(policy, instance, now), commit, landed, now))
     }
 
-    /// What became of one commit where a service runs; `None` where a lag is assumed.
-    pub(super) fn followed(&self, policy: &Policy, commit: CommitId, landed: Interval, now: Timestamp) -> Option<Followed> {
-        followed_sync(policy)?;
-        Some(self.follow_in(policy, &self.history_of(policy, now), commit, landed, now))
-    }
-
-    /// Whether a proposal stays although the service is well, because Git has what the cluster does not run: a suspect was taken out of the
-    /// cluster by hand, or may have been and the source does not tell. Notes it, or that it is so no more.
-    pub(super) fn keeps_proposal(&mut self, policy: &Policy, incident: &Incident, health: Health, now: Timestamp) -> Result<bool> {
+    /// Whether a suspect of an open proposal was taken out of the cluster by hand; notes it, or that it is so no more.
+    pub(super) fn rolled_back_by_hand(&mut self, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<bool> {
         let is_open = |key| self.state.proposals.get(key).is_some_and(|known| known.head.is_some() && known.closing.is_none());
         let (Some(attribution), true) = (&incident.attribution, incident.proposal.as_ref().is_some_and(is_open)) else { return Ok(false) };
         let suspects = attribution.candidates.iter().filter(|candidate| attribution.suspects.contains(&candidate.commit));
-        let found = suspects.filter_map(|suspect| Some((suspect.commit, self.followed(policy, suspect.commit, suspect.landed, now)?)));
+        let found = suspects
+            .filter_map(|suspect| Some((suspect.commit, self.followed(policy, &incident.instance, suspect.commit, suspect.landed, now)?)));
         let rolled_back = |followed: &Followed| matches!(followed.finding, Some(Finding::RolledBack { .. }));
         let found: Vec<(CommitId, Followed)> = found.collect();
         let Some((commit, followed)) = found.iter().find(|(_, followed)| rolled_back(followed)).or(found.first()) else { return Ok(false) };
-        let was_rolled_back = matches!(incident.sync.as_ref().map(|note| &note.finding), Some(Finding::RolledBack { .. }));
-        let finding = match &followed.finding {
-            // For long: a source that is asked again in a moment is no news.
-            Some(Finding::Unknown { why }) if health == Health::Recovered && !was_rolled_back && self.is_silent(followed, now) => {
-                Some(Finding::MayBeRolledBack { why: why.clone() })
-            }
-            finding => finding.clone().filter(|_| rolled_back(followed) || followed.says_nothing()),
-        };
-        self.note_sync(incident, *commit, finding, now)?;
+        let finding = followed.finding.clone().filter(|_| rolled_back(followed) || followed.says_nothing());
+        self.note_sync(incident, &incident.instance, *commit, finding, now)?;
         let noted = self.state.incidents.get(&incident.id).and_then(|incident| incident.sync.as_ref());
-        let is_out = noted.is_some_and(|note| matches!(note.finding, Finding::RolledBack { .. }));
-        Ok(is_out || (health == Health::Recovered && followed.says_nothing()))
+        Ok(noted.is_some_and(|note| matches!(note.finding, Finding::RolledBack { .. })))
     }
 
-    fn is_silent(&self, followed: &Followed, now: Timestamp) -> bool {
-        followed.heard_until.is_none_or(|heard| now.since(heard) > SILENT_AFTER)
-    }
-
-    /// What is said of a recovery by itself where nothing tells what runs: somebody may have rolled back by hand.
-    pub(super) fn with_doubt(&self, policy: &Policy, incident: &Incident, sentence: String) -> String {
-        let suspects = incident.attribution.as_ref().map_or(&[][..], |attribution| &attribution.suspects);
-        let was_proposed = incident.proposal.as_ref().and_then(|key| self.state.proposals.get(key)).is_some_and(|known| known.head.is_some());
-        match suspects.first() {
-            Some(suspect) if was_proposed && !self.is_followed(policy) => format!(
-                "{sentence}; nothing tells what runs: if somebody rolled it back by hand, Git still has {}, and the next sync brings it back",
-                suspect.short()
-            ),
-            _ => sentence,
-        }
-    }
-
-    /// Writes down what stands out, where it is something else than before. What cannot be told changes nothing.
-    pub(super) fn note_sync(&mut self, incident: &Incident, commit: CommitId, finding: Option<Finding>, now: Timestamp) -> Result<()> {
+    /// Writes down what stands out in an instance, where it is something else than before. What cannot be told changes nothing.
+    pub(super) fn note_sync(
+        &mut self,
+        incident: &Incident,
+        instance: &InstanceName,
+        commit: CommitId,
+        finding: Option<Finding>,
+        now: Timestamp,
+    ) -> Result<()> {
         if matches!(finding, Some(Finding::Unknown { .. })) {
             return Ok(());
         }
         let finding = finding.filter(Finding::is_news);
-        let known = incident.sync.as_ref().map(|note| (note.commit, note.finding.label()));
-        if known == finding.as_ref().map(|finding| (commit, finding.label())) {
+        let instance = Some(instance.clone()).filter(|instance| *instance != incident.instance);
+        let known = incident.sync.as_ref().map(|note| (note.commit, &note.instance, note.finding.label()));
+        if known == finding.as_ref().map(|finding| (commit, &instance, finding.label())) {
             return Ok(());
         }
         if let Some(finding) = &finding {
-            info!(incident = %incident.id, "{}", finding.sentence(commit, &incident.instance));
+            info!(incident = %incident.id, "{}", finding.sentence(commit, instance.as_ref().unwrap_or(&incident.instance)));
         }
-        self.record(now, vec![Event::SyncNoted { incident: incident.id.clone(), commit, finding }])
+        self.record(now, vec![Event::SyncNoted { incident: incident.id.clone(), commit, instance, finding }])
     }
 
     fn new_reports(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        let mut written: BTreeMap<PolicyName, SyncReport> = BTreeMap::new();
-        for (name, report) in std::mem::take(&mut self.reports.unread) {
-            let Some(policy) = self.policies.iter().find(|policy| policy.name == name) else { continue };
-            let Some(follows) = followed_sync(policy) else { continue };
-            self.reports.newest.insert(name.clone(), report.clone());
+        let mut written: BTreeMap<Place, SyncReport> = BTreeMap::new();
+        for (place, report) in std::mem::take(&mut self.reports.unread) {
+            let Some(policy) = self.policies.iter().find(|policy| policy.name == place.0) else { continue };
+            let Some(instance) = policy.instance(&place.1).filter(|instance| is_followed(instance)) else { continue };
+            self.reports.newest.insert(place.clone(), report.clone());
             if !report.is_known() {
                 continue;
             }
-            let stored = self.recorded(policy).and_then(|history| history.runs.last()).map(|run| &run.report);
-            if written.get(&name).or(stored).is_some_and(|newest| newest.says_the_same(&report)) {
-                self.reports.confirmed.insert(name, report.at);
+            let stored = self.recorded(policy, instance).and_then(|history| history.runs.last()).map(|run| &run.report);
+            if written.get(&place).or(stored).is_some_and(|newest| newest.says_the_same(&report)) {
+                self.reports.confirmed.insert(place, report.at);
                 continue;
             }
-            let before = self.reports.confirmed.insert(name.clone(), report.at);
-            written.insert(name.clone(), report.clone());
-            let (follows, instance) = (follows.clone(), InstanceName::default_instance());
-            events.push(Event::SyncReported { policy: name, instance, follows, before, report });
+            let before = self.reports.confirmed.insert(place.clone(), report.at);
+            written.insert(place.clone(), report.clone());
+            events.push(Event::SyncReported { policy: place.0, instance: place.1, follows: instance.sync.clone(), before, report });
         }
         events
     }
 
-    /// What the journal holds of what a policy follows now.
-    fn recorded(&self, policy: &Policy) -> Option<&SyncHistory> {
-        let place = (policy.name.clone(), InstanceName::default_instance());
-        self.state.syncs.get(&place).filter(|history| history.follows.as_ref() == followed_sync(policy))
+    /// What the journal holds of what an instance follows now.
+    fn recorded(&self, policy: &Policy, instance: &Instance) -> Option<&SyncHistory> {
+        self.state.syncs.get(&place(policy, instance)).filter(|history| history.follows.as_ref() == Some(&instance.sync))
     }
 
-    /// Everything that the source of a policy said, oldest first; at its end, that it says nothing, where it does not.
-    fn history_of(&self, policy: &Policy, now: Timestamp) -> Vec<ReportRun> {
-        let mut history = self.recorded(policy).map(|known| known.runs.clone()).unwrap_or_default();
-        if let (Some(newest), Some(confirmed)) = (history.last_mut(), self.reports.confirmed.get(&policy.name)) {
+    /// Everything that the source of an instance said, oldest first; at its end, that it says nothing, where it does not.
+    fn history_of(&self, policy: &Policy, instance: &Instance, now: Timestamp) -> Vec<ReportRun> {
+        let place = place(policy, instance);
+        let mut history = self.recorded(policy, instance).map(|known| known.runs.clone()).unwrap_or_default();
+        if let (Some(newest), Some(confirmed)) = (history.last_mut(), self.reports.confirmed.get(&place)) {
             newest.last = newest.last.max(*confirmed);
         }
-        let silence = match self.reports.newest.get(&policy.name) {
+        let silence = match self.reports.newest.get(&place) {
             None => Some(SyncReport::unknown(now, "the sync source has not answered yet")),
             Some(newest) if !newest.is_known() => Some(newest.clone()),
             Some(newest) if now.since(newest.at) > SILENT_AFTER.max(ASK_EVERY * 3) => {
@@ -258,9 +237,16 @@ impl Reconciler {
     }
 }
 
-fn followed_sync(policy: &Policy) -> Option<&Sync> {
-    policy.instances.first().map(|instance| &instance.sync).filter(|sync| matches!(sync, Sync::Source { .. }))
+/// The instances of a policy that follow a sync source.
+fn followed(policy: &Policy) -> impl Iterator<Item = (&Policy, &Instance)> {
+    policy.instances.iter().filter(|instance| is_followed(instance)).map(move |instance| (policy, instance))
 }
 
-#[cfg(test)]
-mod tests;
+/// Whether a sync source says what runs in an instance.
+pub(super) fn is_followed(instance: &Instance) -> bool {
+    matches!(instance.sync, Sync::Source { .. })
+}
+
+fn place(policy: &Policy, instance: &Instance) -> Place {
+    (policy.name.clone(), instance.name.clone())
+}

@@ -132,6 +132,8 @@ impl Reconciler {
             || match what {
                 Impairment::Unreachable { repository } => silent(repository, Part::Remote),
                 Impairment::ForgeSilent { repository } => silent(repository, Part::Forge),
+                // Those are followed by `switches`.
+                Impairment::Switched { .. } => true,
                 Impairment::Stopped { .. } | Impairment::Controls | Impairment::Passes => false,
             }
     }

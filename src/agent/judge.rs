@@ -141,7 +141,12 @@ fn decisions_at(evidence: &CaseEvidence<'_>, now: Timestamp, incidents: &mut Inc
             (known.action, &known.suspects, &known.refusal) == (decision.action, &decision.suspects, &decision.refusal)
         };
         match decided.iter_mut().find(same) {
-            Some(known) => known.policies.extend(decision.policies),
+            // Two instances of one policy are one policy.
+            Some(known) => decision.policies.into_iter().for_each(|policy| {
+                if !known.policies.contains(&policy) {
+                    known.policies.push(policy);
+                }
+            }),
             None => decided.push(decision),
         }
     }

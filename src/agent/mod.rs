@@ -7,6 +7,7 @@
 //! landing, and `sync_breaks` opens incidents of the sync itself.
 
 mod afterwards;
+mod asking;
 mod backtest;
 mod branch_rules;
 pub mod budgets;
@@ -15,12 +16,14 @@ mod conversation;
 mod courier;
 mod decorating;
 pub mod doctor;
+mod everywhere;
 mod execute;
 mod following;
 mod forge_merging;
 mod hearing;
 mod identity;
 mod impairment;
+mod issue_stop;
 mod judge;
 mod observe;
 mod open_work;
@@ -32,11 +35,13 @@ mod proposals;
 mod publishing;
 mod reconcile;
 mod relanding;
+mod rendering;
 mod rounds;
 mod run;
 mod signing;
 mod silence;
 mod situations;
+mod spreading;
 mod statuses;
 pub mod switches;
 mod sync_breaks;
@@ -50,17 +55,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use self::asking::Asking;
 pub use self::backtest::{Backtest, BacktestError, Progress, backtest};
 use self::budgets::Budgets;
 pub use self::clock::{Clock, ManualClock, SystemClock};
 use self::conversation::Conversation;
 use self::courier::Courier;
 use self::following::Following;
-pub use self::following::Reports;
+pub use self::following::{Place, Reports};
 use self::impairment::Trouble;
 pub use self::judge::{Answer, DecideAt, JudgedAction, JudgedDecision, judge};
 pub use self::plan::{Planned, plan};
 pub use self::probing::Probing;
+use self::rendering::Renders;
 pub use self::rounds::Rounds;
 pub use self::run::{Options, run};
 pub use self::syncing::Syncing;
@@ -119,6 +126,9 @@ pub struct Reconciler {
     templates: Templates,
     teller: Teller,
     trouble: Trouble,
+    renders: Renders,
+    asking: Asking,
+    spread: spreading::Seen,
     clock: Arc<dyn Clock>,
 }
 
@@ -147,6 +157,7 @@ impl Reconciler {
         let config::Loaded { agent, policies, .. } = loaded;
         let templates = templates(agent.templates.as_deref())?;
         let teller = Teller::new(Courier::new(&agent.notifiers)?);
+        let asking = Asking::new(&agent)?;
         let mut reconciler = Self {
             config: agent,
             policies,
@@ -165,6 +176,9 @@ impl Reconciler {
             templates,
             teller,
             trouble: Trouble::default(),
+            renders: Renders::default(),
+            asking,
+            spread: spreading::Seen::default(),
             clock,
         };
         reconciler.read_journal()?;
@@ -202,7 +216,9 @@ impl Reconciler {
     pub(super) fn swap(&mut self, loaded: config::Loaded, now: Timestamp) -> Result<()> {
         let repositories = observe::open_repositories(&loaded.agent, &self.state.forges, &self.clock, now)?;
         let templates = templates(loaded.agent.templates.as_deref())?;
+        let asking = Asking::new(&loaded.agent)?;
         self.teller.courier.replace(&loaded.agent.notifiers)?;
+        (self.asking, self.renders) = (asking, Renders::default());
         self.templates = templates;
         self.config = loaded.agent;
         self.policies = loaded.policies;
@@ -286,17 +302,15 @@ impl Reconciler {
         self.repositories.iter().find(|repository| repository.config.name == *name)
     }
 
-    /// A policy with all of its rounds, as it is judged at `now`.
-    fn evidence(&self, policy: &Policy, now: Timestamp) -> ServiceEvidence {
-        self.evidence_since(policy, Timestamp(i64::MIN), now)
+    /// A policy with all of its rounds in one instance, as it is judged at `now`.
+    fn evidence(&self, policy: &Policy, instance: &InstanceName, now: Timestamp) -> ServiceEvidence {
+        self.evidence_since(policy, instance, Timestamp(i64::MIN), now)
     }
 
-    fn evidence_since(&self, policy: &Policy, from: Timestamp, now: Timestamp) -> ServiceEvidence {
-        let series = policy
-            .judged()
-            .map(|slo| SloSeries { slo: slo.name.clone(), rounds: self.rounds.since(&series_of(&policy.name, &slo.name), from).to_vec() })
-            .collect();
-        ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series, applied: self.applied_of(policy) }
+    fn evidence_since(&self, policy: &Policy, instance: &InstanceName, from: Timestamp, now: Timestamp) -> ServiceEvidence {
+        let rounds = |slo: &SloName| self.rounds.since(&series_in(&policy.name, instance, slo), from).to_vec();
+        let series = policy.judged().map(|slo| SloSeries { slo: slo.name.clone(), rounds: rounds(&slo.name) }).collect();
+        ServiceEvidence { policy: policy.clone(), instance: instance.clone(), series, applied: self.applied_of(policy, instance) }
             .by_foremost_alerts(self.state.landings(), now)
     }
 
@@ -330,9 +344,9 @@ impl Reconciler {
         self.status.pass_ended(now);
     }
 
-    fn note_health(&self, policy: &Policy, assessments: &[Assessment]) {
+    fn note_health(&self, policy: &Policy, instance: &InstanceName, assessments: &[Assessment]) {
         for assessment in assessments {
-            self.metrics.slo_state(&policy.name, &assessment.slo, assessment.verdict);
+            self.metrics.slo_state_in(&policy.name, instance, &assessment.slo, assessment.verdict);
         }
     }
 }
@@ -343,9 +357,14 @@ fn rounds_kept(policies: &[Policy]) -> Duration {
     ROUNDS_KEPT.max(longest * 2)
 }
 
-/// The series of a policy's SLO in its one instance.
+/// The series of a policy's SLO in its one instance, where it names none.
 pub fn series_of(policy: &PolicyName, slo: &SloName) -> Series {
-    Series { policy: Some(policy.clone()), instance: InstanceName::default_instance(), slo: slo.clone() }
+    series_in(policy, &InstanceName::default_instance(), slo)
+}
+
+/// The series of a policy's SLO in one of its instances.
+pub fn series_in(policy: &PolicyName, instance: &InstanceName, slo: &SloName) -> Series {
+    Series { policy: Some(policy.clone()), instance: instance.clone(), slo: slo.clone() }
 }
 
 /// The series of a control.

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reconciler;
+use crate::engine::afterwards::key_of_original;
 use crate::engine::consent::{self, ConsentRules, FourEyes, Grade, Lookup, Ownership, Said};
 use crate::engine::guardrail::consent_grade;
 use crate::engine::id::{CommitId, PolicyName, RepositoryName};
 use crate::engine::incident::Proposal;
 use crate::engine::owners::{LARGEST, Owner, Owners, PLACES};
-use crate::engine::plan::Inverse;
+use crate::engine::plan::{Inverse, PlanKind};
 use crate::engine::policy::{Policy, Scope};
 use crate::forge::{Answered, Call, Forge, Membership, Team, User, UserKind};
 use crate::git::{Brought, FileAt, Undo, UndoQuestion};
@@ -49,21 +50,26 @@ impl Reconciler {
     pub(super) fn grade_of(&self, name: &RepositoryName, proposal: &Proposal) -> Grade {
         let (Some(plan), Some(repository)) = (&proposal.plan, self.repository(name)) else { return Grade::NotSafe };
         let Some(onto) = self.listing(name).and_then(|listing| listing.head) else { return Grade::NotSafe };
+        let brings_back = plan.kind == PlanKind::Reapply;
+        let revert = || self.state.proposals.get(&key_of_original(&plan.branch, &plan.suspects)).and_then(|original| original.landed);
+        let undone = if brings_back { revert().into_iter().collect() } else { plan.suspects.clone() };
+        let way = if brings_back { PlanKind::Revert } else { plan.kind };
         let known = |id: &CommitId| self.state.landings().iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
-        let changes: Vec<Undo> =
-            plan.suspects.iter().filter_map(known).map(|change| Undo { commit: change.id, before: change.before }).collect();
+        let changes: Vec<Undo> = undone.iter().filter_map(known).map(|change| Undo { commit: change.id, before: change.before }).collect();
         let breached: BTreeSet<&PolicyName> =
             proposal.incidents.iter().filter_map(|id| self.state.incidents.get(id)).map(|incident| &incident.policy).collect();
         let policies: Vec<&Policy> = self.policies.iter().filter(|policy| breached.contains(&policy.name)).collect();
-        if changes.len() != plan.suspects.len() || policies.is_empty() || policies.len() != breached.len() {
+        if changes.is_empty() || changes.len() != undone.len() || policies.is_empty() || policies.len() != breached.len() {
             return Grade::NotSafe;
         }
         let of = policies.iter().map(|policy| policy.name.clone()).collect();
         let services = self.service_paths(name);
         let never_back_to = policies.iter().flat_map(|policy| policy.guardrails.never_back_to.clone()).collect();
-        let question = UndoQuestion { onto, changes, scope: Scope::Commit, of, services, good: None, later: Vec::new(), never_back_to };
+        let protect = repository.config.protect.clone();
+        let (scope, good, later) = (Scope::Commit, None, Vec::new());
+        let question = UndoQuestion { onto, changes, scope, of, services, good, later, never_back_to, protect };
         match repository.mirror.undo(&question) {
-            Ok(Inverse::Clean(inverse)) if inverse.kind == plan.kind && inverse.paths == plan.paths => {
+            Ok(Inverse::Clean(inverse)) if inverse.kind == way && inverse.paths == plan.paths => {
                 let grades = policies.iter().map(|policy| consent_grade(&policy.guardrails, &inverse));
                 if grades.into_iter().all(|grade| grade == Grade::Safe) { Grade::Safe } else { Grade::NotSafe }
             }

@@ -13,7 +13,7 @@ use crate::engine::verification;
 
 /// What was observed, as it was known at a time.
 pub(super) trait Evidence {
-    /// How many policies there are.
+    /// How many services there are: each policy, once for each of its instances.
     fn services(&self) -> usize;
 
     /// How much is known about a policy at a time. Where it has not grown, nothing new can be said of the policy.

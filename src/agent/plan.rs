@@ -8,9 +8,11 @@ use anyhow::{Context, Result, bail};
 use super::{Clock, Fetching, Probing, Reconciler, Syncing, situations};
 use crate::config::Loaded;
 use crate::engine::attribution::{self, Attribution};
+use crate::engine::broken_sync::Broke;
 use crate::engine::decision::{DecisionRecord, decide};
-use crate::engine::id::PolicyName;
-use crate::engine::policy::Policy;
+use crate::engine::id::{InstanceName, PolicyName};
+use crate::engine::incident::Incident;
+use crate::engine::policy::{Instance, Policy};
 use crate::engine::slo::{self, Assessment};
 use crate::engine::time::Timestamp;
 use crate::journal::{MemoryJournal, SqliteJournal};
@@ -21,6 +23,10 @@ use crate::web::{AgentStatus, Metrics};
 pub struct Planned {
     /// Its policy.
     pub policy: PolicyName,
+    /// Where.
+    pub instance: InstanceName,
+    /// The cluster of that instance.
+    pub cluster: Option<String>,
     /// How its SLOs stand.
     pub assessments: Vec<Assessment>,
     /// The decision, where it breaches.
@@ -58,8 +64,8 @@ pub async fn plan(loaded: Loaded, duration: Duration, clock: Arc<dyn Clock>) -> 
         for (series, round) in probing.finish().await {
             reconciler.rounds.add(series, round);
         }
-        for (policy, report) in syncing.finish().await {
-            reconciler.reports.add(policy, report);
+        for (place, report) in syncing.finish().await {
+            reconciler.reports.add(place, report);
         }
         let now = clock.now();
         let (kept, planned) = tokio::task::spawn_blocking(move || {
@@ -84,20 +90,27 @@ impl Reconciler {
         self.follow_syncs(now)?;
         for policy in self.policies.clone() {
             self.detect(&policy, now)?;
+            self.detect_broken_sync(&policy, now)?;
         }
-        self.policies.clone().iter().map(|policy| self.planned_for(policy, now)).collect()
+        let policies = self.policies.clone();
+        let places = policies.iter().flat_map(|policy| policy.instances.iter().map(move |instance| (policy, instance)));
+        places.map(|(policy, instance)| self.planned_for(policy, instance, now)).collect()
     }
 
-    fn planned_for(&self, policy: &Policy, now: Timestamp) -> Result<Planned> {
-        let service = self.evidence(policy, now);
+    fn planned_for(&self, policy: &Policy, instance: &Instance, now: Timestamp) -> Result<Planned> {
+        let service = self.evidence(policy, &instance.name, now);
         let cut = attribution::newest_change(&service, self.state.landings());
         let assessments = policy.judged().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
-        let mut planned = Planned { policy: policy.name.clone(), assessments, decision: None, attribution: None };
+        let (name, cluster) = (instance.name.clone(), instance.cluster.clone());
+        let mut planned = Planned { policy: policy.name.clone(), instance: name, cluster, assessments, decision: None, attribution: None };
+        let is_here = |incident: &&Incident| incident.policy == policy.name && incident.instance == instance.name;
         let open = self
             .state
             .incidents
             .values()
-            .find(|incident| incident.policy == policy.name && incident.ending.is_none() && incident.landed.is_none());
+            .filter(|incident| is_here(incident) && incident.ending.is_none() && incident.landed.is_none())
+            // What is bad comes before what is only not synced.
+            .min_by_key(|incident| incident.broke() == Broke::Sync);
         if let Some(incident) = open
             && let Some(situation) = situations::gather(self, policy, incident, now)?
         {

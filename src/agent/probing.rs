@@ -11,13 +11,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use tokio::sync::mpsc;
 
 use super::syncing::in_cluster;
-use super::{Rounds, control_series, series_of};
+use super::{Rounds, control_series, series_in};
 use crate::config;
 use crate::config::agent::MetricsKind;
 use crate::engine::alert_source::AlertSelector;
 use crate::engine::policy::{AlertIndicator, Indicator, Policy, PrometheusIndicator, Slo, WorkloadIndicator};
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
+use crate::engine::variables::Variables;
 use crate::journal::Series;
 use crate::net::address::AddressRules;
 use crate::net::client::Client;
@@ -84,8 +85,11 @@ impl Probing {
             scheduled.push(Scheduled { series: control_series(&control.name), every: control_every(agent, policies), kind, due: now });
         }
         for policy in policies {
-            for slo in policy.measured() {
-                let kind = match &slo.indicator {
+            for (instance, slo) in policy.instances.iter().flat_map(|instance| policy.measured().map(move |slo| (instance, slo))) {
+                let indicator = Variables::of(policy, instance)
+                    .in_indicator(&slo.indicator)
+                    .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?;
+                let kind = match &indicator {
                     Indicator::Http(http) => Kind::Http(Arc::new(HttpProbe::new(client.clone(), http.clone(), controls.clone()))),
                     Indicator::Prometheus(indicator) => prometheus(indicator, &servers)
                         .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
@@ -98,7 +102,8 @@ impl Probing {
                             .with_context(|| format!("cannot measure the SLO `{}` of the policy `{}`", slo.name, policy.name))?,
                     )),
                 };
-                scheduled.push(Scheduled { series: series_of(&policy.name, &slo.name), every: slo.every(), kind, due: now });
+                let series = series_in(&policy.name, &instance.name, &slo.name);
+                scheduled.push(Scheduled { series, every: slo.every(), kind, due: now });
             }
         }
         let (sender, receiver) = mpsc::unbounded_channel();

@@ -8,18 +8,17 @@
 use anyhow::{Context, Result};
 use tracing::info;
 
-use super::following::{Health, STUCK_AFTER};
-use super::{Reconciler, series_of, situations};
-use crate::engine::attribution;
-use crate::engine::broken_sync::{self, Broke};
+use super::{Reconciler, series_in, situations};
+use crate::engine::attribution::{self, Attribution};
+use crate::engine::broken_sync::Broke;
 use crate::engine::decision::DecisionRecord;
 use crate::engine::decision::{Action, Decision, DecisionVerdict, decide, joint_situations};
 use crate::engine::fact::{Ending, Event, LandedBy, ProposalClosing};
 use crate::engine::guardrail::RefusalCode;
-use crate::engine::id::{CommitId, IncidentId, InstanceName, PlanDigest, ProposalKey, sha256_hex};
+use crate::engine::id::{CommitId, IncidentId, PlanDigest, ProposalKey, sha256_hex};
 use crate::engine::incident::{Incident, Proposal, State};
 use crate::engine::plan::{self, PlanKind};
-use crate::engine::policy::{Policy, Slo};
+use crate::engine::policy::{Instance, Policy, Slo};
 use crate::engine::slo::{self, Verdict};
 use crate::engine::time::Timestamp;
 use crate::engine::verification;
@@ -47,6 +46,7 @@ impl Reconciler {
         self.close_open_effects(now)?;
         self.follow_proposals(now)?;
         self.listen(now)?;
+        self.look_at_issues(now)?;
         self.end_silences(now)?;
         for policy in self.policies.clone() {
             self.detect(&policy, now)?;
@@ -68,19 +68,24 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Opens an incident when the policy breaches and has none for this breach.
+    /// Opens an incident in each instance in which the policy breaches and has none for this breach.
     pub(super) fn detect(&mut self, policy: &Policy, now: Timestamp) -> Result<()> {
-        let service = self.evidence(policy, now);
+        policy.instances.iter().try_for_each(|instance| self.detect_in(policy, instance, now))
+    }
+
+    fn detect_in(&mut self, policy: &Policy, instance: &Instance, now: Timestamp) -> Result<()> {
+        let service = self.evidence(policy, &instance.name, now);
         let landings = self.state.landings();
         let cut = attribution::newest_change(&service, landings);
-        let assess = |slo: &Slo| slo::assess(slo, self.rounds.since(&series_of(&policy.name, &slo.name), Timestamp(i64::MIN)), cut, now);
-        let assessments: Vec<_> = policy.measured().map(assess).collect();
-        self.note_health(policy, &assessments);
+        let rounds = |slo: &Slo| self.rounds.since(&series_in(&policy.name, &instance.name, &slo.name), Timestamp(i64::MIN));
+        let assessments: Vec<_> = policy.measured().map(|slo| slo::assess(slo, rounds(slo), cut, now)).collect();
+        self.note_health(policy, &instance.name, &assessments);
         if slo::assess_policy(policy, &assessments) != Verdict::Breaching {
             return Ok(());
         }
         let Some(beginning) = attribution::beginning(&service, cut, now) else { return Ok(()) };
-        let known = self.state.incidents.values().filter(|incident| incident.policy == policy.name && incident.broke() == Broke::Objectives);
+        let is_here = |incident: &&Incident| incident.policy == policy.name && incident.instance == instance.name;
+        let known = self.state.incidents.values().filter(is_here).filter(|incident| incident.broke() == Broke::Objectives);
         // A breach that has not been Healthy since an incident began is that incident's breach, over or not.
         if known.into_iter().any(|incident| incident.ending.is_none() || beginning.is_of(incident.onset, incident.recovered_at())) {
             return Ok(());
@@ -90,16 +95,17 @@ impl Reconciler {
             .filter(|assessment| assessment.verdict == Verdict::Breaching && policy.slos.iter().any(|slo| slo.name == assessment.slo))
             .map(|assessment| format!("`{}` {}", assessment.slo, assessment.arithmetic))
             .collect();
-        let digest = sha256_hex(format!("{}\n{}\n{}", policy.name, beginning.onset.by, now).as_bytes());
+        let digest = sha256_hex(format!("{}\n{}\n{}", service.named(), beginning.onset.by, now).as_bytes());
         let incident = IncidentId::new(format!("{}-{}", policy.name, &digest[..10]));
-        info!(%incident, policy = %policy.name, onset = %beginning.onset, "breach detected: {}", arithmetic.join("; "));
+        info!(%incident, policy = %policy.name, instance = %instance.name, onset = %beginning.onset, "breach detected: {}", arithmetic.join("; "));
         self.pinned.insert(incident.clone(), policy.clone());
         self.record(
             now,
             vec![Event::Detected {
                 incident,
                 policy: policy.name.clone(),
-                instance: InstanceName::default_instance(),
+                instance: instance.name.clone(),
+                cluster: instance.cluster.clone(),
                 repository: policy.repository.clone(),
                 onset: beginning.onset,
                 arithmetic,
@@ -116,20 +122,27 @@ impl Reconciler {
             return Ok(());
         };
         let current = current.clone();
-        let recovered = self.recovered_by_itself(&policy, &current, now);
-        let health = if recovered.is_some() { Health::Recovered } else { Health::NotYet };
-        // Without the proposal, the next sync could bring the suspect back.
-        let is_kept = self.keeps_proposal(&policy, &current, health, now)?;
-        if let Some(sentence) = recovered.filter(|_| !is_kept) {
+        let rolled_back = self.rolled_back_by_hand(&policy, &current, now)?;
+        // Without the proposal, the next sync would bring the suspect back.
+        if !rolled_back
+            && let Some(sentence) = self.recovered_by_itself(&policy, &current, now)
+            && !self.may_be_rolled_back(&policy, &current, now)?
+        {
             return self.withdraw(&current, self.with_doubt(&policy, &current, sentence), now);
         }
-        let Some(situation) = self.situation(&policy, &current, now)? else { return Ok(()) };
-        let decision = decide(&situation);
+        let Some(mut situation) = self.situation(&policy, &current, now)? else { return Ok(()) };
+        self.render(&mut situation);
+        let mut decision = decide(&situation);
+        if self.ask_before_merge(&mut situation, &current, &decision) {
+            decision = decide(&situation);
+        }
         self.record_decision(&current, &situation, &decision, now)?;
         // With the attribution that was just written down: the revert's message names the suspect.
         let current = self.state.incidents.get(incident).cloned().unwrap_or(current);
         match decision.action {
             Action::Propose { plan, inverse } => self.propose(&current, &policy, plan, &inverse, &decision.record, now),
+            // Looked at once more: a person who stops it now means this merge as well.
+            Action::Merge { .. } if self.stopped_meanwhile(&policy.repository, now)? => Ok(()),
             Action::Merge { plan, inverse, grant, approval } => {
                 self.merge(&current, &policy, plan, &inverse, grant, approval.as_deref(), now)
             }
@@ -149,11 +162,13 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<()> {
         let mut events = Vec::new();
+        let is_new = incident.decision.as_ref().is_none_or(|before| differs(before, &decision.record));
+        // What is said beside a candidate has ages in it; what a new decision was made from is kept whole.
+        let moved = |before: &Attribution, now: &Attribution| {
+            before.suspects != now.suspects || before.candidates.len() != now.candidates.len() || (is_new && before != now)
+        };
         if let Some(attribution) = &decision.attribution
-            && incident
-                .attribution
-                .as_ref()
-                .is_none_or(|before| before.suspects != attribution.suspects || before.candidates.len() != attribution.candidates.len())
+            && incident.attribution.as_ref().is_none_or(|before| moved(before, attribution))
         {
             events.push(Event::Attributed { incident: incident.id.clone(), attribution: attribution.clone() });
         }
@@ -163,7 +178,7 @@ impl Reconciler {
                 events.push(Event::Attributed { incident: theirs.incident, attribution });
             }
         }
-        if incident.decision.as_ref().is_none_or(|before| differs(before, &decision.record)) {
+        if is_new {
             let digest = situation.digest();
             self.journal.store_situation(&digest, &crate::engine::id::canonical_json(situation)?).context("cannot store the situation")?;
             info!(incident = %incident.id, verdict = ?decision.record.verdict, "{}", decision.record.sentence);
@@ -193,17 +208,7 @@ impl Reconciler {
     fn verify(&mut self, incident: &IncidentId, now: Timestamp) -> Result<()> {
         let (Some(policy), Some(current)) = (self.policy_of(incident), self.state.incidents.get(incident).cloned()) else { return Ok(()) };
         let Some(landed) = &current.landed else { return Ok(()) };
-        let service = self.evidence(&policy, now);
-        let mut recovery = match self.followed(&policy, landed.commit, landed.landed, now) {
-            Some(followed) => {
-                self.note_sync(&current, landed.commit, followed.told(STUCK_AFTER, now), now)?;
-                match current.broke() {
-                    Broke::Sync => broken_sync::judge(&service, &followed, now),
-                    Broke::Objectives => verification::judge_followed(&service, current.onset, landed.commit, &followed, now),
-                }
-            }
-            None => verification::judge(&service, current.onset, landed.landed.stretched(attribution::lag(&policy)), now),
-        };
+        let mut recovery = self.recovery_everywhere(&policy, &current, landed, now)?;
         if let Some(remark) = current.proposal.as_ref().and_then(|key| self.state.proposals.get(key)?.remark()) {
             recovery.sentence = format!("{}; {remark}", recovery.sentence);
         }
@@ -217,7 +222,10 @@ impl Reconciler {
 
     /// Says that the service recovered by itself, and takes an open proposal back.
     pub(super) fn withdraw(&mut self, incident: &Incident, sentence: String, now: Timestamp) -> Result<()> {
-        if let Some(key) = &incident.proposal {
+        let waits = |other: &&Incident| other.id != incident.id && other.landed.is_none() && other.proposal == incident.proposal;
+        // The same change may have broken the service elsewhere, or another one: those still need it.
+        let is_needed = open(&self.state).any(|other| waits(&other));
+        if let Some(key) = incident.proposal.as_ref().filter(|_| !is_needed) {
             self.close_proposal(key, ProposalClosing::Withdrawn, now)?;
         }
         let (ending, sentence) = match self.fixed_forward(incident) {
@@ -283,7 +291,7 @@ impl Reconciler {
         if incident.broke() == Broke::Sync {
             return self.syncs_again(policy, incident, now);
         }
-        verification::recovered_by_itself(&self.evidence(policy, now), incident.onset, now)
+        verification::recovered_by_itself(&self.evidence(policy, &incident.instance, now), incident.onset, now)
     }
 
     fn situation(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<crate::engine::situation::Situation>> {

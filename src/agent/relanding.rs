@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::Reconciler;
 use crate::engine::afterwards::{Afterwards, key_of_return};
-use crate::engine::command::{Parsed, parse};
+use crate::engine::command::{Command, Parsed, parse};
 use crate::engine::consent::{ProposalState, SaidId};
 use crate::engine::fact::Event;
 use crate::engine::id::RepositoryName;
@@ -36,8 +36,15 @@ impl Reconciler {
     /// Judges and answers what was said on a landed proposal, where there is something new.
     pub(super) fn hear_landed(&mut self, name: &RepositoryName, proposal: &Proposal, call: Call) -> Result<()> {
         let Some(number) = proposal.published.as_ref().map(|published| published.number) else { return Ok(()) };
+        // What was said before it landed was said about landing it, and another agent may have answered it.
+        let about_now = |body: &str, at: Timestamp| match parse(body) {
+            Parsed::None => false,
+            Parsed::One(Command::Reland { .. }) => true,
+            Parsed::One(_) | Parsed::Refused(_) => proposal.over_since.is_some_and(|over| at > over),
+        };
         let is_new = |conversation: &super::Conversation| {
-            let commands = conversation.heard.values().filter(|comment| comment.on.0 == number && parse(&comment.body) != Parsed::None);
+            let commands =
+                conversation.heard.values().filter(|comment| comment.on.0 == number && about_now(&comment.body, comment.created));
             let people = commands.filter(|comment| comment.author.as_ref().is_some_and(|author| author.kind == UserKind::User));
             people.into_iter().any(|comment| !proposal.answered.contains_key(&SaidId::Comment(comment.id.0)))
         };
@@ -54,7 +61,7 @@ impl Reconciler {
         let (judged, _, _) = self.judge(proposal, &hearing, call.now);
         for (said, judged) in hearing.said.iter().zip(judged) {
             // What was reviewed is past.
-            if matches!(said.id, SaidId::Comment(_)) {
+            if matches!(said.id, SaidId::Comment(_)) && about_now(&said.body, said.at) {
                 self.answer(name, proposal, said, &judged, call)?;
             }
         }

@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::{Clock, Probing, Reconciler, Syncing, series_of};
+use super::{Clock, Place, Probing, Reconciler, Syncing, series_in};
 use crate::config;
 use crate::engine::fact::Event;
-use crate::engine::id::PolicyName;
+use crate::engine::policy::{Policy, Slo};
 use crate::engine::round::Round;
 use crate::engine::sync::SyncReport;
 use crate::engine::time::Timestamp;
@@ -116,10 +116,10 @@ fn take_rounds(reconciler: &mut Reconciler, probing: &mut Probing, first: (Serie
 }
 
 /// The same for what sync sources said.
-fn take_reports(reconciler: &mut Reconciler, syncing: &mut Syncing, first: (PolicyName, SyncReport)) {
+fn take_reports(reconciler: &mut Reconciler, syncing: &mut Syncing, first: (Place, SyncReport)) {
     let mut said = Some(first);
-    while let Some((policy, report)) = said {
-        reconciler.reports.add(policy, report);
+    while let Some((place, report)) = said {
+        reconciler.reports.add(place, report);
         said = syncing.try_next();
     }
 }
@@ -161,9 +161,10 @@ fn reload(reconciler: &mut Reconciler, options: &Options, now: Timestamp) -> Opt
 }
 
 fn windows(loaded: &config::Loaded) -> BTreeMap<Series, Duration> {
-    let of = |policy: &crate::engine::policy::Policy| {
-        let name = policy.name.clone();
-        policy.measured().map(move |slo| (series_of(&name, &slo.name), slo.longest_window() + slo.every() * 10)).collect::<Vec<_>>()
+    let of = |policy: &Policy| -> Vec<(Series, Duration)> {
+        let places = policy.instances.iter().flat_map(|instance| policy.measured().map(move |slo| (instance, slo)));
+        let window = |slo: &Slo| slo.longest_window() + slo.every() * 10;
+        places.map(|(instance, slo)| (series_in(&policy.name, &instance.name, &slo.name), window(slo))).collect()
     };
     loaded.policies.iter().flat_map(of).collect()
 }

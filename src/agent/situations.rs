@@ -7,16 +7,17 @@ use tracing::warn;
 
 use super::probing::control_every;
 use super::{Reconciler, Repository, control_series};
+use crate::engine::assurance::heads_to_compare;
 use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::broken_sync::Broke;
 use crate::engine::change::Change;
 use crate::engine::decision::joint_situations;
 use crate::engine::id::{CommitId, ProposalKey};
 use crate::engine::incident::Incident;
-use crate::engine::plan::{Inverse, PlanKind, proposal_key};
+use crate::engine::plan::{CleanInverse, EarlierState, Inverse, PlanKind, proposal_key};
 use crate::engine::policy::{Policy, Scope};
 use crate::engine::situation::{
-    Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, Situation,
+    Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation,
 };
 use crate::engine::time::Timestamp;
 use crate::git::{LaterChange, Mirror, ServicePaths, Undo, UndoQuestion};
@@ -36,13 +37,9 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
     let mut situation = Situation {
         now,
         incident: incident.id.clone(),
-        service: reconciler.evidence(policy, now),
-        others: reconciler
-            .policies
-            .iter()
-            .filter(|other| other.name != policy.name)
-            .map(|other| reconciler.evidence_since(other, from - other.longest_window(), now))
-            .collect(),
+        service: reconciler.evidence(policy, &incident.instance, now),
+        elsewhere: elsewhere(reconciler, policy, incident, now),
+        others: others(reconciler, policy, from, now),
         controls: controls(reconciler, from),
         ceilings: ceilings(reconciler, policy, repository),
         repository_limits: repository.config.limits.clone(),
@@ -59,13 +56,15 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         joint: Vec::new(),
         open_work: Vec::new(),
         signing: reconciler.signing(&policy.repository),
+        asked: Vec::new(),
     };
     situation.attribution = proposed_attribution(reconciler, incident);
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
         && !attribution.suspects.is_empty()
     {
         situation.joint = joint(reconciler, repository, &situation, &attribution);
-        situation.inverse = Some(inverse(&repository.mirror, reconciler.service_paths(&repository.config.name), &situation, &attribution));
+        let services = reconciler.service_paths(&repository.config.name);
+        situation.inverse = Some(inverse(&repository.mirror, services, &repository.config.protect, &situation, &attribution));
         situation.proposal =
             proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects), now);
         let paths = situation.inverse.as_ref().map(planned_paths).unwrap_or_default();
@@ -73,6 +72,19 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         situation.open_work = work.unwrap_or_default();
     }
     Ok(Some(situation))
+}
+
+/// The same service in the other instances of its policy.
+fn elsewhere(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<ServiceEvidence> {
+    let others = policy.instances.iter().filter(|instance| instance.name != incident.instance);
+    others.map(|instance| reconciler.evidence(policy, &instance.name, now)).collect()
+}
+
+/// Every other service, once for each of its instances.
+fn others(reconciler: &Reconciler, policy: &Policy, from: Timestamp, now: Timestamp) -> Vec<ServiceEvidence> {
+    let others = reconciler.policies.iter().filter(|other| other.name != policy.name);
+    let places = others.flat_map(|other| other.instances.iter().map(move |instance| (other, instance)));
+    places.map(|(other, instance)| reconciler.evidence_since(other, &instance.name, from - other.longest_window(), now)).collect()
 }
 
 /// The attribution that an open proposal was made from.
@@ -94,7 +106,7 @@ fn joint(reconciler: &Reconciler, repository: &Repository, situation: &Situation
         let policy = reconciler.policy_of(&other.id)?;
         let joint = Joint {
             incident: other.id.clone(),
-            service: reconciler.evidence(&policy, situation.now),
+            service: reconciler.evidence(&policy, &other.instance, situation.now),
             ceilings: ceilings(reconciler, &policy, repository),
             attribution: proposed_attribution(reconciler, other),
         };
@@ -154,8 +166,14 @@ fn history(reconciler: &Reconciler, repository: &Repository, head: CommitId, now
     Ok(History { merged, proposed: reconciler.state.opened_proposals().to_vec() })
 }
 
-/// Builds the inverse of the suspects, newest first, on the head.
-pub(super) fn inverse(mirror: &Mirror, services: Vec<ServicePaths>, situation: &Situation, attribution: &Attribution) -> InverseResult {
+/// Builds the inverse of the suspects, newest first, on the head. `protect`: what the operator keeps from being merged without a person.
+pub(super) fn inverse(
+    mirror: &Mirror,
+    services: Vec<ServicePaths>,
+    protect: &[String],
+    situation: &Situation,
+    attribution: &Attribution,
+) -> InverseResult {
     let changes = |id: &CommitId| situation.landings.iter().flat_map(|landing| &landing.changes).find(|change| change.id == *id);
     let undo: Vec<Undo> =
         attribution.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
@@ -164,6 +182,7 @@ pub(super) fn inverse(mirror: &Mirror, services: Vec<ServicePaths>, situation: &
     // One proposal for all of them: its plan must not depend on which is decided first.
     let mut of: Vec<_> = all().map(|(theirs, _)| theirs.service.policy.name.clone()).collect();
     of.sort_unstable();
+    of.dedup();
     let in_part = all().all(|(theirs, _)| theirs.service.policy.revert.scope == Scope::Paths);
     let since = all().filter_map(|(_, attribution)| first_candidate(situation, attribution)).min();
     let question = UndoQuestion {
@@ -176,8 +195,18 @@ pub(super) fn inverse(mirror: &Mirror, services: Vec<ServicePaths>, situation: &
         good: since.and_then(|position| situation.landings[position].from),
         later: since.map(|position| later(situation, position, attribution)).unwrap_or_default(),
         never_back_to: all().flat_map(|(theirs, _)| theirs.service.policy.guardrails.never_back_to.clone()).collect(),
+        protect: protect.to_vec(),
     };
     match mirror.undo(&question) {
+        Ok(Inverse::Clean(clean)) => {
+            let heads = heads_to_compare(&situation.service, &situation.landings);
+            let own: Vec<ServicePaths> = question.services.into_iter().filter(|service| question.of.contains(&service.name)).collect();
+            let earlier = match mirror.same_files(clean.tree, &heads, &own) {
+                Ok(heads) => EarlierState::Stood { heads },
+                Err(error) => EarlierState::NotKnown(format!("{:#}", anyhow::Error::new(error))),
+            };
+            InverseResult::Built(Inverse::Clean(CleanInverse { earlier, ..clean }))
+        }
         Ok(inverse) => InverseResult::Built(inverse),
         Err(error) => {
             let why = format!("{:#}", anyhow::Error::new(error));

@@ -18,6 +18,9 @@ use crate::sync::commit_status::{CommitStatus, CommitStatuses, StatusState, Stat
 /// So many of a branch's newest commits are read. What was applied before them is not known; a tool that lags behind by more is in trouble.
 const MOST_COMMITS: usize = 10;
 
+/// The longest time from one look to the next: a source that says nothing for a minute counts as silent.
+const LONGEST_BETWEEN: Duration = Duration::from_secs(20);
+
 /// The statuses of each repository's branch, made when a policy follows them.
 #[derive(Default)]
 pub(super) struct Boards(BTreeMap<RepositoryName, Arc<Board>>);
@@ -53,8 +56,11 @@ impl Boards {
         }
         let config = agent.repositories.iter().find(|known| known.name == *repository);
         let config = config.with_context(|| format!("there is no repository `{repository}` in the agent file"))?;
-        let Some(forge) = forge_of(config, None)? else { bail!("the repository `{repository}` is plain Git, which has no commit statuses") };
-        let board = Arc::new(Board { forge, branch: config.branch.clone(), every: config.poll, newest: Mutex::new(None) });
+        let Some(forge) = forge_of(config, None)? else {
+            bail!("the repository `{repository}` is plain Git, which has no commit statuses")
+        };
+        let board =
+            Arc::new(Board { forge, branch: config.branch.clone(), every: config.poll.min(LONGEST_BETWEEN), newest: Mutex::new(None) });
         self.0.insert(repository.clone(), board.clone());
         Ok(Box::new(Reader(board)))
     }

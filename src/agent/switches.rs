@@ -1,11 +1,18 @@
 //! Looks at the kill switches, in each pass and for each decision anew. What cannot be read counts as "stop" (promise P9).
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use anyhow::Result;
+use tracing::{info, warn};
+
 use super::{Reconciler, Repository};
+use crate::engine::fact::Event;
 use crate::engine::id::CommitId;
-use crate::engine::switch::{KillSwitch, Look, STOP_PATH};
+use crate::engine::switch::{KillSwitch, Look, STOP_PATH, SwitchKind};
+use crate::engine::telling::Impairment;
+use crate::engine::time::Timestamp;
 
 impl Reconciler {
     /// The kill switches that are on for a repository whose branch stands at `head`.
@@ -16,7 +23,55 @@ impl Reconciler {
             Ok(false) => Look::Off,
             Err(error) => Look::Unreadable(format!("{:#}", anyhow::Error::new(error))),
         };
-        file.into_iter().chain(KillSwitch::branch(&repository.config.branch, head, stands)).collect()
+        let branch = KillSwitch::branch(&repository.config.branch, head, stands);
+        file.into_iter().chain(branch).chain(self.issue_switch(repository)).collect()
+    }
+
+    /// The switches that people are told of, each with its sentence: on, or not to be read for long.
+    fn told_switches(&self, now: Timestamp) -> BTreeMap<Impairment, String> {
+        let mut told = BTreeMap::new();
+        for repository in &self.repositories {
+            let name = &repository.config.name;
+            let head = repository.listing.as_ref().and_then(|(_, listing)| listing.head);
+            let mut on = head.map(|head| self.kill_switches(repository, head)).unwrap_or_default();
+            on.retain(|switch| switch.kind != SwitchKind::Issue);
+            for switch in on.into_iter().chain(self.told_issue_switch(repository, now)) {
+                let of = (switch.kind != SwitchKind::File).then(|| name.clone());
+                told.insert(Impairment::Switched { repository: of, switch: switch.kind }, switch.sentence);
+            }
+        }
+        told
+    }
+
+    /// Writes down which switches went on and which went off, so that people are told once and `revertd status` shows it.
+    pub(super) fn note_switches(&mut self, now: Timestamp) -> Result<()> {
+        let told = self.told_switches(now);
+        let known = &self.state.notifications;
+        let on = told.iter().filter(|(what, _)| known.impaired(what).is_none());
+        let mut events: Vec<Event> =
+            on.map(|(what, sentence)| Event::Impaired { what: what.clone(), sentence: sentence.clone() }).collect();
+        let off = known.impairments().filter(|(what, impaired)| {
+            matches!(what, Impairment::Switched { .. }) && impaired.restored.is_none() && !told.contains_key(what) && self.is_off(what)
+        });
+        events.extend(off.map(|(what, _)| Event::Restored { what: what.clone() }));
+        for event in &events {
+            match event {
+                Event::Impaired { sentence, .. } => warn!("a kill switch is on: {sentence}"),
+                Event::Restored { what } => info!(what = what.label(), "a kill switch is off again"),
+                _ => {}
+            }
+        }
+        self.record(now, events)
+    }
+
+    /// Whether a switch was looked at and is off. One that is not told of because nothing was looked at is not off.
+    fn is_off(&self, what: &Impairment) -> bool {
+        let Impairment::Switched { repository: Some(name), switch } = what else { return true };
+        let Some(repository) = self.repository(name) else { return true };
+        match switch {
+            SwitchKind::Issue => self.issue_switch(repository).is_none(),
+            SwitchKind::File | SwitchKind::Branch => repository.listing.as_ref().is_some_and(|(_, listing)| listing.head.is_some()),
+        }
     }
 }
 

@@ -1,25 +1,32 @@
 //! Incidents of the sync itself: a change that the sync tool tries and fails of. `following` says what the reports mean, `engine::broken_sync` who
-//! is suspected; here such an incident is opened and, where nothing was reverted, ended.
+//! is suspected; here such an incident is opened and, where nothing was reverted, ended. And what a source that tells nothing means for a service that
+//! is well again.
 
 use anyhow::Result;
 use tracing::info;
 
 use super::Reconciler;
+use super::following::{SILENT_AFTER, is_followed};
 use crate::engine::broken_sync::{self, OnSyncFailure};
 use crate::engine::fact::Event;
 use crate::engine::id::{CommitId, IncidentId, sha256_hex};
 use crate::engine::incident::Incident;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Instance, Policy};
+use crate::engine::sync::follow::Finding;
 use crate::engine::time::Timestamp;
 
 impl Reconciler {
     /// Opens an incident where a change of the service broke its sync. One change has one story: a suspect of an earlier incident of the
     /// policy opens none.
     pub(super) fn detect_broken_sync(&mut self, policy: &Policy, now: Timestamp) -> Result<()> {
-        if policy.revert.on_sync_failure == OnSyncFailure::Off || !self.is_followed(policy) {
+        policy.instances.iter().try_for_each(|instance| self.detect_broken_sync_in(policy, instance, now))
+    }
+
+    fn detect_broken_sync_in(&mut self, policy: &Policy, instance: &Instance, now: Timestamp) -> Result<()> {
+        if policy.revert.on_sync_failure == OnSyncFailure::Ignore || !is_followed(instance) {
             return Ok(());
         }
-        let service = self.evidence_since(policy, now, now);
+        let service = self.evidence_since(policy, &instance.name, now, now);
         let Some(found) = broken_sync::find(&service, self.state.landings(), self.policies.iter()) else { return Ok(()) };
         let is_known = |suspect: &CommitId| {
             let of_policy = self.state.incidents.values().filter(|incident| incident.policy == policy.name);
@@ -29,7 +36,7 @@ impl Reconciler {
             return Ok(());
         }
         let onset = found.attribution.onset;
-        let digest = sha256_hex(format!("{}\nsync\n{}\n{now}", policy.name, onset.by).as_bytes());
+        let digest = sha256_hex(format!("{}\nsync\n{}\n{now}", service.named(), onset.by).as_bytes());
         let incident = IncidentId::new(format!("{}-{}", policy.name, &digest[..10]));
         info!(%incident, policy = %policy.name, "a change broke the sync: {}", found.sentence);
         self.pinned.insert(incident.clone(), policy.clone());
@@ -37,6 +44,7 @@ impl Reconciler {
             incident: incident.clone(),
             policy: policy.name.clone(),
             instance: service.instance,
+            cluster: instance.cluster.clone(),
             repository: policy.repository.clone(),
             onset,
             arithmetic: vec![found.sentence],
@@ -46,6 +54,44 @@ impl Reconciler {
 
     /// Whether the sync succeeds again although nothing was reverted, in a sentence.
     pub(super) fn syncs_again(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Option<String> {
-        broken_sync::succeeds_again(&self.evidence_since(policy, now, now), self.state.landings(), incident.attribution.as_ref()?)
+        broken_sync::succeeds_again(
+            &self.evidence_since(policy, &incident.instance, now, now),
+            self.state.landings(),
+            incident.attribution.as_ref()?,
+        )
+    }
+
+    /// Whether a proposal stays although the service is well, because what runs is not told: somebody may have rolled back by hand, while Git
+    /// still has the suspect. Says so once the source has been silent for long; one that is asked again in a moment is no news.
+    pub(super) fn may_be_rolled_back(&mut self, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<bool> {
+        let (Some(attribution), true) = (&incident.attribution, self.is_proposed(incident)) else { return Ok(false) };
+        let mut suspects = attribution.candidates.iter().filter(|candidate| attribution.suspects.contains(&candidate.commit));
+        let Some(suspect) = suspects.next() else { return Ok(false) };
+        let Some(followed) = self.followed(policy, &incident.instance, suspect.commit, suspect.landed, now) else { return Ok(false) };
+        let Some(Finding::Unknown { why }) = &followed.finding else { return Ok(false) };
+        if followed.heard_until.is_none_or(|heard| now.since(heard) > SILENT_AFTER) {
+            self.note_sync(incident, &incident.instance, suspect.commit, Some(Finding::MayBeRolledBack { why: why.clone() }), now)?;
+        }
+        Ok(true)
+    }
+
+    /// What is said of a recovery by itself where nothing tells what runs: somebody may have rolled back by hand.
+    pub(super) fn with_doubt(&self, policy: &Policy, incident: &Incident, sentence: String) -> String {
+        let suspects = incident.attribution.as_ref().map_or(&[][..], |attribution| &attribution.suspects);
+        match suspects.first() {
+            Some(suspect) if self.is_proposed(incident) && !policy.instance(&incident.instance).is_some_and(is_followed) => format!(
+                "{sentence}; nothing tells what runs: if somebody rolled it back by hand, Git still has {}, and the next sync brings it back",
+                suspect.short()
+            ),
+            _ => sentence,
+        }
+    }
+
+    fn is_proposed(&self, incident: &Incident) -> bool {
+        let proposal = incident.proposal.as_ref().and_then(|key| self.state.proposals.get(key));
+        proposal.is_some_and(|known| known.head.is_some() && known.closing.is_none())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::mpsc;
 
+use super::following::Place;
 use super::probing::servers;
 use super::statuses::Boards;
 use crate::config::agent::{Agent, SyncKind};
-use crate::engine::id::PolicyName;
-use crate::engine::policy::{Policy, Sync, SyncTarget};
+use crate::engine::policy::{Instance, Policy, Sync, SyncTarget};
 use crate::engine::sync::SyncReport;
 use crate::engine::time::Timestamp;
+use crate::engine::variables::Variables;
 use crate::net::kubernetes::{KubernetesAccess, SERVICE_ACCOUNT};
 use crate::sync::SyncSource;
 use crate::sync::argocd::{ArgoCd, ArgoCdAccess};
@@ -24,9 +25,9 @@ use crate::sync::revision_metric::RevisionMetric;
 /// Time from one question to the next, so that a change is rarely seen later than a round after it was applied.
 pub(super) const ASK_EVERY: Duration = Duration::from_secs(5);
 
-/// One policy's source.
+/// The source of one instance of a policy.
 struct Asked {
-    policy: PolicyName,
+    place: Place,
     source: Arc<dyn SyncSource>,
     due: Timestamp,
     standing: Standing,
@@ -42,8 +43,8 @@ enum Standing {
 /// Every sync source that a policy follows, with its next due time.
 pub struct Syncing {
     asked: Vec<Asked>,
-    sender: mpsc::UnboundedSender<(PolicyName, SyncReport)>,
-    receiver: mpsc::UnboundedReceiver<(PolicyName, SyncReport)>,
+    sender: mpsc::UnboundedSender<(Place, SyncReport)>,
+    receiver: mpsc::UnboundedReceiver<(Place, SyncReport)>,
 }
 
 impl Syncing {
@@ -54,8 +55,12 @@ impl Syncing {
     pub fn new(agent: &Agent, policies: &[Policy], now: Timestamp) -> Result<Self> {
         let (mut asked, mut boards) = (Vec::new(), Boards::default());
         for policy in policies {
-            let source = source(agent, policy, &mut boards).with_context(|| format!("cannot follow what the policy `{}` runs", policy.name))?;
-            asked.extend(source.map(|source| Asked { policy: policy.name.clone(), source, due: now, standing: Standing::Idle }));
+            for instance in &policy.instances {
+                let source = source(agent, policy, instance, &mut boards)
+                    .with_context(|| format!("cannot follow what the policy `{}` runs in `{}`", policy.name, instance.name))?;
+                let place = (policy.name.clone(), instance.name.clone());
+                asked.extend(source.map(|source| Asked { place, source, due: now, standing: Standing::Idle }));
+            }
         }
         let (sender, receiver) = mpsc::unbounded_channel();
         Ok(Self { asked, sender, receiver })
@@ -65,11 +70,11 @@ impl Syncing {
     pub fn start_due(&mut self, now: Timestamp) {
         for asked in self.asked.iter_mut().filter(|asked| asked.due <= now && asked.standing == Standing::Idle) {
             (asked.due, asked.standing) = (now + ASK_EVERY, Standing::Underway);
-            let (policy, source, sender) = (asked.policy.clone(), asked.source.clone(), self.sender.clone());
+            let (place, source, sender) = (asked.place.clone(), asked.source.clone(), self.sender.clone());
             tokio::spawn(async move {
                 let report = source.observe(now).await;
                 // The receiver is gone only when the agent is ending.
-                let _ = sender.send((policy, report));
+                let _ = sender.send((place, report));
             });
         }
     }
@@ -80,21 +85,21 @@ impl Syncing {
     }
 
     /// The next answer; waits for ever where nothing is followed.
-    pub async fn next(&mut self) -> Option<(PolicyName, SyncReport)> {
+    pub async fn next(&mut self) -> Option<(Place, SyncReport)> {
         let answer = self.receiver.recv().await;
         self.note(answer.as_ref());
         answer
     }
 
     /// An answer that is already there.
-    pub fn try_next(&mut self) -> Option<(PolicyName, SyncReport)> {
+    pub fn try_next(&mut self) -> Option<(Place, SyncReport)> {
         let answer = self.receiver.try_recv().ok();
         self.note(answer.as_ref());
         answer
     }
 
     /// Waits for every source that was asked.
-    pub async fn finish(&mut self) -> Vec<(PolicyName, SyncReport)> {
+    pub async fn finish(&mut self) -> Vec<(Place, SyncReport)> {
         let mut answers = Vec::new();
         while self.asked.iter().any(|asked| asked.standing == Standing::Underway) {
             answers.extend(self.next().await);
@@ -102,16 +107,16 @@ impl Syncing {
         answers
     }
 
-    fn note(&mut self, answer: Option<&(PolicyName, SyncReport)>) {
-        if let Some((policy, _)) = answer {
-            self.asked.iter_mut().filter(|asked| asked.policy == *policy).for_each(|asked| asked.standing = Standing::Idle);
+    fn note(&mut self, answer: Option<&(Place, SyncReport)>) {
+        if let Some((place, _)) = answer {
+            self.asked.iter_mut().filter(|asked| asked.place == *place).for_each(|asked| asked.standing = Standing::Idle);
         }
     }
 }
 
-/// The source that a policy follows; none where a lag is assumed.
-fn source(agent: &Agent, policy: &Policy, boards: &mut Boards) -> Result<Option<Arc<dyn SyncSource>>> {
-    let Some(Sync::Source { source, follows }) = policy.instances.first().map(|instance| &instance.sync) else { return Ok(None) };
+/// The source that an instance of a policy follows; none where a lag is assumed.
+fn source(agent: &Agent, policy: &Policy, instance: &Instance, boards: &mut Boards) -> Result<Option<Arc<dyn SyncSource>>> {
+    let Sync::Source { source, follows } = &instance.sync else { return Ok(None) };
     let named = agent.syncs.iter().find(|known| known.name == *source);
     let kind = &named.ok_or_else(|| anyhow!("there is no sync source `{source}` in the agent file"))?.kind;
     let mismatch = || anyhow!("the sync source `{source}` is of another kind than what is followed");
@@ -138,7 +143,7 @@ fn source(agent: &Agent, policy: &Policy, boards: &mut Boards) -> Result<Option<
             let (client, _) = servers(agent)?
                 .remove(server.as_str())
                 .ok_or_else(|| anyhow!("there is no metrics server `{server}` in the agent file"))?;
-            Arc::new(RevisionMetric::new(client, query.as_str(), label.as_str()))
+            Arc::new(RevisionMetric::new(client, &Variables::of(policy, instance).in_query(query)?, label.as_str()))
         }
     }))
 }

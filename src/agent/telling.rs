@@ -54,8 +54,12 @@ impl Reconciler {
         while let Some(returned) = self.teller.unrecorded.pop().or_else(|| self.teller.courier.collect()) {
             self.note_delivery(returned, now)?;
         }
-        if !self.config.notifiers.is_empty() {
+        let notifies = !self.config.notifiers.is_empty();
+        if notifies {
             self.note_notifiers(now)?;
+        }
+        self.note_switches(now)?;
+        if notifies {
             self.ask_silent_forges(now)?;
             self.note_impairments(now)?;
             self.queue_news(now)?;
@@ -217,10 +221,12 @@ impl Reconciler {
                 };
                 Some((text, link))
             }
+            Matter::Impaired { what: Impairment::Switched { .. }, sentence } => Some((chat::switched_off(sentence), None)),
             Matter::Impaired { sentence, .. } => Some((chat::agent_impaired(sentence), None)),
             Matter::Restored(what) => {
                 let sentence = self.state.notifications.impairments().find(|(known, _)| *known == what)?.1.sentence.clone();
-                Some((chat::agent_restored(&sentence), None))
+                let is_switch = matches!(what, Impairment::Switched { .. });
+                Some((if is_switch { chat::switched_on(&sentence) } else { chat::agent_restored(&sentence) }, None))
             }
         }
     }

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Reconciler, series_of};
+use super::{Reconciler, series_in};
+use crate::engine::assurance::{heads_to_compare, ran_healthy};
 use crate::engine::attribution::Attribution;
 use crate::engine::broken_sync::Broke;
 use crate::engine::change::Entry;
@@ -17,6 +19,7 @@ use crate::engine::object::{self, FileChange, ObjectChange};
 use crate::engine::policy::{Policy, Slo};
 use crate::engine::slo::{Quality, quality};
 use crate::engine::time::{Interval, Timestamp};
+use crate::git::ServicePaths;
 use crate::render::neutral::Markdown;
 use crate::render::proposal::{Author, ProposalView, ServiceView};
 use crate::render::templates::{OwnTemplate, Templates};
@@ -60,7 +63,7 @@ impl Reconciler {
             service.plot = self.plot(service.incident, service.policy);
         }
         for service in &mut view.services {
-            service.healthy = self.healthy(service.incident, service.policy, now);
+            service.healthy = self.restored(proposal, service.incident, service.policy, now);
             let spending = self.budgets.spending(&self.rounds, service.policy, service.incident, now);
             service.budgets = spending.into_iter().filter(|spending| spending.spent.is_some()).map(|spending| spending.sentence).collect();
         }
@@ -137,7 +140,22 @@ impl Reconciler {
         let slo = policy.slos.iter().find(breaching).or_else(|| policy.slos.first())?;
         let before = slo.longest_window().max(slo.every() * 10);
         let from = incident.onset.by - before;
-        plot::rounds(slo, self.rounds.since(&series_of(&policy.name, &slo.name), from), incident.onset.by, from)
+        plot::rounds(slo, self.rounds.since(&series_in(&policy.name, &incident.instance, &slo.name), from), incident.onset.by, from)
+    }
+
+    /// When the service ran healthy with the very files that the proposal restores; `None` where they never stood, or nothing is known.
+    fn restored(&self, proposal: &Proposal, incident: &Incident, policy: &Policy, now: Timestamp) -> Option<Interval> {
+        let repository = proposal.repository.as_ref().and_then(|name| self.repository(name))?;
+        let tree = proposal.latest_commit.as_ref()?.tree;
+        let service = self.evidence(policy, &incident.instance, now);
+        let landings = self.state.landings();
+        let own = ServicePaths { name: policy.name.clone(), paths: policy.paths.clone() };
+        let heads = repository.mirror.same_files(tree, &heads_to_compare(&service, landings), &[own]).ok()?;
+        if heads.is_empty() {
+            return None;
+        }
+        let ran = |needed| ran_healthy(&service, landings, &heads, needed).ok();
+        ran(policy.guardrails.assurance.healthy_for).or_else(|| ran(Duration::ZERO)).or_else(|| self.healthy(incident, policy, now))
     }
 
     /// The last stretch of good rounds of every objective before the suspects landed.
@@ -145,7 +163,7 @@ impl Reconciler {
         let landed = incident.attribution.as_ref().and_then(before_suspects).unwrap_or_else(|| incident.onset.earliest()).min(now);
         let mut healthy: Option<Interval> = None;
         for slo in &policy.slos {
-            let rounds = self.rounds.since(&series_of(&policy.name, &slo.name), Timestamp(i64::MIN));
+            let rounds = self.rounds.since(&series_in(&policy.name, &incident.instance, &slo.name), Timestamp(i64::MIN));
             let before = &rounds[..rounds.partition_point(|round| round.end <= landed)];
             let good = before.iter().rposition(|round| quality(slo, round) != Quality::Good).map_or(0, |position| position + 1);
             let (first, last) = (before.get(good)?, before.last()?);

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     const SLO: &str = "version: prometheus/v1\nservice: checkout\nslos:\n  - name: errors\n    objective: 99.9\n    sli:\n      events:\n        \
-                       error_query: sum(rate(bad[{{.window}}]))\n        total_query: sum(rate(all[{{.window}}]))\n    \
+                       error_query: sum(rate(bad[5m]))\n        total_query: sum(rate(all[{{.window}}]))\n    \
                        alerting: {ticket_alert: {labels: {severity: slack}}}\n";
 
     fn args(file: PathBuf, repository: &str) -> ImportArgs {
@@ -105,7 +105,7 @@ mod tests {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         assert_eq!(run(&args(file, "manifests"), &mut out, &mut err).unwrap(), Exit::Done);
         let said = String::from_utf8(err).unwrap();
-        assert!(said.starts_with("warning: its ticket alerts: an SLO has one alert here, the quick one\n"), "{said}");
+        assert!(said.starts_with("warning: a fixed range of its queries became `$window`\n"), "{said}");
         let policies = directory.path().join("policies.yaml");
         std::fs::write(&policies, &out).unwrap();
         let mut checked = Vec::new();

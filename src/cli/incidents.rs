@@ -36,8 +36,8 @@ pub(super) fn run(args: &IncidentsArgs, config: &Path, out: &mut dyn Write) -> R
             for incident in incidents {
                 let timing = report::timing(&incident.durations());
                 let ended = breach_end(&state, incident).map_or("goes on", |end| end.ending.words());
-                let (at, phase, id) = (incident.detected_at, incident.phase.words(), &incident.id);
-                writeln!(out, "{at}  {phase:<13} {ended:<20}  {id}  {timing}")?;
+                let (at, phase, id, place) = (incident.detected_at, incident.phase.words(), &incident.id, incident.place());
+                writeln!(out, "{at}  {phase:<13} {ended:<20}  {id}{place}  {timing}")?;
             }
         }
     }

@@ -15,6 +15,9 @@ use crate::config::judge_file::CaseReader;
 /// A line on standard error after this many incidents.
 const TOLD_EVERY: u64 = 1000;
 
+/// Editors and spreadsheets write it at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Decide incidents from a file
 ///
 /// One JSON object a line; `revertd schema judge` describes it. Ends with 0 when every line was decided, 1 when one could not be read.
@@ -58,18 +61,19 @@ fn lines(args: &JudgeArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> Resu
     let mut reader = CaseReader::default();
     let (mut decided, mut exit) = (0_u64, Exit::Done);
     let tells = std::io::stderr().is_terminal();
-    for line in input.split(b'\n') {
+    for (number, line) in (1_u64..).zip(input.split(b'\n')) {
         let line = line.context("cannot read the file")?;
-        // A line that is not UTF-8 is no JSON either, and is answered as such.
-        let line = String::from_utf8_lossy(&line);
-        if line.trim().is_empty() {
-            continue;
-        }
-        match reader.read(line.trim()) {
+        let line = if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line) } else { &line };
+        let read = match std::str::from_utf8(line).map(str::trim) {
+            Ok("") => continue,
+            Ok(text) => reader.read(text).map_err(|error| error.to_string()),
+            Err(error) => Err(format!("this is no UTF-8, from byte {} on", error.valid_up_to() + 1)),
+        };
+        match read {
             Ok(case) => print(&judge(&case, at), args.output, out)?,
             Err(error) => {
                 exit = Exit::Error;
-                writeln!(out, "{}", json!({"id": null, "error": error.to_string()}))?;
+                writeln!(out, "{}", json!({"id": null, "error": format!("line {number}: {error}")}))?;
             }
         }
         decided += 1;
@@ -114,7 +118,22 @@ mod tests {
         assert_eq!(exit, Exit::Error);
         assert_eq!((lines.len(), &lines[0]["action"], &lines[0]["suspects"]), (2, &json!("none"), &json!([])));
         assert_eq!(lines[1]["id"], json!(null));
-        assert!(lines[1]["error"].as_str().unwrap().contains("no incident"));
+        assert_eq!(lines[1]["error"], json!("line 2: this is no JSON: expected ident at byte 2"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_windows_line_ends_are_no_mistake() {
+        let (exit, out) = judged("\u{feff}{\"id\":\"x\",\"now\":5,\"policies\":[]}\r\n\r\n");
+        assert_eq!((exit, out.lines().count()), (Exit::Done, 1), "{out}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_bad_line_and_are_not_guessed_at() {
+        let args = JudgeArgs { file: PathBuf::from("-"), at: At::Now, output: Output::Json };
+        let mut out = Vec::new();
+        let exit = lines(&args, &mut &b"{\"id\":\"\xff\",\"now\":5,\"policies\":[]}\n"[..], &mut out).unwrap();
+        assert_eq!(exit, Exit::Error);
+        assert_eq!(String::from_utf8(out).unwrap(), "{\"error\":\"line 1: this is no UTF-8, from byte 8 on\",\"id\":null}\n");
     }
 
     #[test]

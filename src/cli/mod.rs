@@ -17,6 +17,7 @@ pub mod output;
 mod owners;
 mod pause;
 mod plan;
+mod report;
 pub mod revert;
 mod run;
 mod schema;
@@ -83,6 +84,7 @@ enum Command {
     Status(status::StatusArgs),
     Incidents(incidents::IncidentsArgs),
     Explain(explain::ExplainArgs),
+    Report(report::ReportArgs),
     Owners(owners::OwnersArgs),
     Revert(revert::RevertArgs),
     Approve(approve::ApproveArgs),
@@ -135,6 +137,7 @@ impl Cli {
             Command::Status(args) => status::run(args, &self.config, out),
             Command::Incidents(args) => incidents::run(args, &self.config, out),
             Command::Explain(args) => explain::run(args, &self.config, out),
+            Command::Report(args) => report::run(args, &self.config, out),
             Command::Owners(args) => owners::run(args, &self.config, out, &mut std::io::stderr().lock()),
             Command::Revert(args) => revert::run(args, &mut std::io::stdin().lock(), out),
             Command::Approve(args) => approve::run(args, &self.config, out),

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::{Exit, Output, store};
 use crate::agent::{Clock, Planned, SystemClock, plan};
 use crate::engine::decision::DecisionVerdict;
+use crate::engine::policy::service_name;
 use crate::journal::{JournalError, SqliteJournal};
 
 /// Show what the agent would do now, without doing it
@@ -50,7 +51,7 @@ pub(super) fn run(args: &PlanArgs, config: &Path, out: &mut dyn Write) -> Result
         Output::Json => {
             let all: Vec<_> = planned
                 .iter()
-                .map(|planned| json!({"policy": planned.policy, "assessments": planned.assessments, "decision": planned.decision, "attribution": planned.attribution}))
+                .map(|planned| json!({"policy": planned.policy, "instance": planned.instance, "cluster": planned.cluster, "assessments": planned.assessments, "decision": planned.decision, "attribution": planned.attribution}))
                 .collect();
             writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
         }
@@ -69,11 +70,12 @@ pub(super) fn run(args: &PlanArgs, config: &Path, out: &mut dyn Write) -> Result
 
 fn show(planned: &[Planned], out: &mut dyn Write) -> Result<()> {
     for service in planned {
+        let name = service_name(&service.policy, &service.instance, service.cluster.as_deref());
         for assessment in &service.assessments {
             writeln!(
                 out,
                 "{}  {}  {}: {}",
-                service.policy,
+                name,
                 assessment.slo,
                 format!("{:?}", assessment.verdict).to_lowercase(),
                 assessment.arithmetic

@@ -10,20 +10,21 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Output, store};
-use crate::agent::Rounds;
 use crate::agent::budgets::{self, Budgets};
 use crate::agent::switches::look_at_file;
+use crate::agent::{Rounds, series_in};
 use crate::config::Loaded;
 use crate::engine::afterwards::{self, BreachEnding};
 use crate::engine::attribution::newest_change;
 use crate::engine::budget::{Budget, Burn};
-use crate::engine::id::{InstanceName, PolicyName};
+use crate::engine::id::PolicyName;
 use crate::engine::incident::State;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Instance, Policy, service_name};
 use crate::engine::situation::ServiceEvidence;
 use crate::engine::slo::{self, Assessment};
 use crate::engine::switch::KillSwitch;
 use crate::engine::sync::running::running;
+use crate::engine::telling::Impairment;
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, SqliteJournal};
 use crate::render;
@@ -94,37 +95,36 @@ fn once(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn assessments(loaded: &Loaded, state: &State, rounds: &Rounds, now: Timestamp) -> Vec<(String, Vec<Assessment>)> {
-    loaded
-        .policies
-        .iter()
-        .map(|policy| {
-            let service =
-                ServiceEvidence { policy: policy.clone(), instance: InstanceName::default_instance(), series: Vec::new(), applied: None };
+/// How every service stands, in each instance.
+fn assessments<'a>(loaded: &'a Loaded, state: &State, rounds: &Rounds, now: Timestamp) -> Vec<(&'a Policy, &'a Instance, Vec<Assessment>)> {
+    let places = loaded.policies.iter().flat_map(|policy| policy.instances.iter().map(move |instance| (policy, instance)));
+    places
+        .map(|(policy, instance)| {
+            let service = ServiceEvidence { policy: policy.clone(), instance: instance.name.clone(), series: Vec::new(), applied: None };
             let cut = newest_change(&service, state.landings());
             let of = |slo: &crate::engine::policy::Slo| {
-                let series = crate::agent::series_of(&policy.name, &slo.name);
+                let series = series_in(&policy.name, &instance.name, &slo.name);
                 slo::assess(slo, rounds.since(&series, Timestamp(i64::MIN)), cut, now)
             };
-            (policy.name.to_string(), policy.measured().map(of).collect())
+            (policy, instance, policy.measured().map(of).collect())
         })
         .collect()
 }
 
-/// The error budgets of a policy's SLOs that have one: how each stands, and how fast it burned over each window.
-fn standing(policy: &Policy, known: &Known<'_>, now: Timestamp) -> Vec<(Budget, Vec<Burn>)> {
-    policy.measured().filter_map(|slo| known.budgets.standing(known.rounds, policy, slo, now)).collect()
+/// The error budgets of a policy's SLOs that have one: how each stands in an instance, and how fast it burned over each window.
+fn standing(policy: &Policy, instance: &Instance, known: &Known<'_>, now: Timestamp) -> Vec<(Budget, Vec<Burn>)> {
+    policy.measured().filter_map(|slo| known.budgets.standing(known.rounds, policy, &instance.name, slo, now)).collect()
 }
 
 fn as_json(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp) -> Value {
-    let budgets = |policy: &Policy| -> Vec<Value> {
-        standing(policy, known, now).into_iter().map(|(budget, burns)| json!({"budget": budget, "burns": burns})).collect()
+    let service = |(policy, instance, slos): (&Policy, &Instance, Vec<Assessment>)| {
+        let budgets = standing(policy, instance, known, now).into_iter();
+        let budgets: Vec<Value> = budgets.map(|(budget, burns)| json!({"budget": budget, "burns": burns})).collect();
+        json!({
+            "policy": policy.name, "instance": instance.name, "cluster": instance.cluster, "slos": slos, "errorBudgets": budgets,
+        })
     };
-    let services: Vec<Value> = assessments(loaded, state, known.rounds, now)
-        .into_iter()
-        .zip(&loaded.policies)
-        .map(|((name, slos), policy)| json!({"policy": name, "slos": slos, "errorBudgets": budgets(policy), "runs": running(policy, state)}))
-        .collect();
+    let services: Vec<Value> = assessments(loaded, state, known.rounds, now).into_iter().map(service).collect();
     let repositories: Vec<Value> = loaded
         .agent
         .repositories
@@ -133,9 +133,13 @@ fn as_json(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp) ->
         .collect();
     let open: Vec<_> = state.incidents.values().filter(|incident| incident.ending.is_none()).collect();
     let pauses: Vec<_> = state.pauses.iter().filter(|pause| pause.until > now).collect();
+    let runs: Vec<Value> =
+        loaded.policies.iter().map(|policy| json!({"policy": policy.name, "instances": running(policy, state)})).collect();
     json!({
+        "running": runs,
         "agentRuns": SqliteJournal::agent_is_running(&loaded.agent.journal), "services": services, "repositories": repositories,
-        "outcomes": loaded.policies.iter().map(|policy| outcome_json(state, &policy.name)).collect::<Vec<_>>(), "pauses": pauses, "killSwitch": stop_file(loaded), "openIncidents": open,
+        "outcomes": loaded.policies.iter().map(|policy| outcome_json(state, &policy.name)).collect::<Vec<_>>(), "pauses": pauses,
+        "killSwitch": stop_file(loaded), "switches": switches_on(state), "openIncidents": open,
     })
 }
 
@@ -177,25 +181,39 @@ fn stop_file(loaded: &Loaded) -> Option<KillSwitch> {
     KillSwitch::file(&path.display().to_string(), look_at_file(path))
 }
 
-fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: &mut dyn Write) -> Result<()> {
-    let runs = if SqliteJournal::agent_is_running(&loaded.agent.journal) { "runs" } else { "does not run" };
-    writeln!(out, "The agent {runs} ({now}).\n")?;
-    for ((name, slos), policy) in assessments(loaded, state, known.rounds, now).into_iter().zip(&loaded.policies) {
-        for assessment in slos {
-            writeln!(out, "{name}  {}  {}: {}", assessment.slo, format!("{:?}", assessment.verdict).to_lowercase(), assessment.arithmetic)?;
-        }
-        for (budget, burns) in standing(policy, known, now) {
-            writeln!(out, "{name}  {}  {}", budget.slo, budgets::line(&budget, &burns))?;
-        }
+/// What is landed, attempted, applied and effective of each service.
+fn show_running(loaded: &Loaded, state: &State, now: Timestamp, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "\nWhat runs:")?;
+    for policy in &loaded.policies {
         for running in running(policy, state) {
-            let lines = render::running::lines(&running, now);
-            let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-            writeln!(out, "  runs in {first}")?;
-            for line in rest {
-                writeln!(out, "    {line}")?;
+            for (number, line) in render::running::lines(&running, now).iter().enumerate() {
+                if number == 0 { writeln!(out, "  {} in {line}", policy.name)? } else { writeln!(out, "    {line}")? }
             }
         }
     }
+    Ok(())
+}
+
+/// What the agent wrote down of the switches on branches and forges that are on, or cannot be read.
+fn switches_on(state: &State) -> Vec<String> {
+    let standing = state.notifications.impairments().filter(|(_, impaired)| impaired.restored.is_none());
+    let of_repositories = standing.filter(|(what, _)| matches!(what, Impairment::Switched { repository: Some(_), .. }));
+    of_repositories.map(|(_, impaired)| impaired.sentence.clone()).collect()
+}
+
+fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: &mut dyn Write) -> Result<()> {
+    let runs = if SqliteJournal::agent_is_running(&loaded.agent.journal) { "runs" } else { "does not run" };
+    writeln!(out, "The agent {runs} ({now}).\n")?;
+    for (policy, instance, slos) in assessments(loaded, state, known.rounds, now) {
+        let name = service_name(&policy.name, &instance.name, instance.cluster.as_deref());
+        for assessment in slos {
+            writeln!(out, "{name}  {}  {}: {}", assessment.slo, format!("{:?}", assessment.verdict).to_lowercase(), assessment.arithmetic)?;
+        }
+        for (budget, burns) in standing(policy, instance, known, now) {
+            writeln!(out, "{name}  {}  {}", budget.slo, budgets::line(&budget, &burns))?;
+        }
+    }
+    show_running(loaded, state, now, out)?;
     writeln!(out)?;
     for repository in &loaded.agent.repositories {
         let head = state.heads.get(&repository.name).map_or("not seen yet".to_owned(), |head| format!("at {head}"));
@@ -206,6 +224,9 @@ fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: 
     }
     if let Some(switch) = stop_file(loaded) {
         writeln!(out, "stopped: {}", switch.sentence)?;
+    }
+    for sentence in switches_on(state) {
+        writeln!(out, "stopped: {sentence}")?;
     }
     for pause in state.pauses.iter().filter(|pause| pause.until > now) {
         let scope = pause.repository.as_ref().map_or("all repositories".to_owned(), |name| format!("`{name}`"));
@@ -220,6 +241,11 @@ fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: 
         }
     }
     outcomes(loaded, state, out)?;
+    show_open(loaded, state, known, now, out)
+}
+
+/// The open incidents, with what each has spent of its error budgets.
+fn show_open(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: &mut dyn Write) -> Result<()> {
     let open: Vec<_> = state.incidents.values().filter(|incident| incident.ending.is_none()).collect();
     match open.len() {
         0 => writeln!(out, "\nNo incident is open.")?,
@@ -229,9 +255,10 @@ fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: 
     for incident in open {
         writeln!(
             out,
-            "  {} {}: {}",
+            "  {} {}{}: {}",
             incident.id,
             incident.phase.words(),
+            incident.place(),
             incident.decision.as_ref().map_or("not decided yet", |decision| &decision.sentence)
         )?;
         if let Some(policy) = loaded.policies.iter().find(|policy| policy.name == incident.policy) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::engine::channel::Channel;
-use crate::engine::id::{BranchName, EnvironmentName, MetricsName, NotifierName, RepositoryName, SyncName};
+use crate::engine::id::{BranchName, EnvironmentName, MetricsName, NotifierName, RenderName, RepositoryName, SyncName};
 use crate::engine::policy::{HttpIndicator, Limits, Mode};
 
 /// The agent file, valid by construction. Relative paths in it have been made relative to the file.
@@ -37,8 +37,25 @@ pub struct Agent {
     pub templates: Option<PathBuf>,
     /// The operator's kill switch: while this file is there, nothing is proposed or merged.
     pub stop_file: Option<PathBuf>,
+    /// The label of the issue that is a kill switch in its repository.
+    pub stop_issue_label: Option<String>,
+    /// The commands that policies may name.
+    pub renders: Vec<RenderCommand>,
+    /// The file with the secret that signs questions before a merge.
+    pub ask_secret_file: Option<PathBuf>,
     /// Policy files and directories.
     pub policies: Vec<PathBuf>,
+}
+
+/// A command that reads what a revert would leave and ends with 0 if it is fine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderCommand {
+    /// The name that policies use.
+    pub name: RenderName,
+    /// The program and its arguments; at least the program.
+    pub command: Vec<String>,
+    /// Its limit.
+    pub timeout: Duration,
 }
 
 impl Agent {
@@ -70,6 +87,8 @@ pub struct Repository {
     pub commit: CommitIdentity,
     /// The repository's budgets.
     pub limits: Limits,
+    /// Globs for paths that no revert changes without an approval.
+    pub protect: Vec<String>,
 }
 
 /// Where proposals are made.

@@ -13,6 +13,7 @@ use super::agent::{
 };
 use super::diagnostic::{Findings, quoted};
 use super::form;
+use super::gates;
 use super::node::{Node, key_name};
 use super::sync_rules::{self, Origin};
 use super::view::View;
@@ -38,6 +39,10 @@ pub struct Names {
     pub clusters: Vec<String>,
     /// Notifiers with their channels.
     pub notifiers: Vec<(String, Option<Channel>)>,
+    /// Render commands.
+    pub renders: Vec<String>,
+    /// Whether questions before a merge can be signed.
+    pub signs_questions: bool,
 }
 
 /// A request is sent with every round of another indicator; this stands where an indicator has its own pace.
@@ -66,6 +71,8 @@ impl Names {
             alertmanagers: named("metrics").filter(|(_, view)| view.object("alertmanager").is_some()).map(|(name, _)| name).collect(),
             clusters: named("metrics").filter(|(_, view)| view.object("kubernetes").is_some()).map(|(name, _)| name).collect(),
             notifiers: named("notifiers").map(|(name, view)| (name, channel_of(&view))).collect(),
+            renders: named("render").map(|(name, _)| name).collect(),
+            signs_questions: spec.object("ask").is_some(),
         }
     }
 
@@ -82,7 +89,7 @@ fn is_plain(repository: &View<'_>) -> bool {
 /// Reads an agent document; `None` where an error was found, now or before.
 pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Option<Agent> {
     let spec = View::new(root, root.span).object("spec")?;
-    for key in ["repositories", "sync", "metrics", "notifiers", "environments"] {
+    for key in ["repositories", "sync", "metrics", "notifiers", "environments", "render"] {
         unique_names(&spec, key, findings);
     }
     watched_once(&spec, findings);
@@ -109,6 +116,9 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
         environments: spec.objects("environments").iter().map(environment).collect::<Option<_>>()?,
         templates: spec.text("templates").map(|path| directory.join(path)),
         stop_file: spec.object("stop").and_then(|stop| stop.text("file")).map(|path| directory.join(path)),
+        stop_issue_label: gates::issue_label(&spec, findings),
+        renders: gates::renders(&spec)?,
+        ask_secret_file: spec.object("ask").and_then(|ask| ask.text("secretFile")).map(|path| directory.join(path)),
         policies: spec.texts("policies")?.iter().map(|path| directory.join(path)).collect(),
     })
 }
@@ -164,6 +174,7 @@ fn repository(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) ->
             signing_key_file: commit.text("signingKeyFile").map(|path| directory.join(path)),
         },
         limits: view.limits("limits")?,
+        protect: view.texts("protect")?,
     })
 }
 

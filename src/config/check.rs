@@ -157,6 +157,13 @@ pub fn value(kind: &Kind, node: &Node, subject: &str, at: Span, findings: &mut F
                 findings.error(node.span, message, keys_hint(shape));
             }
         },
+        Kind::TextOr(form, shape) => match &node.value {
+            Value::Map(_) => object(shape, node, subject, at, findings),
+            Value::Scalar { .. } => text(*form, node, subject, findings),
+            Value::List(_) => {
+                findings.error(node.span, format!("{subject} is a text or an object, and this is {}", node.what()), keys_hint(shape));
+            }
+        },
         Kind::Nothing => {}
     }
 }

@@ -46,7 +46,7 @@ fn complete_value(kind: &Kind, node: &Node) -> Node {
         (Kind::Object(shape), _) if node.scalar() == Some(Scalar::Null) && shape.may_be_empty() => {
             complete(shape, &Node { value: Value::Map(Vec::new()), span: node.span })
         }
-        (Kind::Object(shape) | Kind::WordOr(_, shape), Value::Map(_)) => complete(shape, node),
+        (Kind::Object(shape) | Kind::WordOr(_, shape) | Kind::TextOr(_, shape), Value::Map(_)) => complete(shape, node),
         (Kind::List(item, ..) | Kind::OneOrMany(item), Value::List(items)) => list(item, items),
         (Kind::OneOrMany(item), _) => list(item, std::slice::from_ref(node)),
         _ => node.clone(),
@@ -79,7 +79,7 @@ mod tests {
     fn visit(shape: &'static Object, each: &mut impl FnMut(&'static Object, &'static Field)) {
         fn inside(kind: &'static Kind, each: &mut impl FnMut(&'static Object, &'static Field)) {
             match kind {
-                Kind::Object(shape) | Kind::WordOr(_, shape) => visit(shape, each),
+                Kind::Object(shape) | Kind::WordOr(_, shape) | Kind::TextOr(_, shape) => visit(shape, each),
                 Kind::List(item, ..) | Kind::OneOrMany(item) => inside(item, each),
                 _ => {}
             }

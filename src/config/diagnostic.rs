@@ -190,6 +190,24 @@ impl<'a> Findings<'a> {
         self.add(Severity::Warning, span, message.into(), hint.into());
     }
 
+    /// The first of some words from a place on, on its line or the lines of its text; the place itself where none is there.
+    pub fn within(&self, span: Span, words: &[String]) -> Span {
+        /// So many lines of a text are looked through.
+        const LINES: usize = 40;
+        for line in span.line..span.line.saturating_add(LINES) {
+            let Some(text) = self.source.line(line) else { return span };
+            let from = if line == span.line { span.column.saturating_sub(1) } else { 0 };
+            let characters: Vec<char> = text.chars().collect();
+            let rest: String = characters.iter().skip(from).collect();
+            let found = words.iter().filter_map(|word| Some((rest.find(word.as_str())?, word))).min();
+            if let Some((at, word)) = found {
+                let column = from + rest[..at].chars().count() + 1;
+                return Span { line, column, length: word.chars().count() };
+            }
+        }
+        span
+    }
+
     /// How many errors there are so far, in all files of the list.
     pub fn errors(&self) -> usize {
         self.list.iter().filter(|diagnostic| diagnostic.is_error()).count()

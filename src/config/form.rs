@@ -53,6 +53,7 @@ pub fn check(form: Form, text: &str) -> Verdict {
         Form::Path if text.contains("://") => wrong("is an address, and a file or directory is meant", None),
         Form::Path => Ok(()),
         Form::HttpUrl => http_url(text),
+        Form::ProbedUrl => http_url(&without_variables(text)),
         Form::GitUrl => git_url(text),
         Form::Branch => branch(text),
         Form::Glob => glob(text),
@@ -164,6 +165,19 @@ fn http_url(text: &str) -> Verdict {
         );
     }
     Ok(())
+}
+
+/// An address with a digit for every variable, so that the rest of it can be judged.
+fn without_variables(text: &str) -> String {
+    let mut parts = text.split('$');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let braced = part.strip_prefix('{').and_then(|inner| inner.split_once('}')).map(|(_, rest)| rest);
+        let rest = braced.unwrap_or_else(|| part.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || char == '_'));
+        whole.push('1');
+        whole.push_str(rest);
+    }
+    whole
 }
 
 fn git_url(text: &str) -> Verdict {

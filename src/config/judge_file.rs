@@ -3,7 +3,9 @@
 //! Only the form is judged here: names, times, known keys. What the values mean is the engine's; `agent/judge.rs` hands them to it. Times
 //! are Unix milliseconds, ratios 0 to 1, and what is not known is null.
 
+mod mistake;
 mod schema;
+mod time;
 
 use std::collections::BTreeMap;
 
@@ -49,9 +51,10 @@ pub struct Observed {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an incident, which is an object")]
 struct CaseLine {
     id: String,
+    #[serde(deserialize_with = "time::millis")]
     now: i64,
     policies: Vec<serde_json::Value>,
     #[serde(default)]
@@ -68,13 +71,15 @@ struct CaseLine {
 
 /// One move of a watched branch.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a landing, which is an object")]
 pub struct LandingLine {
     /// The branch.
     pub branch: String,
     /// The last moment at which it was known not to have landed; null where nothing bounds it.
+    #[serde(default, deserialize_with = "time::some_millis")]
     pub earliest: Option<i64>,
     /// The first moment at which it was known to have landed.
+    #[serde(deserialize_with = "time::millis")]
     pub latest: i64,
     /// How the move looks in the history.
     #[serde(default)]
@@ -101,17 +106,19 @@ pub enum LandingKind {
 
 /// What the sync tool did with a landing in one instance.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "when it was applied, which is an object")]
 pub struct AppliedLine {
     /// The last moment at which it was known not to be applied.
+    #[serde(deserialize_with = "time::millis")]
     pub earliest: i64,
     /// The first moment at which it was known to be applied.
+    #[serde(deserialize_with = "time::millis")]
     pub latest: i64,
     /// When the sync tool first tried.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time::some_millis")]
     pub attempted: Option<i64>,
     /// When it was rolled out completely; `latest` without it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time::some_millis")]
     pub effective: Option<i64>,
     /// How it went.
     #[serde(default)]
@@ -133,7 +140,7 @@ pub enum AppliedState {
 
 /// One commit.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a change, which is an object")]
 pub struct ChangeLine {
     /// Its id.
     pub commit: CommitId,
@@ -171,7 +178,7 @@ pub struct ChangeLine {
 
 /// What undoing a commit comes to.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "what undoing comes to, which is an object", default)]
 pub struct InverseLine {
     /// Whether it applies.
     pub status: InverseStatus,
@@ -211,7 +218,7 @@ pub enum Grade {
 
 /// One probe result: exactly one of `good` alone, `good` with `total`, and `value`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a round, which is an object")]
 pub struct RoundLine {
     /// Which policy.
     pub policy: PolicyName,
@@ -221,8 +228,10 @@ pub struct RoundLine {
     #[serde(default = "default_instance")]
     pub instance: String,
     /// Its start.
+    #[serde(deserialize_with = "time::millis")]
     pub start: i64,
     /// Its end.
+    #[serde(deserialize_with = "time::millis")]
     pub end: i64,
     /// true, false, a count, or null for Unknown.
     #[serde(default, deserialize_with = "present")]
@@ -236,14 +245,15 @@ pub struct RoundLine {
     /// Why it is Unknown.
     #[serde(default)]
     pub why: Option<WhyUnknown>,
-    /// Whether the metrics server scraped its other targets meanwhile.
+    /// Whether the metrics server reached the service's own targets (`up`); absent is yes. With `why` `stale` or `empty`, and an indicator
+    /// that names its `targets`, no is bad and not Unknown.
     #[serde(default)]
     pub targets_scraped: Option<bool>,
 }
 
 /// What a round found good.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it is true, false, null or a number of events")]
 pub enum Good {
     /// Whether the whole round was.
     Whole(bool),
@@ -267,14 +277,16 @@ pub enum WhyUnknown {
 
 /// One result of a control.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a round of a control, which is an object")]
 pub struct ControlLine {
     /// Which one.
     #[serde(default = "control")]
     pub name: String,
     /// Its start.
+    #[serde(deserialize_with = "time::millis")]
     pub start: i64,
     /// Its end.
+    #[serde(deserialize_with = "time::millis")]
     pub end: i64,
     /// Whether it answered; null for Unknown.
     #[serde(deserialize_with = "nullable")]
@@ -283,9 +295,10 @@ pub struct ControlLine {
 
 /// Something that was done before.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "what was done before, which is an object")]
 pub struct HistoryLine {
     /// When.
+    #[serde(deserialize_with = "time::millis")]
     pub at: i64,
     /// What.
     pub kind: HistoryKind,
@@ -313,7 +326,7 @@ pub enum HistoryKind {
 
 /// What should be decided.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "what should be decided, which is an object")]
 pub struct Expected {
     /// The action.
     pub action: ExpectedAction,
@@ -358,7 +371,11 @@ impl CaseReader {
     /// What is wrong with it, in one sentence: no JSON, an unknown key, a policy that `revertd check` refuses, a round of a policy, SLO or
     /// instance that is not there, an end before its start.
     pub fn read(&mut self, line: &str) -> Result<Case, InvalidCase> {
-        let line: CaseLine = serde_json::from_str(line).map_err(|error| InvalidCase(format!("the line is no incident: {error}")))?;
+        if line.starts_with('[') {
+            // Serde would take the values of the keys in their order.
+            return Err(InvalidCase("a line is an object, and this is a list".to_owned()));
+        }
+        let line: CaseLine = serde_json::from_str(line).map_err(|error| InvalidCase(mistake::sentence(line, &error)))?;
         let policies = self.policies(line.policies)?;
         let observed = Observed { landings: line.landings, rounds: line.rounds, controls: line.controls, history: line.history };
         check(&policies, &observed)?;
@@ -370,6 +387,9 @@ impl CaseReader {
             // What says what runs is `applied` of each landing.
             if let Some(spec) = document.get_mut("spec").and_then(serde_json::Value::as_object_mut) {
                 spec.remove("sync");
+                for instance in spec.get_mut("instances").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+                    instance.as_object_mut().map(|instance| (instance.remove("sync"), instance.remove("application")));
+                }
             }
         }
         let texts: Vec<String> = documents.iter().map(ToString::to_string).collect();
@@ -404,54 +424,75 @@ fn read_policies(texts: &[String]) -> Result<Vec<Policy>, InvalidCase> {
 }
 
 fn check(policies: &[Policy], observed: &Observed) -> Result<(), InvalidCase> {
-    let wrong = |text: String| Err(InvalidCase(text));
-    let policy = |name: &PolicyName| {
-        policies.iter().find(|policy| policy.name == *name).ok_or_else(|| InvalidCase(format!("there is no policy `{name}`")))
-    };
-    let mut ends = std::collections::HashSet::new();
-    for round in &observed.rounds {
-        let policy = policy(&round.policy)?;
-        if !policy.measured().any(|slo| slo.name.as_str() == round.slo) {
-            return wrong(format!("the policy `{}` has no SLO `{}`", policy.name, round.slo));
-        }
-        if !policy.instances.iter().any(|instance| instance.name.as_str() == round.instance) {
-            return wrong(format!("the policy `{}` has no instance `{}`", policy.name, round.instance));
-        }
-        check_round(round)?;
-        if !ends.insert((&round.policy, &round.slo, round.end)) {
-            return wrong(format!("two rounds of `{}` `{}` end at {}", round.policy, round.slo, round.end));
-        }
-    }
-    if let Some(control) = observed.controls.iter().find(|control| control.end < control.start) {
-        return wrong(format!("a round of the control `{}` ends before it starts", control.name));
+    let wrong = |text: &str| Err(InvalidCase(text.to_owned()));
+    check_rounds(policies, &observed.rounds)?;
+    if let Some(number) = observed.controls.iter().position(|control| control.end < control.start) {
+        return wrong(&format!("controls[{number}]: a round of the control `{}` ends before it starts", observed.controls[number].name));
     }
     if policies.windows(2).any(|pair| pair[0].repository != pair[1].repository) {
-        return wrong("the policies of one incident watch one repository".to_owned());
+        return wrong("the policies of one incident watch one repository");
     }
     if observed.landings.windows(2).any(|pair| pair[0].branch != pair[1].branch) {
-        return wrong("the landings of one incident are of one branch".to_owned());
+        return wrong("the landings of one incident are of one branch");
     }
-    for landing in &observed.landings {
-        if landing.earliest.is_some_and(|earliest| earliest > landing.latest) {
-            return wrong(format!("a landing's `earliest` is after its `latest` {}", landing.latest));
+    for (number, landing) in observed.landings.iter().enumerate() {
+        check_landing(policies, landing).map_err(|InvalidCase(text)| InvalidCase(format!("landings[{number}]: {text}")))?;
+    }
+    for (number, past) in observed.history.iter().enumerate() {
+        for name in &past.policies {
+            named(policies, name).map_err(|InvalidCase(text)| InvalidCase(format!("history[{number}]: {text}")))?;
         }
-        for (key, applied) in &landing.applied {
-            let known = key.split_once('/').is_some_and(|(name, instance)| {
-                policies.iter().any(|policy| policy.name.as_str() == name && policy.instances.iter().any(|at| at.name.as_str() == instance))
-            });
-            if !known || applied.earliest > applied.latest {
-                return wrong(format!("`applied` names `policy/instance` with `earliest` up to `latest`, and `{key}` does not fit"));
-            }
-        }
-    }
-    for name in observed.history.iter().flat_map(|past| &past.policies) {
-        policy(name)?;
-    }
-    for name in observed.landings.iter().flat_map(|landing| &landing.changes).flat_map(|change| &change.services) {
-        policy(name)?;
     }
     Ok(())
 }
+
+fn named<'a>(policies: &'a [Policy], name: &PolicyName) -> Result<&'a Policy, InvalidCase> {
+    policies.iter().find(|policy| policy.name == *name).ok_or_else(|| InvalidCase(format!("there is no policy `{name}`")))
+}
+
+fn check_rounds(policies: &[Policy], rounds: &[RoundLine]) -> Result<(), InvalidCase> {
+    let mut ends = std::collections::HashSet::new();
+    for (number, round) in rounds.iter().enumerate() {
+        let place = |InvalidCase(text): InvalidCase| InvalidCase(format!("rounds[{number}]: {text}"));
+        let policy = named(policies, &round.policy).map_err(place)?;
+        if !policy.measured().any(|slo| slo.name.as_str() == round.slo) {
+            return Err(place(InvalidCase(format!("the policy `{}` has no SLO `{}`", policy.name, round.slo))));
+        }
+        if !policy.instances.iter().any(|instance| instance.name.as_str() == round.instance) {
+            return Err(place(InvalidCase(format!("the policy `{}` has no instance `{}`", policy.name, round.instance))));
+        }
+        check_round(round).map_err(place)?;
+        if !ends.insert((&round.policy, &round.slo, &round.instance, round.end)) {
+            return Err(place(InvalidCase(format!("another round of `{}` `{}` ends at {} as well", round.policy, round.slo, round.end))));
+        }
+    }
+    Ok(())
+}
+
+fn check_landing(policies: &[Policy], landing: &LandingLine) -> Result<(), InvalidCase> {
+    let wrong = |text: String| Err(InvalidCase(text));
+    if let Some(earliest) = landing.earliest.filter(|earliest| *earliest > landing.latest) {
+        return wrong(format!("`earliest` {earliest} is after `latest` {}", landing.latest));
+    }
+    for (key, applied) in &landing.applied {
+        let known = key.split_once('/').is_some_and(|(name, instance)| {
+            policies.iter().any(|policy| policy.name.as_str() == name && policy.instances.iter().any(|at| at.name.as_str() == instance))
+        });
+        if !known {
+            return wrong(format!("`applied` is by `policy/instance`, and there is no `{key}`"));
+        }
+        if applied.earliest > applied.latest {
+            return wrong(format!("`applied` of `{key}`: `earliest` {} is after `latest` {}", applied.earliest, applied.latest));
+        }
+    }
+    for name in landing.changes.iter().flat_map(|change| &change.services) {
+        named(policies, name)?;
+    }
+    Ok(())
+}
+
+/// Prometheus extrapolates both counts on its own, so that the good ones may come out a little higher.
+const EXTRAPOLATED: f64 = 1.05;
 
 fn check_round(round: &RoundLine) -> Result<(), InvalidCase> {
     let place = || format!("the round of `{}` `{}` that ends at {}", round.policy, round.slo, round.end);
@@ -467,6 +508,11 @@ fn check_round(round: &RoundLine) -> Result<(), InvalidCase> {
     if !fits {
         let message = "has neither `good` (true, false, null), nor `good` and `total` (events from 0), nor `value`";
         return Err(InvalidCase(format!("{} {message}", place())));
+    }
+    if let (Some(Some(Good::Events(good))), Some(total)) = (round.good, round.total)
+        && good > total * EXTRAPOLATED + 1.0
+    {
+        return Err(InvalidCase(format!("{} has more good events ({good}) than events ({total})", place())));
     }
     let known = matches!((&round.good, &round.value), (Some(Some(_)), _) | (_, Some(Some(_))));
     if known && round.why.is_some() {
@@ -541,5 +587,51 @@ mod tests {
         assert!(message(r#","controls":[{"start":2,"end":1,"good":true}]"#).contains("ends before it starts"));
         assert!(read(r#"{"id":"x","now":1,"policies":[{"kind":"Agent"}]}"#).is_err());
         assert!(read("nonsense").is_err());
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_place_and_in_words() {
+        let message = |rest: &str| case(rest).unwrap_err().to_string();
+        let begins = |rest: &str, sentence: &str| assert!(message(rest).starts_with(sentence), "{}", message(rest));
+        let landing = |rest: &str| format!(r#","landings":[{{"branch":"main","earliest":1,"latest":2,"changes":[]{rest}}}]"#);
+        begins(
+            r#","rounds":[{"policy":"a","slo":"up","start":"5","end":1,"good":true}]"#,
+            "`rounds[0].start`: invalid type: string \"5\", expected a time in whole Unix milliseconds",
+        );
+        begins(
+            r#","rounds":[{"policy":"a","slo":"up","start":0,"end":1,"good":"yes"}]"#,
+            "`rounds[0].good`: it is true, false, null or a number",
+        );
+        begins(r#","rounds":[5]"#, "`rounds[0]`: invalid type: integer `5`, expected a round, which is an object");
+        begins(
+            r#","rounds":[{"policy":"a","slo":"up","start":0,"end":1,"good":10,"total":5}]"#,
+            "rounds[0]: the round of `a` `up` that ends at 1 has more good",
+        );
+        begins(&landing(r#","kind":"odd""#), "`landings[0].kind`: unknown value `odd`, expected one of `normal`");
+        begins(
+            &landing(r#","applied":{"a/default":{"earliest":9,"latest":3}}"#),
+            "landings[0]: `applied` of `a/default`: `earliest` 9 is after",
+        );
+        begins(
+            &landing(r#","applied":{"a/mars":{"earliest":1,"latest":3}}"#),
+            "landings[0]: `applied` is by `policy/instance`, and there is no `a/mars`",
+        );
+        assert_eq!(read(r#"["x",5,[],[],[]]"#).unwrap_err().to_string(), "a line is an object, and this is a list");
+        assert!(read("5").unwrap_err().to_string().contains("expected an incident, which is an object"));
+        assert!(read(r#"{"id":"x""#).unwrap_err().to_string().starts_with("the JSON ends too early"));
+    }
+
+    #[test]
+    fn a_time_is_whole_milliseconds_of_years_that_there_are() {
+        let now = |text: &str| read(&format!(r#"{{"id":"x","now":{text},"policies":[{POLICY}]}}"#)).map(|case| case.now);
+        assert_eq!(now("1760000900000.0"), Ok(1_760_000_900_000), "an integer for JSON Schema");
+        for wrong in ["-1", "1.5", "253402300800000", "18446744073709551616", "1e300", "null", "\"5\""] {
+            assert!(now(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn prometheus_may_count_a_little_more_good_ones_than_all() {
+        assert!(case(r#","rounds":[{"policy":"a","slo":"up","start":0,"end":1,"good":1001.7,"total":1000}]"#).is_ok());
     }
 }

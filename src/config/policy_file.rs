@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 
 use crate::engine::broken_sync::OnSyncFailure;
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, IfSilent, Role, Silence};
-use crate::engine::id::{EnvironmentName, InstanceName, NotifierName, PolicyName, RepositoryName};
+use crate::engine::id::{EnvironmentName, NotifierName, PolicyName, RepositoryName};
 use crate::engine::irrevertible::{self, Never};
-use crate::engine::policy::{BreachWhen, Guardrails, Instance, Mode, PathSet, Policy, RevertRules, Scope, Slo, VerifyRules};
+use crate::engine::policy::{BreachWhen, Guardrails, Mode, PathSet, Policy, RevertRules, Scope, Slo, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
 
 use super::agent_file::{Names, unique_names};
 use super::check::{listed, nearest};
 use super::diagnostic::{Findings, quoted};
+use super::gates;
 use super::node::Node;
 use super::view::View;
-use super::{slo_rules, sync_rules};
+use super::{instance_rules, slo_rules};
 
 /// Reads a policy document; `None` where an error was found, now or before. `names` are the agent's, where an agent file is there.
 pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> Option<Policy> {
@@ -34,7 +35,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
     if let Some(names) = names {
         references(&spec, names, findings);
     }
-    let sync = sync_rules::sync(&spec, names, findings);
+    let instances = instance_rules::instances(&spec, &labels, names, findings);
     let guardrails = spec.object("guardrails")?;
     never_back_to(&guardrails, findings);
     let approval = approval(&spec, findings);
@@ -44,7 +45,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
         repository: RepositoryName::new(spec.text("repository")?),
         environment: spec.text("environment").map(EnvironmentName::new),
         paths: PathSet { include: spec.texts("paths")?, exclude: spec.texts("exclude")? },
-        instances: vec![Instance { name: InstanceName::default_instance(), sync: sync? }],
+        instances: instances?,
         depends_on: spec.texts("dependsOn")?.into_iter().map(PolicyName::new).collect(),
         slos: slo_rules::of_role(&spec, &slos, "trigger")?,
         corroborating: slo_rules::of_role(&spec, &slos, "corroborate")?,
@@ -60,6 +61,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
             max_objects: guardrails.integer("maxObjects")?,
             never_back_to: guardrails.texts("neverBackTo")?,
             never: never(&guardrails.object("never")?)?,
+            assurance: gates::assurance(&guardrails, names, findings)?,
         },
         approval: approval?,
         verify: verify?,
@@ -154,7 +156,7 @@ fn revert(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<RevertRules> {
     Some(RevertRules {
         mode: revert.mode("mode")?,
         scope: if revert.text("scope")? == "paths" { Scope::Paths } else { Scope::Commit },
-        on_sync_failure: if revert.text("onSyncFailure")? == "off" { OnSyncFailure::Off } else { OnSyncFailure::Propose },
+        on_sync_failure: if revert.text("onSyncFailure")? == "ignore" { OnSyncFailure::Ignore } else { OnSyncFailure::Propose },
         settle: revert.duration("settle")?,
         attribute_within: revert.duration("attributeWithin")?,
         max_age_merge: merge?,
@@ -265,13 +267,19 @@ fn references(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {
     if let Some(sync) = spec.object("sync") {
         reference(&sync, "source", &syncs, "sync source", "sync", findings);
     }
+    for instance in spec.objects("instances") {
+        reference(&instance, "sync", &syncs, "sync source", "sync", findings);
+        if let Some(sync) = instance.object("sync") {
+            reference(&sync, "source", &syncs, "sync source", "sync", findings);
+        }
+    }
     for slo in spec.objects("slos") {
         let Some(indicator) = slo.object("indicator") else { continue };
         if let Some(prometheus) = indicator.object("prometheus") {
             reference(&prometheus, "server", &names.metrics, "metrics server", "metrics", findings);
         }
         if let Some(workload) = indicator.object("workload") {
-            reference(&workload, "server", &names.clusters, "cluster", "metrics", findings);
+            reference(&workload, "server", &names.clusters, "cluster", "metrics` of the kind `kubernetes", findings);
         }
         if let Some(alert) = indicator.object("alert") {
             let known: Vec<String> = names.metrics.iter().chain(&names.alertmanagers).cloned().collect();

@@ -84,6 +84,7 @@ fn kind(kind_of: &'static Kind) -> Value {
         Kind::Map(form) => json!({"type": "object", "additionalProperties": text(*form)}),
         Kind::Object(shape) => object(shape),
         Kind::WordOr(words, shape) => json!({"anyOf": [enumeration(words), object(shape)]}),
+        Kind::TextOr(form, shape) => json!({"anyOf": [text(*form), object(shape)]}),
         Kind::Nothing => json!(false),
     }
 }
@@ -95,7 +96,7 @@ fn enumeration(words: &[&str]) -> Value {
 fn text(form: Form) -> Value {
     match form {
         Form::Name => json!({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "maxLength": 63}),
-        Form::HttpUrl => json!({"type": "string", "pattern": "^[hH][tT][tT][pP][sS]?://"}),
+        Form::HttpUrl | Form::ProbedUrl => json!({"type": "string", "pattern": "^[hH][tT][tT][pP][sS]?://"}),
         Form::Glob => json!({"type": "string", "pattern": "^[^/!]", "not": {"pattern": "/$"}}),
         Form::Branch => json!({"type": "string", "minLength": 1, "not": {"pattern": "^(refs/heads/|revertd/)"}}),
         _ => json!({"type": "string", "minLength": 1}),

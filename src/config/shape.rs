@@ -76,6 +76,8 @@ pub enum Kind {
     Object(&'static Object),
     /// A word or an object.
     WordOr(&'static [&'static str], &'static Object),
+    /// A text of some form, or an object.
+    TextOr(Form, &'static Object),
     /// Refused before its value matters.
     Nothing,
 }
@@ -91,6 +93,8 @@ pub enum Form {
     Path,
     /// An `http` or `https` address without credentials.
     HttpUrl,
+    /// The same, with variables.
+    ProbedUrl,
     /// The address of a Git repository without a password.
     GitUrl,
     /// A branch without `refs/heads/`.

@@ -271,6 +271,7 @@ fn prometheus_indicator(prometheus: &View<'_>) -> Option<PrometheusIndicator> {
         },
         freshness: Some(prometheus.text("freshness")?),
         max_staleness: prometheus.duration("maxStaleness")?,
+        targets: prometheus.text("targets"),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::engine::policy::{Sync, SyncTarget};
 
 use super::agent::{SyncKind, SyncSource};
 use super::agent_file::Names;
-use super::diagnostic::{Findings, quoted};
+use super::diagnostic::{Findings, Span, quoted};
 use super::view::View;
 
 /// The keys of a policy's `sync` that say what of a source is followed.
@@ -73,8 +73,45 @@ pub fn source(view: &View<'_>, directory: &Path, metrics: &[String], findings: &
 
 /// A policy's `sync`. Without an agent file nothing says what kind its source is; then only what is written is read.
 pub fn sync(spec: &View<'_>, names: Option<&Names>, findings: &mut Findings<'_>) -> Option<Sync> {
-    let sync = spec.object("sync")?;
-    let Some(source) = sync.text("source") else { return sync.duration("lag").map(Sync::Lag) };
+    of_object(&spec.object("sync")?, spec, names, findings)
+}
+
+/// The same of an instance: its own, the name of a source with an application beside it, or that of the policy.
+pub fn of_instance(instance: &View<'_>, spec: &View<'_>, names: Option<&Names>, findings: &mut Findings<'_>) -> Option<Sync> {
+    if let Some(source) = instance.text("sync") {
+        return followed(source, instance.span("sync"), instance, spec, names, findings);
+    }
+    let own = instance.object("sync");
+    let Some(application) = instance.typed("application") else { return of_object(&own.or(spec.object("sync"))?, spec, names, findings) };
+    if let Some(own) = own {
+        let message = "`application` stands inside of `sync`, where that is an object".to_owned();
+        findings.error(own.at, message, "write it there, or the name of the source alone".to_owned());
+        return None;
+    }
+    let Some(source) = spec.object("sync").and_then(|sync| sync.text("source")) else {
+        let message = "`application` needs a sync source, and the policy assumes a lag".to_owned();
+        findings.error(application.span, message, "write `sync: <source>` beside it".to_owned());
+        return None;
+    };
+    followed(source, application.span, instance, spec, names, findings)
+}
+
+fn of_object(sync: &View<'_>, spec: &View<'_>, names: Option<&Names>, findings: &mut Findings<'_>) -> Option<Sync> {
+    match sync.text("source") {
+        Some(source) => followed(source, sync.span("source"), sync, spec, names, findings),
+        None => sync.duration("lag").map(Sync::Lag),
+    }
+}
+
+/// What of a source is followed, by the keys of `sync`; `at` is where the source is named, `spec` the policy.
+fn followed(
+    source: String,
+    at: Span,
+    sync: &View<'_>,
+    spec: &View<'_>,
+    names: Option<&Names>,
+    findings: &mut Findings<'_>,
+) -> Option<Sync> {
     let written: Vec<&'static str> = TARGETS.iter().copied().filter(|key| sync.typed(key).is_some()).collect();
     if let Some(second) = written.get(1) {
         let message = format!("`{}` and `{second}` name two things to follow", written[0]);
@@ -91,7 +128,7 @@ pub fn sync(spec: &View<'_>, names: Option<&Names>, findings: &mut Findings<'_>)
         return None;
     }
     let Some(names) = names else {
-        let follows = written.first().and_then(|key| target(&sync, key));
+        let follows = written.first().and_then(|key| target(sync, key));
         return Some(follows.map_or(Sync::Lag(Duration::ZERO), |follows| Sync::Source { source: SyncName::new(source), follows }));
     };
     let origin = names.syncs.iter().find(|(name, _)| *name == source).map(|(_, origin)| *origin)?;
@@ -108,13 +145,13 @@ pub fn sync(spec: &View<'_>, names: Option<&Names>, findings: &mut Findings<'_>)
             None
         }
         (Origin::Tool(takes), Some(key)) if takes.contains(key) => {
-            Some(Sync::Source { source: SyncName::new(source), follows: target(&sync, key)? })
+            Some(Sync::Source { source: SyncName::new(source), follows: target(sync, key)? })
         }
         (Origin::Tool(takes), written) => {
             let takes = format!("`{}`", takes.join("` or `"));
             let (place, message) = match written {
                 Some(key) => (sync.span(key), format!("the source {} follows {takes}, not `{key}`", quoted(&source))),
-                None => (sync.span("source"), format!("the source {} needs {takes}", quoted(&source))),
+                None => (at, format!("the source {} needs {takes}", quoted(&source))),
             };
             findings.error(place, message, format!("write {takes}"));
             None

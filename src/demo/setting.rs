@@ -127,7 +127,7 @@ spec:
         http: {{url: "{url}", every: 500ms, timeout: {PROBE_TIMEOUT}, expect: {{status: [200]}}, unreachable: bad}}
       alerts: [{{failing: {{count: {count}, of: {of}}}, recover: {{good: 4}}}}]
   revert: {{mode: {mode}, settle: 1s}}
-  guardrails: {{cooldown: 10m}}
+  guardrails: {{cooldown: 10m, healthyFor: 2s}}
   verify: {{recoverWithin: 20s, holdFor: 3s}}
 "#
     )

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::broken_sync::Broke;
 use super::change::{Change, ChangeKind, Meaning};
+use super::elsewhere;
 use super::id::{CommitId, PolicyName, SloName};
 use super::landing::Landing;
 use super::onset;
-use super::policy::{PathMatcher, Policy, Slo, Sync};
+use super::policy::{Instance, PathMatcher, Policy, Slo, Sync};
 use super::reading;
 use super::round::Round;
 use super::situation::{ServiceEvidence, Situation};
@@ -123,7 +124,7 @@ pub fn applied(service: &ServiceEvidence, landing: &Landing) -> Option<Interval>
         AppliedFact::At { applied, .. } => Some(applied),
         AppliedFact::NotYet { .. } => None,
         AppliedFact::Unknown { after, .. } | AppliedFact::Broke { after, .. } => {
-            let assumed = assumed(landing.landed, lag(&service.policy));
+            let assumed = assumed(landing.landed, lag_of(service));
             let after = assumed.after.max(after);
             Some(Interval { after, by: after.map_or(assumed.by, |after| assumed.by.max(after)) })
         }
@@ -132,30 +133,30 @@ pub fn applied(service: &ServiceEvidence, landing: &Landing) -> Option<Interval>
 
 /// What is known of when a landing was applied where the service runs; `None` where it is known that it never was.
 pub fn applied_fact(service: &ServiceEvidence, landing: &Landing) -> Option<AppliedFact> {
-    let follows_a_source = service.policy.instances.iter().any(|instance| matches!(instance.sync, Sync::Source { .. }));
+    let sync = service.place().or(service.policy.instances.first()).map(|instance| &instance.sync);
+    let follows_a_source = matches!(sync, Some(Sync::Source { .. }));
     match &service.applied {
         Some(facts) => facts.get(&landing.to).cloned(),
         None if follows_a_source => {
             Some(AppliedFact::Unknown { after: landing.landed.after, why: "the sync source has not been asked".into() })
         }
-        None => Some(AppliedFact::At { applied: assumed(landing.landed, lag(&service.policy)), left: None }),
+        None => Some(AppliedFact::At { applied: assumed(landing.landed, lag_of(service)), left: None }),
     }
 }
 
 /// What is assumed where a sync source is named and nothing is known from it: the default of `lag` (design §5).
 const ASSUMED_LAG: Duration = Duration::from_secs(180);
 
-/// The longest assumed lag of a policy's instances.
-pub fn lag(policy: &Policy) -> Duration {
-    policy
-        .instances
-        .iter()
-        .map(|instance| match instance.sync {
-            Sync::Lag(lag) => lag,
-            Sync::Source { .. } => ASSUMED_LAG,
-        })
-        .max()
-        .unwrap_or_default()
+/// The assumed lag of the instance that the evidence is about; of a policy that has no such instance any more, the longest of all.
+pub fn lag_of(service: &ServiceEvidence) -> Duration {
+    let lag = |instance: &Instance| match instance.sync {
+        Sync::Lag(lag) => lag,
+        Sync::Source { .. } => ASSUMED_LAG,
+    };
+    match service.place() {
+        Some(instance) => lag(instance),
+        None => service.policy.instances.iter().map(lag).max().unwrap_or_default(),
+    }
 }
 
 /// Judges every change in the window (design §7). Pure: the same situation gives the same table.
@@ -170,7 +171,9 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     for (number, landing) in window.iter().enumerate() {
         for change in &landing.changes {
             // What undoes an undoing brings the undone change back: that can have done it.
-            let undone = undoes_another(change, &window).filter(|id| !undoings.contains(id)).or_else(|| puts_back(change, &earlier));
+            let undone = undoes_another(change, &window)
+                .filter(|id| !undoings.contains(id) && !is_undoing(*id, &window))
+                .or_else(|| puts_back(change, &earlier));
             if let Some(undone) = undone
                 && was_applied_before(service, landing, beginning.onset)
                 && let Some((_, gone)) = candidates.iter_mut().find(|(_, candidate)| candidate.commit == undone)
@@ -200,7 +203,12 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     let suspects =
         candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(_, candidate)| candidate.commit).collect();
     let candidates = candidates.into_iter().map(|(_, candidate)| candidate).collect();
-    Some(Attribution { onset: beginning.onset, candidates, suspects, broke: Broke::Objectives })
+    let mut attribution = Attribution { onset: beginning.onset, candidates, suspects, broke: Broke::Objectives };
+    let remarks = elsewhere::remarks(situation, &attribution);
+    for candidate in attribution.candidates.iter_mut().filter(|candidate| candidate.standing == Standing::Suspect) {
+        candidate.because.push_str(&remarks);
+    }
+    Some(attribution)
 }
 
 /// Whether it is known that a landing was applied before the breach began.
@@ -228,7 +236,9 @@ fn window<'a>(situation: &'a Situation, beginning: &Beginning) -> Vec<&'a Landin
 /// Where no change of the service itself can have done it: the one change of a service that it says it needs, where it was applied just before
 /// the breach. Only one: of several, nothing tells which. It is proposed and never merged, because the service that it touches may be well.
 fn blame_a_dependency(situation: &Situation, window: &[&Landing], onset: Interval, candidates: &mut [(usize, Candidate)]) {
-    let needed = needed(&situation.service.policy, &situation.others);
+    let mut needed = needed(&situation.service.policy, &situation.others);
+    // Of a service that runs in several instances, the one beside this one is needed, where there is one.
+    needed.sort_by_key(|other| other.instance != situation.service.instance);
     let mut possible = Vec::new();
     for (position, (number, candidate)) in candidates.iter().enumerate() {
         let touched = needed.iter().find(|other| candidate.touches.contains(&other.policy.name));
@@ -255,15 +265,15 @@ fn blame_a_dependency(situation: &Situation, window: &[&Landing], onset: Interva
     }
 }
 
-/// Every service that a policy says it needs, and those that they need.
+/// Every service that a policy says it needs, and those that they need, in each instance.
 pub fn needed<'a>(policy: &Policy, all: &'a [ServiceEvidence]) -> Vec<&'a ServiceEvidence> {
     let mut found: Vec<&ServiceEvidence> = Vec::new();
     let mut open: Vec<&PolicyName> = policy.depends_on.iter().collect();
     while let Some(name) = open.pop() {
-        let Some(service) = all.iter().find(|service| service.policy.name == *name) else { continue };
         if !found.iter().any(|known| known.policy.name == *name) {
-            found.push(service);
-            open.extend(&service.policy.depends_on);
+            let services = all.iter().filter(|service| service.policy.name == *name);
+            open.extend(services.clone().flat_map(|service| &service.policy.depends_on));
+            found.extend(services);
         }
     }
     found
@@ -307,11 +317,14 @@ fn likeliest_moment(service: &ServiceEvidence, beginning: &Beginning) -> Timesta
 
 /// Every policy of the service's repository with its compiled paths.
 fn owners(situation: &Situation) -> Vec<(PolicyName, Rc<PathMatcher>)> {
-    std::iter::once(&situation.service)
-        .chain(&situation.others)
-        .filter(|service| service.policy.repository == situation.service.policy.repository)
-        .filter_map(|service| Some((service.policy.name.clone(), service.policy.paths.matcher().ok()?)))
-        .collect()
+    let mut owners: Vec<(PolicyName, Rc<PathMatcher>)> = Vec::new();
+    let services = std::iter::once(&situation.service).chain(&situation.others);
+    for service in services.filter(|service| service.policy.repository == situation.service.policy.repository) {
+        // Once for all of its instances, which follow one another.
+        let known = owners.last().is_some_and(|(name, _)| *name == service.policy.name);
+        owners.extend(service.policy.paths.matcher().ok().filter(|_| !known).map(|matcher| (service.policy.name.clone(), matcher)));
+    }
+    owners
 }
 
 /// Whether a change touches what a policy owns.
@@ -382,6 +395,12 @@ fn undoes_another(change: &Change, window: &[&Landing]) -> Option<CommitId> {
     of.iter().copied().find(|id| window.iter().any(|landing| landing.changes.iter().any(|other| other.id == *id)))
 }
 
+/// Whether a change of the window says itself that it undoes something, which may be older than the window.
+fn is_undoing(id: CommitId, window: &[&Landing]) -> bool {
+    let mut changes = window.iter().flat_map(|landing| &landing.changes);
+    changes.any(|change| change.id == id && matches!(change.kind, ChangeKind::Revert { .. }))
+}
+
 /// The newest earlier change of the window that a change undoes by hand: everything that it changes is put back, mode and id, to what stood
 /// before some earlier change. It brings nothing that was not there already, so undoing it could only bring those changes back.
 fn puts_back(change: &Change, earlier: &[&Change]) -> Option<CommitId> {
@@ -423,7 +442,7 @@ pub fn baseline(situation: &Situation, attribution: &Attribution) -> Option<(Slo
 pub fn ran_well_with(situation: &Situation, attribution: &Attribution, candidate: &Candidate) -> Option<Duration> {
     let service = &situation.service;
     // Where no source says when it was applied, it was by the end of the assumed lag.
-    let applied = candidate.applied.unwrap_or(candidate.landed.stretched(lag(&service.policy)));
+    let applied = candidate.applied.unwrap_or(candidate.landed.stretched(lag_of(service)));
     is_longer_than_a_baseline(service, attribution.onset, applied).then(|| attribution.onset.by.since(applied.by))
 }
 

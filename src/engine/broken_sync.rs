@@ -5,6 +5,8 @@
 //! [`AppliedFact::Broke`], which holds only while the newest answer of the source says so: a source that is silent, a try that is under way and
 //! a failure that was there before the change accuse nobody.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::attribution::{Attribution, Candidate, Standing, names, touches_service};
@@ -38,8 +40,8 @@ pub enum OnSyncFailure {
     /// revert of something worse, and a proposal costs a look.
     #[default]
     Propose,
-    /// Nothing; a sync that fails is only told.
-    Off,
+    /// Nothing; a sync that fails is only told. (No `off`: half of the tools that write YAML make a boolean of it.)
+    Ignore,
 }
 
 /// A sync that a change of a service broke, as it is found.
@@ -85,9 +87,7 @@ pub fn find<'a>(
             let touches = touched(change);
             let (standing, because) = match (can_have_done_it(change), place == guilty) {
                 (true, true) => (Standing::Suspect, format!("it touches {}, and {}", names(&touches), failure.words())),
-                (true, false) => {
-                    (Standing::AlsoPossible, format!("it touches {}, and was first tried with it", names(&touches)))
-                }
+                (true, false) => (Standing::AlsoPossible, format!("it touches {}, and was first tried with it", names(&touches))),
                 (false, _) if change.only_rewrites() => (Standing::RuledOut, "it changes only comments or white space".to_owned()),
                 (false, _) if touches.is_empty() => (Standing::Unmapped, "no policy owns its paths".to_owned()),
                 (false, _) => (Standing::RuledOut, format!("it touches only {}", names(&touches))),
@@ -115,7 +115,7 @@ pub fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<Strin
 
 /// Services whose sync of something else fails since the same time although no suspect touches them: then it is not the change that the
 /// syncs fail of. `within` is how far apart they may have begun.
-pub fn other_failures<'a>(situation: &'a Situation, attribution: &Attribution, within: std::time::Duration) -> Vec<&'a PolicyName> {
+pub fn other_failures<'a>(situation: &'a Situation, attribution: &Attribution, within: Duration) -> Vec<&'a PolicyName> {
     let touched: Vec<&PolicyName> = attribution
         .candidates
         .iter()
@@ -123,7 +123,7 @@ pub fn other_failures<'a>(situation: &'a Situation, attribution: &Attribution, w
         .flat_map(|candidate| &candidate.touches)
         .collect();
     let since = attribution.onset;
-    let follows = |service: &ServiceEvidence| service.policy.instances.first().map(|instance| instance.sync.clone());
+    let follows = |service: &ServiceEvidence| service.place().map(|instance| instance.sync.clone());
     let together = |other: Interval| other.earliest() <= since.by + within && since.earliest() <= other.by + within;
     let fails = |other: &&ServiceEvidence| {
         let facts = other.applied.iter().flat_map(|facts| facts.values());
@@ -164,7 +164,9 @@ pub fn judge(service: &ServiceEvidence, followed: &Followed, now: Timestamp) -> 
     }
     let effective = Interval { by: now, ..followed.landed };
     let why = match &followed.finding {
-        Some(Finding::SyncFailed { why } | Finding::BrokeTheSync { why, .. }) => format!("the sync fails with the revert as well ({why})"),
+        Some(Finding::SyncFailed { why } | Finding::BrokeTheSync { why, .. }) if followed.attempted.is_some() => {
+            format!("the sync fails with the revert as well ({why})")
+        }
         Some(Finding::Unknown { why }) => format!("whether the revert is applied cannot be told: {why}"),
         _ => "the revert is not applied yet".to_owned(),
     };
@@ -176,6 +178,12 @@ pub fn judge(service: &ServiceEvidence, followed: &Followed, now: Timestamp) -> 
         },
         false => Recovery { standing: RecoveryStanding::Landed, effective, sentence: why },
     }
+}
+
+/// What stands out of a revert for people who wait for it. That the sync still fails is none before the revert was tried, or should have been.
+pub fn told(followed: &Followed, patience: Duration, now: Timestamp) -> Option<Finding> {
+    let is_early = followed.attempted.is_none() && now.since(followed.landed.by) <= patience;
+    followed.told(patience, now).filter(|finding| !(is_early && matches!(finding, Finding::SyncFailed { .. })))
 }
 
 fn failure<'a>(service: &'a ServiceEvidence, landing: &'a Landing) -> Option<Failure<'a>> {

@@ -230,7 +230,15 @@ pub fn hour_of(time: Timestamp) -> Timestamp {
 
 /// Counts one hour.
 pub fn hour(slo: &Slo, rounds: &[Round], start: Timestamp) -> Hour {
-    let Tally { bad, total, missing, .. } = tally(slo, rounds, start, start + HOUR);
+    let end = start + HOUR;
+    let Tally { bad, total, mut missing, .. } = tally(slo, rounds, start, end);
+    let over = rounds.partition_point(|round| round.end <= end);
+    let known = rounds[..over].iter().rev().find(|round| round.is_known()).map_or(start, |round| round.end.max(start));
+    // The hour is over: what lies after its last round was measured only if the next one stands for it.
+    let measured = |round: &Round| round.is_known() && round.end - slo.longest_gap() <= known;
+    if end.since(known) <= slo.longest_gap() && !rounds.get(over).is_some_and(measured) {
+        missing += end.since(known);
+    }
     Hour { start, bad, total, missing }
 }
 
@@ -351,6 +359,7 @@ mod tests {
             query: PrometheusQuery::Ratio { good: "good".to_owned(), total: "total".to_owned() },
             freshness: None,
             max_staleness: MINUTE,
+            targets: None,
         }))
     }
 

@@ -9,9 +9,10 @@ use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, applied_fact, attribute, newest_change};
 use super::broken_sync::{self, Broke};
 use super::change::ChangeKind;
+use super::elsewhere;
 use super::fate::shared_fate;
 use super::guardrail::{
-    Refusal, RefusalCode, fix_under_way, held, is_still_open, may_merge, may_propose, open_fix, open_revert, push_failed, switches,
+    Refusal, RefusalCode, asked, fix_under_way, held, is_still_open, may_merge, may_propose, open_fix, open_revert, push_failed, switches,
     unsignable,
 };
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
@@ -138,7 +139,8 @@ fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
         .candidates
         .iter()
         .filter(|candidate| attribution.suspects.contains(&candidate.commit))
-        .any(|candidate| candidate.applied.is_some_and(|applied| attribution.onset.by <= applied.by + policy.revert.settle));
+        // As early as it can have begun: a first bad round that was not measured makes it no later.
+        .any(|candidate| candidate.applied.is_some_and(|applied| attribution.onset.earliest() <= applied.by + policy.revert.settle));
     let lasted = newest_round(situation).map_or_else(Default::default, |end| end.since(attribution.onset.by));
     if rolling_out && lasted < policy.revert.settle {
         return Some(format!(
@@ -151,6 +153,9 @@ fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
         return Some(sentence);
     }
     if let Some(sentence) = good_now(situation).or_else(|| fix_under_way(situation, attribution)) {
+        return Some(sentence);
+    }
+    if let Some(sentence) = elsewhere::too_early(situation, attribution) {
         return Some(sentence);
     }
     let fate = shared_fate(situation, attribution);
@@ -248,24 +253,10 @@ pub fn joint_situations(situation: &Situation) -> Vec<(Situation, Attribution)> 
 fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) -> Decision {
     let plan = Plan::new(situation.branch.clone(), inverse.kind, &attribution.suspects, &inverse.paths);
     let digest = plan.digest();
-    let approval = situation
-        .proposal
-        .as_ref()
-        .and_then(|proposal| proposal.approvals.iter().rev().find(|approval| approval.counts_for(&digest, situation.now)))
-        .cloned();
+    let approval = approval(situation, &digest);
     let joint = joint_situations(situation);
     let all = || std::iter::once((situation, &attribution)).chain(joint.iter().map(|(theirs, attribution)| (theirs, attribution)));
-    let mut blocking: Vec<Refusal> = Vec::new();
-    for refusal in all().flat_map(|(situation, attribution)| may_merge(situation, attribution, &inverse)) {
-        if !approval.as_ref().is_some_and(|approval| lifts(approval, &refusal)) && !blocking.contains(&refusal) {
-            blocking.push(refusal);
-        }
-    }
-    blocking.extend(held(situation));
-    blocking.extend(open_fix(situation).filter(|refusal| !approval.as_ref().is_some_and(|approval| lifts(approval, refusal))));
-    if approval.is_some() {
-        blocking.extend(push_failed(situation));
-    }
+    let mut blocking = against_merging(situation, &attribution, &inverse, &joint, approval.as_ref());
     if approval.is_none() && blocking.is_empty() {
         // A merge without an approval needs the evidence of the propose gate now, also when a proposal is open.
         for refusal in all().flat_map(|(situation, attribution)| may_propose(situation, attribution)) {
@@ -290,6 +281,10 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
         sentence,
     };
     if blocking.is_empty() {
+        // Last, so that nobody is asked about what is not merged anyway; an approval does not stand in for it.
+        blocking.extend(all().filter_map(|(situation, _)| asked(situation, &digest)));
+    }
+    if blocking.is_empty() {
         let sentence = match &approval {
             Some(approval) => format!("{} approved this plan at {}; it is merged.", approval.by, approval.at),
             None => "Every gate allows it; it is merged.".to_owned(),
@@ -307,11 +302,45 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     Decision { record, attribution: Some(attribution), action: Action::Propose { plan, inverse } }
 }
 
+/// What stands against merging, by every incident that the plan is for, beyond what an approval stands in for.
+fn against_merging(
+    situation: &Situation,
+    attribution: &Attribution,
+    inverse: &CleanInverse,
+    joint: &[(Situation, Attribution)],
+    approval: Option<&Approval>,
+) -> Vec<Refusal> {
+    let lifted = |refusal: &Refusal| approval.is_some_and(|approval| lifts(approval, refusal));
+    let mut blocking: Vec<Refusal> = Vec::new();
+    // That a joint service is only one that needs what the plan touches says nothing against the plan; its own incident is not merged by it.
+    let others = joint.iter().flat_map(|(theirs, attribution)| may_merge(theirs, attribution, inverse));
+    let of_others = others.filter(|refusal| refusal.code != RefusalCode::OfDependency);
+    for refusal in may_merge(situation, attribution, inverse).into_iter().chain(of_others) {
+        if !lifted(&refusal) && !blocking.contains(&refusal) {
+            blocking.push(refusal);
+        }
+    }
+    blocking.extend(held(situation));
+    blocking.extend(open_fix(situation).filter(|refusal| !lifted(refusal)));
+    if approval.is_some() {
+        blocking.extend(push_failed(situation));
+    }
+    blocking
+}
+
+/// The newest approval that counts for a plan.
+fn approval(situation: &Situation, plan: &PlanDigest) -> Option<Approval> {
+    let approvals = &situation.proposal.as_ref()?.approvals;
+    approvals.iter().rev().find(|approval| approval.counts_for(plan, situation.now)).cloned()
+}
+
 /// Nothing but a few more rounds may stand between this and a merge.
 fn waits_for_rounds(situation: &Situation, attribution: &Attribution, blocking: &[Refusal]) -> Option<String> {
-    let tellable = |refusal: &Refusal| matches!(refusal.code, RefusalCode::MayGrowSlowly | RefusalCode::MayHaveBegunUnseen);
+    // Every refusal that a round can make or take away, and not only those that more rounds are likely to take away: else a round that was not
+    // measured, and that made one of the others, would end the waiting with a proposal (promise 2).
     let first = blocking.first()?;
-    let waits = blocking.iter().all(tellable) && is_still_open(situation, attribution) && !is_open(situation);
+    let waits =
+        blocking.iter().all(|refusal| refusal.code.is_about_rounds()) && is_still_open(situation, attribution) && !is_open(situation);
     waits.then(|| format!("It is waited for more rounds: {}", first.sentence))
 }
 

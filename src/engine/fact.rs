@@ -112,6 +112,9 @@ pub enum Event {
         policy: PolicyName,
         /// Where.
         instance: InstanceName,
+        /// The cluster of that instance, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cluster: Option<String>,
         /// The repository of the policy.
         repository: RepositoryName,
         /// When it began, as far as is known.
@@ -301,6 +304,9 @@ pub enum Event {
         incident: IncidentId,
         /// The revert that landed, or the suspect.
         commit: CommitId,
+        /// Where, if not in the instance of the incident.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<InstanceName>,
         /// What; `None`: nothing any more.
         finding: Option<Finding>,
     },

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use super::attribution::{Attribution, Standing, applied, needed};
 use super::id::PolicyName;
+use super::likelihood::{CHI_SQUARED_98, likelihood_ratio};
 use super::policy::{Policy, Slo};
 use super::round::Round;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{self, Quality};
 use super::time::{Interval, Timestamp};
+use super::window::Sum;
 
 /// Services that begin to fail this close to the onset share its fate (design §7).
 pub const SHARED_FATE_WINDOW: Duration = Duration::from_secs(120);
@@ -43,8 +45,11 @@ pub struct SharedFate {
     pub untouched_breaching: Vec<PolicyName>,
     /// Those of them of which it cannot be told yet.
     pub untouched_undecided: Vec<PolicyName>,
-    /// Every service that began to fail around the onset and that neither a suspect nor a declared need explains, its own changes or not.
+    /// Every service that began to fail around the onset, or got worse since, and that neither a suspect nor a declared need explains, its own
+    /// changes or not.
     pub unexplained: Vec<PolicyName>,
+    /// The same for those that had a round that was not good around the onset, and too few since to tell.
+    pub unexplained_undecided: Vec<PolicyName>,
     /// The services that the breaching one says it needs and that are in trouble as well: what is wrong with them explains it.
     pub needed_failing: Vec<PolicyName>,
     /// How many untouched services begin to fail in as long a time on average, by the time before.
@@ -95,15 +100,15 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
         untouched_breaching: Vec::new(),
         untouched_undecided: Vec::new(),
         unexplained: Vec::new(),
+        unexplained_undecided: Vec::new(),
         needed_failing: Vec::new(),
         usual: 0.0,
     };
     let needed: BTreeSet<&PolicyName> =
         needed(&situation.service.policy, &situation.others).into_iter().map(|service| &service.policy.name).collect();
     let mut starts = 0;
-    for other in situation.others.iter().filter(|other| known_before(other, onset)) {
+    for (other, (trouble, began)) in worst_of_each(situation, onset) {
         fate.services += 1;
-        let (trouble, began) = trouble(other, onset, situation.now);
         fate.breaching += usize::from(trouble == Trouble::Failing);
         if needed.contains(&other.policy.name) && trouble > Trouble::None && began.is_some() {
             fate.needed_failing.push(other.policy.name.clone());
@@ -111,8 +116,12 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
         if affected.contains(&other.policy.name) || depends_on_any(&other.policy, &affected, &situation.others) {
             continue;
         }
-        if trouble == Trouble::Failing {
-            fate.unexplained.push(other.policy.name.clone());
+        match (trouble, began) {
+            _ if got_worse(other, onset) => fate.unexplained.push(other.policy.name.clone()),
+            (Trouble::Failing, _) => fate.unexplained.push(other.policy.name.clone()),
+            // Its next rounds tell. A change of its own may explain it, and what they share as well.
+            (Trouble::Undecided, Some(_)) => fate.unexplained_undecided.push(other.policy.name.clone()),
+            _ => {}
         }
         if began.is_some_and(|began| is_own_rollout(other, began, situation)) {
             continue;
@@ -129,16 +138,35 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
     fate
 }
 
-fn known_before(service: &ServiceEvidence, onset: Interval) -> bool {
+/// Each other service that was measured, where it stands worst: it counts once, in however many instances it runs. They
+/// follow one another.
+fn worst_of_each(situation: &Situation, onset: Interval) -> Vec<(&ServiceEvidence, (Trouble, Option<Timestamp>))> {
+    let mut services: Vec<(&ServiceEvidence, (Trouble, Option<Timestamp>))> = Vec::new();
+    for other in situation.others.iter().filter(|other| known_before(other, onset)) {
+        let found = trouble(other, onset, situation.now);
+        match services.last_mut().filter(|(known, _)| known.policy.name == other.policy.name) {
+            Some(known) if found.0 > known.1.0 => *known = (other, found),
+            Some(_) => {}
+            None => services.push((other, found)),
+        }
+    }
+    services
+}
+
+/// Whether a service had a known round in the hour before an onset.
+pub(super) fn known_before(service: &ServiceEvidence, onset: Interval) -> bool {
     let from = onset.earliest() - KNOWN_WITHIN;
     service.series.iter().any(|series| series.rounds.iter().any(|round| round.is_known() && round.end > from && round.end <= onset.by))
 }
 
 /// How another service stands around the onset.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Trouble {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trouble {
+    /// Nothing is wrong that began then.
     None,
+    /// It is too early to tell.
     Undecided,
+    /// It began to fail then.
     Failing,
 }
 
@@ -151,7 +179,7 @@ fn is_trouble(slo: &Slo, round: &Round) -> bool {
 }
 
 /// Whether a service began to fail around the onset, and the end of its first round that was not good.
-fn trouble(service: &ServiceEvidence, onset: Interval, now: Timestamp) -> (Trouble, Option<Timestamp>) {
+pub(super) fn trouble(service: &ServiceEvidence, onset: Interval, now: Timestamp) -> (Trouble, Option<Timestamp>) {
     let mut worst = (Trouble::None, None);
     for slo in &service.policy.slos {
         let found = trouble_of(slo, service.rounds(&slo.name), onset, now);
@@ -171,25 +199,57 @@ fn trouble_of(slo: &Slo, rounds: &[Round], onset: Interval, now: Timestamp) -> (
         return (Trouble::None, None);
     }
     let measured_to = rounds.last().map_or(early, |round| round.end);
-    let Some(first) = rounds[since..].iter().position(|round| round.end <= late && is_trouble(slo, round)) else {
-        // Watched for as long as others may follow, or three of its own rounds where those are shorter.
-        let watched = onset.by + SHARED_FATE_WINDOW.min(slo.every() * 3);
-        let waits = measured_to < watched && now <= late + slo.every();
-        return (if waits { Trouble::Undecided } else { Trouble::None }, None);
-    };
+    // Any of them may be where it began: what fails two requests of three has a good round or two soon after its first bad one.
+    let beginnings = (since..rounds.len()).filter(|place| rounds[*place].end <= late && is_trouble(slo, &rounds[*place]));
     // As of its first rounds: services that share a fate do not recover in the same instant, and the last one to recover is not to blame.
-    let telling = &rounds[since + first..];
-    let began = Some(telling[0].end);
+    let told = beginnings.map(|place| (told(slo, &rounds[place..], now), Some(rounds[place].end)));
+    if let Some(worst) =
+        told.filter(|(trouble, _)| *trouble > Trouble::None).max_by(|one, other| one.0.cmp(&other.0).then(other.1.cmp(&one.1)))
+    {
+        return worst;
+    }
+    // Watched for as long as others may follow, or three of its own rounds where those are shorter.
+    let watched = onset.by + SHARED_FATE_WINDOW.min(slo.every() * 3);
+    let waits = measured_to < watched && now <= late + slo.every();
+    (if waits { Trouble::Undecided } else { Trouble::None }, None)
+}
+
+/// What the first rounds of a trouble, and those after it, tell of it.
+fn told(slo: &Slo, telling: &[Round], now: Timestamp) -> Trouble {
     let bad = telling.iter().take(TELLING_ROUNDS).filter(|round| is_trouble(slo, round)).count();
     if bad >= TELLING_BAD {
-        (Trouble::Failing, began)
-    } else if telling.len() < TELLING_ROUNDS {
-        // One that is not measured any more does not clear anybody.
-        let silent = now.since(measured_to) > slo.every() * 3;
-        (if silent { Trouble::Failing } else { Trouble::Undecided }, began)
-    } else {
-        (Trouble::None, None)
+        return Trouble::Failing;
     }
+    if telling.len() >= TELLING_ROUNDS {
+        return Trouble::None;
+    }
+    // One that is not measured any more does not clear anybody.
+    let silent = telling.last().is_some_and(|round| now.since(round.end) > slo.every() * 3);
+    if silent { Trouble::Failing } else { Trouble::Undecided }
+}
+
+/// Whether a service got worse about when the breach began, by its rounds since then beside those of the hour before: two that were not good
+/// since two minutes before the onset, or one since the onset with what came after it, where that is too many for chance. This is for a merge; it asks neither when in
+/// that time it began nor whether it lasted. A single bad round is outweighed by some eight good ones.
+///
+/// What was not measured counts as bad since, and as good before.
+fn got_worse(service: &ServiceEvidence, onset: Interval) -> bool {
+    let early = onset.earliest() - SHARED_FATE_WINDOW;
+    let of = |bad: usize, rounds: &[Round]| Sum { bad: bad as f64, total: rounds.len() as f64 };
+    let worse = |slo: &Slo| {
+        let rounds = service.rounds(&slo.name);
+        let before =
+            &rounds[rounds.partition_point(|round| round.end <= early - KNOWN_WITHIN)..rounds.partition_point(|round| round.end <= early)];
+        let bad_before = before.iter().filter(|round| slo::quality(slo, round) == Quality::Bad).count();
+        let first_bad = rounds.iter().position(|round| round.end > onset.earliest() && is_trouble(slo, round)).unwrap_or(rounds.len());
+        let first_early = rounds.partition_point(|round| round.end <= early);
+        [(first_early, TELLING_BAD), (first_bad, 1)].into_iter().any(|(first, least)| {
+            let since = &rounds[first..];
+            let bad = since.iter().filter(|round| is_trouble(slo, round)).count();
+            bad >= least && likelihood_ratio(of(bad_before, before), of(bad, since)) > CHI_SQUARED_98
+        })
+    };
+    service.policy.slos.iter().any(worse)
 }
 
 /// The round from which on trouble may be that of the breach: what was over before the breach began, as three good rounds in a row say, is not.
@@ -286,6 +346,7 @@ mod tests {
             untouched_breaching: names,
             untouched_undecided: Vec::new(),
             unexplained: Vec::new(),
+            unexplained_undecided: Vec::new(),
             needed_failing: Vec::new(),
             usual,
         }

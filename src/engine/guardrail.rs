@@ -2,24 +2,34 @@
 //!
 //! Here are the refusals themselves, the switches that hold for every gate, and what both gates count with.
 
+mod ask;
 mod beginning;
 mod care;
 mod corroboration;
 mod fix;
 mod growth;
+mod instances;
+mod lines;
 mod load;
+mod lost;
 mod merge;
 mod propose;
+mod protect;
 mod sync;
+mod uncertain;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::ask::asked;
+pub use self::care::may_need_render;
 pub use self::fix::fix_under_way;
 pub use self::growth::is_still_open;
-pub use self::merge::{consent_grade, may_merge};
-pub use self::propose::{effective_mode, may_propose, propose_budget};
+pub use self::lines::ALL;
+pub use self::merge::consent_grade;
+pub use self::propose::{effective_mode, propose_budget};
+pub use self::sync::{may_merge, may_propose};
 use super::attribution::Attribution;
 use super::change::Change;
 use super::fact::ProposalClosing;
@@ -119,6 +129,10 @@ pub enum RefusalCode {
     TooOldToMerge,
     /// An SLO of the policy is not known.
     SloUnknown,
+    /// The breach is that nothing is measured any more and the targets are down.
+    EvidenceLost,
+    /// The newest round is bad, and not by more than chance explains.
+    HardlyBad,
     /// A probe and a metric do not agree.
     KindsDisagree,
     /// An SLO of the role `corroborate` is healthy.
@@ -139,6 +153,10 @@ pub enum RefusalCode {
     OfDependency,
     /// The service ran well with the change for longer than a baseline before the breach began (E8).
     RanWellWithIt,
+    /// The service fails as well in an instance that had not applied the change.
+    FailsWithoutIt,
+    /// The service runs well with the change in another instance.
+    RunsWellElsewhere,
     /// The suspect brings back what was reverted, or undoes something itself (G6).
     Oscillation,
     /// The suspect is a security change (E12).
@@ -147,8 +165,12 @@ pub enum RefusalCode {
     DefinitionChanged,
     /// The state that the inverse leads to is not known to have run healthy.
     NeverRanHealthy,
+    /// The operator's render command did not pass on what it leads to, which is not known to have run healthy either.
+    RenderFailed,
     /// The inverse touches policy files.
     PolicyFile,
+    /// The inverse touches what the operator protects, or what the repository's own automation runs (S6).
+    ProtectedPath,
     /// The plan is graded *needs a human*. Older journals name what was looked at before there were grades.
     #[serde(alias = "deletesFile", alias = "dangerousKind")]
     NeedsHuman,
@@ -178,6 +200,10 @@ pub enum RefusalCode {
     Maintenance,
     /// A reverted change is brought back by people only.
     ReapplyIsForPeople,
+    /// Nothing else stands against it, and who must be asked before a merge has not been.
+    NotAsked,
+    /// Who must be asked before a merge said no, or gave no answer that can be read.
+    AskRefused,
 }
 
 /// A refusal with its code.
@@ -193,6 +219,7 @@ impl RefusalCode {
         matches!(
             self,
             Self::ModePropose
+                | Self::ControlsFailing
                 | Self::SeveralSuspects
                 | Self::AppliedUnknown
                 | Self::OnlyTheSync
@@ -203,6 +230,8 @@ impl RefusalCode {
                 | Self::AppliedTooLongBefore
                 | Self::TooOldToMerge
                 | Self::SloUnknown
+                | Self::EvidenceLost
+                | Self::HardlyBad
                 | Self::KindsDisagree
                 | Self::NotCorroborated
                 | Self::OthersFail
@@ -213,11 +242,14 @@ impl RefusalCode {
                 | Self::MayGrowSlowly
                 | Self::OfDependency
                 | Self::RanWellWithIt
+                | Self::RunsWellElsewhere
                 | Self::Oscillation
                 | Self::SecurityChange
                 | Self::DefinitionChanged
                 | Self::NeverRanHealthy
+                | Self::RenderFailed
                 | Self::PolicyFile
+                | Self::ProtectedPath
                 | Self::NeedsHuman
                 | Self::NotGraded
                 | Self::MaxServices
@@ -230,6 +262,30 @@ impl RefusalCode {
                 | Self::Unsigned
                 | Self::OutsideHours
                 | Self::ReapplyIsForPeople
+        )
+    }
+
+    /// Whether rounds make it or take it away: what more of them may yet tell.
+    pub fn is_about_rounds(self) -> bool {
+        matches!(
+            self,
+            Self::ControlsFailing
+                | Self::SeveralSuspects
+                | Self::UnmappedChange
+                | Self::BaselineTooOld
+                | Self::AppliedTooLongBefore
+                | Self::SloUnknown
+                | Self::EvidenceLost
+                | Self::HardlyBad
+                | Self::KindsDisagree
+                | Self::OthersFail
+                | Self::LoadChanged
+                | Self::Unstable
+                | Self::MayHaveBegunBefore
+                | Self::MayHaveBegunUnseen
+                | Self::MayGrowSlowly
+                | Self::RanWellWithIt
+                | Self::TouchesHealthyService
         )
     }
 

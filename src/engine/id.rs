@@ -135,6 +135,10 @@ text_id!(
     SyncName
 );
 text_id!(
+    /// The operator's name for a render command.
+    RenderName
+);
+text_id!(
     /// A branch without `refs/heads/`.
     BranchName
 );
@@ -204,6 +208,11 @@ impl InstanceName {
     /// The one instance of a policy that names none.
     pub fn default_instance() -> Self {
         Self::new("default")
+    }
+
+    /// Whether it is that one, which nobody named.
+    pub fn is_default(&self) -> bool {
+        self.as_str() == "default"
     }
 }
 

@@ -14,6 +14,7 @@ use super::decision::{DecisionRecord, DecisionVerdict};
 use super::fact::{EffectAction, Ending, Event, Fact, Intent, LandedBy, Obstacle};
 use super::id::{CommitId, EffectId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SituationDigest};
 use super::landing::{Landing, Stop};
+use super::policy::service_name;
 use super::situation::{MergedRevert, OpenedProposal, Pause};
 use super::telling::Notifications;
 use super::time::{Interval, Timestamp};
@@ -67,6 +68,9 @@ pub struct Incident {
     pub policy: PolicyName,
     /// Where.
     pub instance: InstanceName,
+    /// The cluster of that instance, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// The repository.
     pub repository: RepositoryName,
     /// When the breach was seen.
@@ -264,8 +268,9 @@ impl State {
 
     fn apply_to_incident(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::Detected { incident, policy, instance, repository, onset, arithmetic } => {
-                let new = Incident::new(incident, policy, instance, repository, at, *onset, arithmetic);
+            Event::Detected { incident, policy, instance, cluster, repository, onset, arithmetic } => {
+                let mut new = Incident::new(incident, policy, instance, repository, at, *onset, arithmetic);
+                new.cluster.clone_from(cluster);
                 self.incidents.entry(incident.clone()).or_insert(new);
             }
             Event::Attributed { incident, attribution } => self.with(incident, |incident| {
@@ -289,8 +294,8 @@ impl State {
                 }
                 incident.recovery = Some(recovery.clone());
             }),
-            Event::SyncNoted { incident, commit, finding } => self.with(incident, |incident| {
-                incident.sync = finding.clone().map(|finding| SyncNote { commit: *commit, finding, at });
+            Event::SyncNoted { incident, commit, instance, finding } => self.with(incident, |incident| {
+                incident.sync = finding.clone().map(|finding| SyncNote { commit: *commit, instance: instance.clone(), finding, at });
             }),
             Event::BudgetSpent { incident, spending } => self.with(incident, |incident| incident.spending.clone_from(spending)),
             Event::Ended { incident, ending, sentence } => self.with(incident, |incident| {
@@ -486,6 +491,7 @@ impl Incident {
             id: id.clone(),
             policy: policy.clone(),
             instance: instance.clone(),
+            cluster: None,
             repository: repository.clone(),
             detected_at: at,
             onset,
@@ -510,6 +516,16 @@ impl Incident {
     /// When the service had recovered, by the revert or by itself.
     pub fn recovered_at(&self) -> Option<Timestamp> {
         self.ended_at.filter(|_| matches!(self.phase, Phase::Recovered | Phase::Withdrawn))
+    }
+
+    /// Its service and where it runs, as people name it: `checkout`, `checkout in eu (cluster eu-1)`.
+    pub fn service(&self) -> String {
+        service_name(&self.policy, &self.instance, self.cluster.as_deref())
+    }
+
+    /// Where alone, to go on with: nothing, or ` in eu (cluster eu-1)`.
+    pub fn place(&self) -> String {
+        self.service().strip_prefix(self.policy.as_str()).unwrap_or_default().to_owned()
     }
 
     /// Moves on, never back.

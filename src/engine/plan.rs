@@ -2,11 +2,14 @@
 //!
 //! The digest covers the paths with modes and ids, not the base: drift of the base that does not touch them keeps an approval.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::assurance::Rendered;
 use super::change::Entry;
 use super::grade::Grade;
-use super::id::{BranchName, CommitId, PlanDigest, ProposalKey, TreeId, canonical_json, sha256_hex};
+use super::id::{BranchName, CommitId, PlanDigest, PolicyName, ProposalKey, TreeId, canonical_json, sha256_hex};
 
 /// Version of the canonical form that the digest is made over.
 pub const PLAN_VERSION: u32 = 1;
@@ -98,6 +101,12 @@ pub struct CleanInverse {
     /// What it would bring back that the policies forbid, a sentence each ([`super::irrevertible::brought_back`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub brings_back: Vec<String>,
+    /// The paths of it that the operator keeps from being merged without an approval (`protect` of the repository).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
+    /// What the operator's render commands made of its result, by policy; empty where none was asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rendered: BTreeMap<PolicyName, Rendered>,
 }
 
 /// Whether the files that an inverse leads to were applied before, as they are then, and healthy for long enough (design §8).
@@ -108,6 +117,12 @@ pub enum EarlierState {
     Healthy,
     /// They were not, or it is not known; why, without a full stop.
     NotKnown(String),
+    /// The service's files are those that stood, by object ids, at these heads of the watched branch. What was applied then, and how well it
+    /// ran, say the landings and the rounds.
+    Stood {
+        /// The heads; none where no known head had them.
+        heads: Vec<CommitId>,
+    },
     /// Nobody looked.
     #[default]
     NotLooked,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::workload::{WORKLOAD_ANSWERS, WorkloadIndicator, WorkloadKind};
 use super::alert_source::AlertSelector;
+use super::assurance::Assurance;
 use super::broken_sync::OnSyncFailure;
 use super::consent::ConsentRules;
 use super::id::{
@@ -98,6 +99,12 @@ pub struct PathMatcher {
 pub struct Instance {
     /// Its name; `default` for a policy that names none.
     pub name: InstanceName,
+    /// Its cluster: `$cluster` in queries. Absent in policies that were recorded before there were any, so that their digest stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Its labels: each is a variable in queries.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// How it is known what runs there.
     pub sync: Sync,
 }
@@ -244,6 +251,9 @@ pub struct PrometheusIndicator {
     /// Older samples are no data.
     #[serde(with = "millis")]
     pub max_staleness: Duration,
+    /// The selector whose highest sample is 0 where the server scrapes none of the service's targets (`up{…}`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<String>,
 }
 
 /// What a Prometheus indicator asks.
@@ -429,6 +439,9 @@ pub struct Guardrails {
     /// Changes that are never reverted.
     #[serde(default, skip_serializing_if = "Never::is_empty")]
     pub never: Never,
+    /// What vouches for the state that a merge leads to, and who is asked before it.
+    #[serde(default, skip_serializing_if = "Assurance::is_default")]
+    pub assurance: Assurance,
 }
 
 /// The most services that a revert touches, where the policy says nothing (design §8).
@@ -492,6 +505,11 @@ impl Policy {
         PolicyDigest::new(sha256_hex(canonical_json(self).unwrap_or_default().as_bytes()))
     }
 
+    /// One of its instances.
+    pub fn instance(&self, name: &InstanceName) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.name == *name)
+    }
+
     /// The longest time that its alerts look back, with the rounds that a baseline needs: how long rounds must be kept.
     pub fn longest_window(&self) -> Duration {
         self.measured().map(Slo::longest_window).max().unwrap_or_default()
@@ -530,6 +548,32 @@ impl Slo {
     }
 }
 
+// === impl Instance ===
+
+impl Instance {
+    /// For a sentence: `` `eu` `` or `` `eu` (cluster `eu-1`) ``.
+    pub fn words(&self) -> String {
+        place(&self.name, self.cluster.as_deref())
+    }
+}
+
+/// A service as people name it, and where: `checkout`, `checkout in eu`, `checkout in eu (cluster eu-1)`.
+pub fn service_name(policy: &PolicyName, instance: &InstanceName, cluster: Option<&str>) -> String {
+    match cluster.filter(|cluster| *cluster != instance.as_str()) {
+        Some(cluster) => format!("{policy} in {instance} (cluster {cluster})"),
+        None if instance.is_default() => policy.to_string(),
+        None => format!("{policy} in {instance}"),
+    }
+}
+
+/// Where, for a sentence: `` `eu` `` or `` `eu` (cluster `eu-1`) ``.
+pub fn place(instance: &InstanceName, cluster: Option<&str>) -> String {
+    match cluster.filter(|cluster| *cluster != instance.as_str()) {
+        Some(cluster) => format!("`{instance}` (cluster `{cluster}`)"),
+        None => format!("`{instance}`"),
+    }
+}
+
 // === impl Guardrails ===
 
 impl Guardrails {
@@ -537,6 +581,7 @@ impl Guardrails {
     pub fn tighten(&mut self, newer: &Self) {
         irrevertible::add(&mut self.never_back_to, &newer.never_back_to);
         self.never.tighten(&newer.never);
+        self.assurance.tighten(&newer.assurance);
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Round {
     pub outcome: Outcome,
 }
 
+/// What a round says that is bad because nothing is measured and the targets are down; rounds are kept as they are said.
+const TARGETS_DOWN: &str = "no data, and its targets are down";
+
 /// What a round found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -122,6 +125,16 @@ impl Round {
 }
 
 impl Outcome {
+    /// No data, while the metrics server says that it reaches none of the service's targets: known, and not good (`EvidenceLost`).
+    pub fn targets_down() -> Self {
+        Self::Bad(TARGETS_DOWN.to_owned())
+    }
+
+    /// Whether it is that.
+    pub fn is_targets_down(&self) -> bool {
+        matches!(self, Self::Bad(text) if text == TARGETS_DOWN)
+    }
+
     /// A few words for a list of rounds: `503`, `17 of 1200 failed`, `0.42`, `unknown: no data`.
     pub fn words(&self) -> String {
         match self {

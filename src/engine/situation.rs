@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::approval::Approval;
+use super::assurance::Asked;
 use super::attribution::Attribution;
 use super::consent::Hold;
 use super::fact::ProposalClosing;
@@ -15,7 +16,7 @@ use super::id::{
 };
 use super::landing::{Landing, Stop};
 use super::plan::Inverse;
-use super::policy::{Limits, Mode, Policy};
+use super::policy::{Instance, Limits, Mode, Policy};
 use super::round::Round;
 use super::switch::KillSwitch;
 use super::sync::applied::AppliedFact;
@@ -31,7 +32,10 @@ pub struct Situation {
     pub incident: IncidentId,
     /// The breaching service, with the policy that its incident opened with.
     pub service: ServiceEvidence,
-    /// Every other service that the agent knows.
+    /// The same service in the other instances of its policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<ServiceEvidence>,
+    /// Every other service that the agent knows, once for each of its instances.
     pub others: Vec<ServiceEvidence>,
     /// The controls.
     pub controls: Vec<ControlEvidence>,
@@ -69,6 +73,9 @@ pub struct Situation {
     /// Who signs what revertd writes there.
     #[serde(default, skip_serializing_if = "Signing::is_own")]
     pub signing: Signing,
+    /// What the receivers said that may refuse a merge; empty as long as nothing else stands against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
 }
 
 /// Who signs the commits of a proposal.
@@ -286,9 +293,9 @@ impl Situation {
     /// What a joint incident is judged from: the same world with its own service, ceilings and attribution, and the proposal of this one.
     #[must_use]
     pub fn of_joint(&self, joint: &Joint) -> Self {
-        let mut others = self.others.clone();
-        others.retain(|other| other.policy.name != joint.service.policy.name);
-        others.push(self.service.clone());
+        let all = self.others.iter().chain(&self.elsewhere).chain([&self.service]);
+        let besides = all.filter(|other| !other.is_same_place(&joint.service)).cloned();
+        let (elsewhere, others) = besides.partition(|other| other.policy.name == joint.service.policy.name);
         let mut joined = self.joint.clone();
         joined.retain(|other| other.incident != joint.incident);
         joined.push(Joint {
@@ -300,6 +307,7 @@ impl Situation {
         Self {
             incident: joint.incident.clone(),
             service: joint.service.clone(),
+            elsewhere,
             others,
             ceilings: joint.ceilings.clone(),
             attribution: joint.attribution.clone(),
@@ -329,6 +337,29 @@ impl FailedPushes {
 }
 
 impl ServiceEvidence {
+    /// The instance of the policy that this is about; `None` where the policy has no such instance any more.
+    pub fn place(&self) -> Option<&Instance> {
+        self.policy.instance(&self.instance)
+    }
+
+    /// For a sentence: `` `checkout` `` or `` `checkout` in `eu` (cluster `eu-1`) ``.
+    pub fn words(&self) -> String {
+        match self.place() {
+            Some(instance) if !instance.name.is_default() => format!("`{}` in {}", self.policy.name, instance.words()),
+            _ => format!("`{}`", self.policy.name),
+        }
+    }
+
+    /// A name of its own: `checkout`, `checkout/eu`.
+    pub fn named(&self) -> String {
+        if self.instance.is_default() { self.policy.name.to_string() } else { format!("{}/{}", self.policy.name, self.instance) }
+    }
+
+    /// Whether both are the same service in the same instance.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.policy.name == other.policy.name && self.instance == other.instance
+    }
+
     /// The rounds of one SLO, oldest first; none where nothing was measured.
     pub fn rounds(&self, slo: &SloName) -> &[Round] {
         self.series.iter().find(|series| series.slo == *slo).map_or(&[], |series| &series.rounds)

@@ -102,6 +102,11 @@ pub fn quality(slo: &Slo, round: &Round) -> Quality {
     }
 }
 
+/// Whether a round of a metrics server is bad because the server reaches none of the service's targets any more (`EvidenceLost`).
+pub fn is_lost(slo: &Slo, round: &Round) -> bool {
+    matches!(slo.indicator, Indicator::Prometheus(_)) && round.outcome.is_targets_down()
+}
+
 /// The error ratio over which one round of counts is bad.
 fn round_limit(slo: &Slo) -> f64 {
     let allowed = slo.objective.target.map_or(0.0, super::policy::Ratio::complement);
@@ -212,6 +217,9 @@ fn burn_rate(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, S
         percent(limit),
         coverage_words(&short_coverage, &long_coverage),
     );
+    if let Some(words) = lost_throughout(slo, rounds, end - *short) {
+        return (Verdict::Breaching, words);
+    }
     let covered = short_coverage == Coverage::Whole && long_coverage == Coverage::Whole;
     if covered && long_sum.total < *min_events as f64 {
         return (Verdict::Inconclusive, format!("{words}; {} events are too few (at least {min_events})", count(long_sum.total)));
@@ -231,6 +239,15 @@ fn burn_rate(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, S
         Verdict::Unknown
     };
     (verdict, words)
+}
+
+/// There are no counts to sum of a service whose targets are down. That it was so in every round of the short window is a breach of its own
+/// kind; it is at most proposed.
+fn lost_throughout(slo: &Slo, rounds: &[Round], from: Timestamp) -> Option<String> {
+    let short = &rounds[rounds.partition_point(|round| round.start < from)..];
+    let covers = short.first()?.start < from + slo.every();
+    (covers && short.iter().all(|round| is_lost(slo, round)))
+        .then(|| format!("no data in {} rounds, and its targets are down", short.len()))
 }
 
 fn coverage_words(short: &Coverage, long: &Coverage) -> String {
@@ -297,6 +314,15 @@ pub fn baseline(slo: &Slo, rounds: &[Round], before: Timestamp) -> Baseline {
 /// Whether the newest round is bad. An alert looks back, and breaches for minutes after its cause is gone (E10).
 pub fn is_bad_now(slo: &Slo, rounds: &[Round]) -> bool {
     rounds.last().is_some_and(|round| quality(slo, round) == Quality::Bad)
+}
+
+/// Whether the newest round is bad beyond chance: of counts, by Wilson's bound and not by one event of few (E11).
+pub fn is_clearly_bad_now(slo: &Slo, rounds: &[Round]) -> bool {
+    let Some(newest) = rounds.last() else { return false };
+    match &newest.outcome {
+        Outcome::Counts { good, total } => window::counts(good.0, total.0).wilson_lower() > round_limit(slo),
+        _ => quality(slo, newest) == Quality::Bad,
+    }
 }
 
 // === one policy ===

@@ -20,13 +20,15 @@ pub struct KillSwitch {
 }
 
 /// Which kill switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SwitchKind {
     /// The operator's file on the agent's machine (`stop.file`).
     File,
     /// [`STOP_PATH`] on the watched branch.
     Branch,
+    /// An open issue with the operator's label (`stop.issueLabel`).
+    Issue,
 }
 
 /// What a look at a switch found.
@@ -37,6 +39,22 @@ pub enum Look {
     /// It is on.
     On,
     /// Its place could not be read; why, without a full stop.
+    Unreadable(String),
+}
+
+/// What a look at the open issues of a repository found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssueLook {
+    /// None has the label, or only such as somebody labelled who may not write to the repository.
+    Off,
+    /// One has it, from somebody who may.
+    On {
+        /// Its number.
+        number: u64,
+        /// Who put the label on.
+        by: String,
+    },
+    /// It could not be read; why, in one sentence.
     Unreadable(String),
 }
 
@@ -67,6 +85,35 @@ impl KillSwitch {
             }
         };
         Some(Self { kind: SwitchKind::Branch, sentence })
+    }
+
+    /// The switch on the forge, after a look at its issues.
+    pub fn issue(label: &str, look: &IssueLook) -> Option<Self> {
+        let sentence = match look {
+            IssueLook::Off => return None,
+            IssueLook::On { number, by } => format!(
+                "{by} put the label `{label}` on the issue #{number}: nothing is proposed or merged in this repository until it is taken off or \
+                 the issue is closed."
+            ),
+            IssueLook::Unreadable(why) => format!(
+                "Whether an open issue has the label `{label}` cannot be read, which counts as a stop: {}.",
+                why.trim_end_matches('.')
+            ),
+        };
+        Some(Self { kind: SwitchKind::Issue, sentence })
+    }
+}
+
+// === impl SwitchKind ===
+
+impl SwitchKind {
+    /// As it stands in keys and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Branch => "branch",
+            Self::Issue => "issue",
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::guardrail::RefusalCode;
 use super::id::{IncidentId, ProposalKey, RepositoryName};
 use super::incident::{Incident, Proposal, State};
 use super::message::MessageEvent;
+use super::switch::SwitchKind;
 use super::time::Timestamp;
 
 /// A proposal that nobody has approved or closed for so long is told again: the time after which design §5's example escalates.
@@ -50,6 +51,13 @@ pub enum Impairment {
     ForgeSilent {
         /// Which.
         repository: RepositoryName,
+    },
+    /// Somebody stopped it by a kill switch, or one cannot be read.
+    Switched {
+        /// Where; everywhere, for the file on the agent's machine.
+        repository: Option<RepositoryName>,
+        /// Which.
+        switch: SwitchKind,
     },
     /// The controls do not answer as they should.
     Controls,
@@ -266,7 +274,8 @@ fn of_incident(state: &State, incident: &Incident, setting: Setting<'_>) -> Vec<
     if let (Some(note), None) = (&incident.sync, &incident.ending)
         && note.at + REFUSED_AFTER <= setting.now
     {
-        let key = format!("{id}/sync/{}/{}", note.commit.short(), note.finding.label());
+        let place = note.instance.as_ref().map(|instance| format!("/{instance}")).unwrap_or_default();
+        let key = format!("{id}/sync/{}/{}{place}", note.commit.short(), note.finding.label());
         let (thread, matter) = (story_of(state, incident), Matter::OutOfStep(id.clone()));
         found.push(News { key, thread, event: MessageEvent::OutOfStep, matter, at: note.at });
     }
@@ -311,6 +320,7 @@ fn asks_for_people(code: RefusalCode) -> bool {
         RefusalCode::RepositoryStopped
             | RefusalCode::Paused
             | RefusalCode::ControlsFailing
+            | RefusalCode::EvidenceLost
             | RefusalCode::ProposeBudget
             | RefusalCode::InverseFailed
             | RefusalCode::Unsignable
@@ -347,6 +357,8 @@ impl Impairment {
             Self::Stopped { repository } => format!("stopped/{repository}"),
             Self::Unreachable { repository } => format!("unreachable/{repository}"),
             Self::ForgeSilent { repository } => format!("forge/{repository}"),
+            Self::Switched { repository: None, switch } => format!("switch/{}", switch.label()),
+            Self::Switched { repository: Some(repository), switch } => format!("switch/{}/{repository}", switch.label()),
             Self::Controls => "controls".to_owned(),
             Self::Passes => "passes".to_owned(),
         }
@@ -356,6 +368,7 @@ impl Impairment {
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
             Self::Stopped { repository } | Self::Unreachable { repository } | Self::ForgeSilent { repository } => Some(repository),
+            Self::Switched { repository, .. } => repository.as_ref(),
             Self::Controls | Self::Passes => None,
         }
     }

@@ -1,10 +1,14 @@
 //! Afterwards (design §13): windows that start at the revert in, how the recovery stands out.
 
+mod everywhere;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::attribution::lag;
+pub use self::everywhere::{Elsewhere, everywhere};
+
+use super::attribution::lag_of;
 use super::fact::{Ending, LandedBy};
 use super::id::CommitId;
 use super::incident::LandedRevert;
@@ -108,7 +112,7 @@ pub fn judge_followed(service: &ServiceEvidence, onset: Interval, commit: Commit
         return judge(service, onset, effective, now);
     }
     if let Some(Finding::Unknown { why }) = &followed.finding {
-        let assumed = judge(service, onset, assumed(followed.landed, lag(&service.policy)), now);
+        let assumed = judge(service, onset, assumed(followed.landed, lag_of(service)), now);
         let is_healthy = assumed.standing == RecoveryStanding::Recovered;
         return if is_healthy { assumed } else { landed(format!("whether the revert is effective cannot be told: {why}")) };
     }

@@ -24,9 +24,9 @@ pub use landing::{
 };
 pub use model::{
     Account, AccountKind, Allowance, Bypassing, Capabilities, CasBase, CasHead, ChangedPaths, CheckRuns, Comment, CommentCursor,
-    CommentNow, CommentState, EditSignal, Edited, ForgeProposal, GitCredentials, Identity, Listing, Membership, MergeMethods, MergeQueues,
-    Mergeable, NewProposal, Opened, OpenedBy, Permission, ProposalState, Rate, Reaction, Review, ReviewState, Role, Team, User, UserKind,
-    Visibility,
+    CommentNow, CommentState, EditSignal, Edited, ForgeProposal, GitCredentials, Identity, LabelledIssue, Listing, Membership,
+    MergeMethods, MergeQueues, Mergeable, NewProposal, Opened, OpenedBy, Permission, ProposalState, Rate, Reaction, Review, ReviewState,
+    Role, Team, User, UserKind, Visibility,
 };
 pub use rules::{BranchRules, Bypass, ClassicProtection, Demand, PatternOn, PatternOperator, PatternRule, PatternSense, RequiredCheck};
 
@@ -84,6 +84,9 @@ pub trait Forge: Send + Sync {
     /// Which repository it is and who asks. A repository that was renamed is followed; another one under the old name is
     /// [`ForgeError::Replaced`]. Every other method checks this too, at most once a minute.
     fn identity(&self, call: Call) -> Answered<Identity>;
+
+    /// Every open issue (no proposal) with this label, and who put it on last.
+    fn labelled_issues(&self, call: Call, label: &str) -> Answered<Vec<LabelledIssue>>;
 
     /// The proposals that come from this branch of this repository, open or not, newest first. An empty list is no proof that there is
     /// none: forges' lists are late (F8).

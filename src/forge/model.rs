@@ -170,6 +170,15 @@ pub struct GitCredentials {
     pub expires: Option<Timestamp>,
 }
 
+/// An open issue with a label that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledIssue {
+    /// Its number.
+    pub number: u64,
+    /// Who put the label on last; `None` where the forge does not tell.
+    pub labelled_by: Option<User>,
+}
+
 /// What is left of the hourly budget of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {

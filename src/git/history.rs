@@ -93,6 +93,22 @@ impl Mirror {
         Ok(inverse::planned(&trees::difference(&repository, from.as_ref(), to.as_ref())?))
     }
 
+    /// The paths that a branch changes since it left another, sorted; `None` where they have nothing in common.
+    ///
+    /// # Errors
+    /// Objects that are missing.
+    pub fn branch_changes(&self, branch: CommitId, from: CommitId) -> Result<Option<Vec<PlannedPath>>, GitError> {
+        let base = {
+            let repository = self.repository();
+            match repository.merge_base(oid(branch), oid(from)) {
+                Ok(base) => commit_id(base),
+                Err(error) if error.code() == git2::ErrorCode::NotFound && find(&repository, oid(branch)).is_ok() => return Ok(None),
+                Err(error) => return Err(objects("cannot find where a branch began")(error)),
+            }
+        };
+        self.changed_paths(base, branch).map(Some)
+    }
+
     /// Whether a commit is a proposal's (design §2): this one parent, this tree, and this plan in its message. Who made it and when does not
     /// matter. One that is missing is not.
     pub fn is_proposal(&self, commit: CommitId, base: CommitId, tree: TreeId, plan: &PlanDigest) -> bool {

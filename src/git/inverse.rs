@@ -117,6 +117,8 @@ pub(super) fn clean(
         grade: None,
         earlier: EarlierState::NotLooked,
         brings_back: Vec::new(),
+        protected: Vec::new(),
+        rendered: BTreeMap::new(),
     }))
 }
 

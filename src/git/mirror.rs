@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use super::executable::GitExecutable;
 use super::history::PlanWalk;
 use super::owners::Owners;
+use super::sameness::Sameness;
 use super::undo::UndoQuestion;
 use super::{GitError, Listing, Remote, commit_id, io, objects};
 use crate::engine::id::{CommitId, ProposalKey};
@@ -30,6 +31,8 @@ pub struct Mirror {
     pub(super) owners: Mutex<Owners>,
     /// The last answers of [`Mirror::undo`]: an open incident asks in every pass.
     pub(super) undone: Mutex<Vec<(UndoQuestion, Inverse)>>,
+    /// What the files of services come to, by tree.
+    pub(super) sameness: Mutex<Sameness>,
 }
 
 impl Mirror {
@@ -53,6 +56,7 @@ impl Mirror {
             plans: Mutex::new(None),
             owners: Mutex::default(),
             undone: Mutex::default(),
+            sameness: Mutex::default(),
         })
     }
 
@@ -101,6 +105,17 @@ impl Mirror {
     /// As [`Self::fetch`].
     pub fn fetch_objects(&self, listing: &Listing) -> Result<(), GitError> {
         let wanted: Vec<String> = listing.head.iter().chain(listing.proposals.values()).map(ToString::to_string).collect();
+        let mut args = vec!["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--refmap=", &self.remote.url];
+        args.extend(wanted.iter().map(String::as_str));
+        self.run_fetch(&args)
+    }
+
+    /// Fetches the objects of commits that some reference of the remote holds, without writing a reference.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`]; a commit that the remote does not have, or does not give away by its id.
+    pub fn fetch_commits(&self, commits: &[CommitId]) -> Result<(), GitError> {
+        let wanted: Vec<String> = commits.iter().map(ToString::to_string).collect();
         let mut args = vec!["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--refmap=", &self.remote.url];
         args.extend(wanted.iter().map(String::as_str));
         self.run_fetch(&args)

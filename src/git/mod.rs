@@ -13,6 +13,7 @@ mod owners;
 mod past;
 mod push;
 mod reading;
+mod sameness;
 pub mod scratch;
 pub mod survey;
 mod trees;
@@ -36,6 +37,7 @@ pub use self::owners::ServicePaths;
 pub use self::past::{PastCommit, PastRepository};
 pub use self::push::PushOutcome;
 pub use self::reading::{Brought, FileAt};
+pub use self::sameness::ServiceFile;
 pub use self::undo::{LaterChange, UndoQuestion};
 
 /// Where a mirror fetches from and pushes to.

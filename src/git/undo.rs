@@ -18,7 +18,7 @@ use crate::engine::id::{CommitId, EntryId, PolicyName};
 use crate::engine::irrevertible;
 use crate::engine::ownership::{self, Ownership};
 use crate::engine::plan::{Account, AlsoUndone, CleanInverse, Inverse, InverseMethod, PlanKind};
-use crate::engine::policy::Scope;
+use crate::engine::policy::{PathSet, Scope};
 use crate::engine::values::{self, Versions};
 
 /// The answers that are kept.
@@ -47,6 +47,8 @@ pub struct UndoQuestion {
     pub later: Vec<LaterChange>,
     /// What no plan brings back: digests, tags or images.
     pub never_back_to: Vec<String>,
+    /// Globs for the paths that the operator keeps from being merged without a person.
+    pub protect: Vec<String>,
 }
 
 /// A change that landed after the good revision.
@@ -296,8 +298,19 @@ impl<'a> Bench<'a> {
             sides.iter().map(|side| PlannedFile { path: &side.path, before: side.from.content(), after: side.to.content() }).collect();
         let grade = Some(Box::new(self.grade(base, &files, &ownership, touched, &after.unwrap_or_default())?));
         let brings_back = irrevertible::brought_back(&self.question.never_back_to, &files);
+        let protected = self.protected(&clean)?;
         let account = (outcome.kind != PlanKind::Revert).then(|| Box::new(outcome.account));
-        Ok(Ok(Inverse::Clean(CleanInverse { kind: outcome.kind, account, grade, brings_back, ..clean })))
+        Ok(Ok(Inverse::Clean(CleanInverse { kind: outcome.kind, account, grade, brings_back, protected, ..clean })))
+    }
+
+    /// The paths of a plan that the operator protects.
+    fn protected(&self, clean: &CleanInverse) -> Result<Vec<String>, GitError> {
+        if self.question.protect.is_empty() {
+            return Ok(Vec::new());
+        }
+        let globs = PathSet { include: self.question.protect.clone(), exclude: Vec::new() };
+        let matcher = globs.matcher().map_err(|error| GitError::Unsupported(format!("a glob of `protect` cannot be read: {error}")))?;
+        Ok(clean.paths.iter().filter(|path| matcher.owns(&path.path)).map(|path| path.path.clone()).collect())
     }
 
     fn grade(

@@ -14,6 +14,7 @@
 //!   `text` takes the effect out of all of them; only [`Link`] makes a link.
 //! * **Tokens and webhook addresses are secrets**, read from their files for each message, and shown by no error.
 
+pub mod ask;
 mod card;
 pub mod discord;
 mod error;

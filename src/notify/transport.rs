@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
@@ -66,7 +67,16 @@ impl Transport {
         Ok(Self { client: Client::new(AddressRules::for_operator())?, runtime, limit: REQUEST_LIMIT })
     }
 
-    #[cfg(test)]
+    /// The same under the address rules for what a policy names.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_policies(runtime: Handle, allow: Vec<IpNet>) -> Result<Self, ClientError> {
+        Ok(Self { client: Client::new(AddressRules::for_policies(allow))?, runtime, limit: REQUEST_LIMIT })
+    }
+
+    /// The same with another limit for a whole answer.
+    #[must_use]
     pub(super) fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }

@@ -83,7 +83,7 @@ impl Notifier for Webhook {
     }
 }
 
-fn signature(secret: &Secret, timestamp: &str, body: &[u8]) -> Result<String, NotifyError> {
+pub(super) fn signature(secret: &Secret, timestamp: &str, body: &[u8]) -> Result<String, NotifyError> {
     // HMAC takes keys of any length; the library says so by a result.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
         .map_err(|error| NotifyError::Credentials { sentence: format!("the webhook's secret cannot sign: {error}") })?;

@@ -28,6 +28,7 @@ pub struct PrometheusProbe {
     every: Duration,
     max_staleness: Duration,
     freshness: Option<String>,
+    targets: Option<String>,
     query: PrometheusQuery,
 }
 
@@ -36,6 +37,8 @@ pub struct PrometheusProbe {
 struct Evidence {
     /// The time of the newest sample in Unix seconds; `None` when the indicator does not ask for it.
     freshness: Option<Evaluated>,
+    /// The highest `up` of the service's targets; `None` when the indicator does not ask for it.
+    targets: Option<Evaluated>,
     answer: Answer,
 }
 
@@ -48,6 +51,7 @@ enum Answer {
 /// What the server said about many rounds.
 struct History {
     freshness: Option<Evaluations>,
+    targets: Option<Evaluations>,
     answer: AnswerHistory,
 }
 
@@ -87,6 +91,7 @@ impl PrometheusProbe {
             every: indicator.every,
             max_staleness: indicator.max_staleness,
             freshness: indicator.freshness.as_deref().map(|selector| format!("max(timestamp({}))", fill(selector))),
+            targets: indicator.targets.as_deref().map(|selector| format!("max({})", fill(selector))),
             query: match &indicator.query {
                 PrometheusQuery::Value(query) => PrometheusQuery::Value(fill(query)),
                 PrometheusQuery::Ratio { good, total } => PrometheusQuery::Ratio { good: fill(good), total: fill(total) },
@@ -103,12 +108,6 @@ impl PrometheusProbe {
     }
 
     async fn evidence(&self, end: Timestamp) -> Result<Evidence, QueryError> {
-        let freshness = async {
-            match &self.freshness {
-                Some(query) => self.client.instant(query, end).await.map(Some),
-                None => Ok(None),
-            }
-        };
         let answer = async {
             match &self.query {
                 PrometheusQuery::Value(query) => Ok(Answer::Value(self.client.instant(query, end).await?)),
@@ -118,8 +117,17 @@ impl PrometheusProbe {
                 }
             }
         };
-        let (freshness, answer) = tokio::try_join!(freshness, answer)?;
-        Ok(Evidence { freshness, answer })
+        let (freshness, targets, answer) =
+            tokio::try_join!(self.asked(self.freshness.as_deref(), end), self.asked(self.targets.as_deref(), end), answer)?;
+        Ok(Evidence { freshness, targets, answer })
+    }
+
+    /// The answer to a query that not every indicator has.
+    async fn asked(&self, query: Option<&str>, end: Timestamp) -> Result<Option<Evaluated>, QueryError> {
+        match query {
+            Some(query) => self.client.instant(query, end).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn measure_past(&self, from: Timestamp, to: Timestamp) -> Vec<Round> {
@@ -145,11 +153,15 @@ impl PrometheusProbe {
             Some(query) => Some(range(query).await?),
             None => None,
         };
+        let targets = match &self.targets {
+            Some(query) => Some(range(query).await?),
+            None => None,
+        };
         let answer = match &self.query {
             PrometheusQuery::Value(query) => AnswerHistory::Value(range(query).await?),
             PrometheusQuery::Ratio { good, total } => AnswerHistory::Ratio { good: range(good).await?, total: range(total).await? },
         };
-        Ok(History { freshness, answer })
+        Ok(History { freshness, targets, answer })
     }
 }
 
@@ -172,6 +184,7 @@ impl History {
         let value = |evaluations: &Evaluations| evaluations.get(&end).cloned().unwrap_or(Evaluated::Nothing);
         Evidence {
             freshness: self.freshness.as_ref().map(value),
+            targets: self.targets.as_ref().map(value),
             answer: match &self.answer {
                 AnswerHistory::Value(values) => Answer::Value(value(values)),
                 AnswerHistory::Ratio { good, total } => Answer::Ratio { good: value(good), total: value(total) },
@@ -197,7 +210,15 @@ fn unanswered(error: &QueryError) -> Outcome {
 
 /// What a complete set of answers comes to. Pure, and the same for live and past rounds.
 fn outcome(evidence: &Evidence, end: Timestamp, max_staleness: Duration) -> Outcome {
-    judge(evidence, end, max_staleness).unwrap_or_else(Outcome::Unknown)
+    judge(evidence, end, max_staleness).unwrap_or_else(|unknown| match unknown {
+        Unknown::NoData | Unknown::Stale { .. } if are_down(evidence) => Outcome::targets_down(),
+        unknown => Outcome::Unknown(unknown),
+    })
+}
+
+/// Whether the server says that it has targets of the service and reaches none of them. Without any it says nothing.
+fn are_down(evidence: &Evidence) -> bool {
+    matches!(evidence.targets, Some(Evaluated::Number(highest)) if highest == 0.0)
 }
 
 fn judge(evidence: &Evidence, end: Timestamp, max_staleness: Duration) -> Result<Outcome, Unknown> {
@@ -249,7 +270,24 @@ mod tests {
 
     fn judged(newest_age: Option<f64>, answer: Answer) -> Outcome {
         let freshness = newest_age.map(|age| Evaluated::Number(END.secs() as f64 - age));
-        outcome(&Evidence { freshness, answer }, END, MINUTE)
+        outcome(&Evidence { freshness, targets: None, answer }, END, MINUTE)
+    }
+
+    #[test]
+    fn no_data_is_bad_only_where_every_target_is_known_to_be_down() {
+        use Evaluated::{Nothing, Number, Unusable};
+        let found = |targets, freshness, total| {
+            outcome(&Evidence { freshness: Some(freshness), targets, answer: ratio(Nothing, total) }, END, MINUTE)
+        };
+        let (fresh, old) = (Number(END.secs() as f64), Number(END.secs() as f64 - 90.0));
+        let down = Outcome::targets_down();
+        assert_eq!(found(Some(Number(0.0)), fresh.clone(), Nothing), down);
+        assert_eq!(found(Some(Number(0.0)), old, Number(10.0)), down);
+        assert_eq!(found(Some(Number(0.0)), fresh.clone(), Number(10.0)), counts(0.0, 10.0), "there is data");
+        assert_eq!(found(Some(Number(0.0)), fresh.clone(), Number(f64::NAN)), not_a_number("`total` is NaN"));
+        for targets in [None, Some(Nothing), Some(Number(1.0)), Some(Number(f64::NAN)), Some(Unusable("two series".into()))] {
+            assert_eq!(found(targets, fresh.clone(), Nothing), Outcome::Unknown(Unknown::NoData));
+        }
     }
 
     fn ratio(good: Evaluated, total: Evaluated) -> Answer {
@@ -299,7 +337,7 @@ mod tests {
         assert_eq!(judged(Some(60.0), perfect()), counts(10.0, 10.0));
         assert_eq!(judged(Some(60.5), perfect()), Outcome::Unknown(Unknown::Stale { age: Duration::from_millis(60_500) }));
         assert_eq!(judged(Some(-5.0), perfect()), counts(10.0, 10.0));
-        let nothing = Evidence { freshness: Some(Evaluated::Nothing), answer: perfect() };
+        let nothing = Evidence { freshness: Some(Evaluated::Nothing), targets: None, answer: perfect() };
         assert_eq!(outcome(&nothing, END, MINUTE), Outcome::Unknown(Unknown::NoData));
     }
 
@@ -329,10 +367,12 @@ mod tests {
             query: PrometheusQuery::Ratio { good: "sum(increase(g[$window]))".into(), total: "sum(increase(t[$window]))".into() },
             freshness: Some("t{app=\"x\"}".into()),
             max_staleness: MINUTE,
+            targets: Some("up{app=\"x\"}".into()),
         };
         let client = PrometheusClient::new("http://127.0.0.1:9", Vec::new(), None, AddressRules::for_operator(), MINUTE).unwrap();
         let probe = PrometheusProbe::new(client, &indicator);
         assert_eq!(probe.freshness.as_deref(), Some("max(timestamp(t{app=\"x\"}))"));
+        assert_eq!(probe.targets.as_deref(), Some("max(up{app=\"x\"})"));
         let filled = PrometheusQuery::Ratio { good: "sum(increase(g[60s]))".into(), total: "sum(increase(t[60s]))".into() };
         assert_eq!(probe.query, filled);
     }

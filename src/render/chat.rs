@@ -134,7 +134,7 @@ pub fn merged(view: &ProposalView<'_>) -> ChatText {
 
 /// An incident is over.
 pub fn ended(incident: &Incident) -> ChatText {
-    let policy = &incident.policy;
+    let policy = incident.service();
     let mut lines = outcome(incident);
     let title = match &incident.ending {
         Some(Ending::NotRecovered) => {
@@ -174,12 +174,12 @@ pub fn refused(incident: &Incident) -> ChatText {
             lines.push(refusal.sentence.clone());
         }
     }
-    said(format!("No revert for {}: somebody has to look", incident.policy), lines, None)
+    said(format!("No revert for {}: somebody has to look", incident.service()), lines, None)
 }
 
 /// What Git says is not what runs, and a person has something to do.
 pub fn out_of_step(incident: &Incident) -> ChatText {
-    let policy = &incident.policy;
+    let policy = incident.service();
     let title = match (&incident.sync, &incident.landed) {
         (Some(SyncNote { finding: Finding::RolledBack { .. }, .. }), None) => {
             format!("{policy} was rolled back by hand, and Git still has the suspect")
@@ -204,16 +204,26 @@ pub fn agent_restored(what: &str) -> ChatText {
     said("revertd works as it should again".to_owned(), vec![format!("It is over: {}.", what.trim_end_matches('.'))], None)
 }
 
+/// Somebody stopped it; `why` is one sentence.
+pub fn switched_off(why: &str) -> ChatText {
+    said("revertd is stopped".to_owned(), vec![why.to_owned()], None)
+}
+
+/// It goes on.
+pub fn switched_on(what: &str) -> ChatText {
+    said("revertd goes on".to_owned(), vec![format!("It is over: {}.", what.trim_end_matches('.'))], None)
+}
+
 fn what(view: &ProposalView<'_>) -> &'static str {
     if view.back.is_some() { "Bringing the change back" } else { "The revert" }
 }
 
 fn services(view: &ProposalView<'_>) -> String {
-    view.services.iter().map(|service| service.policy.name.as_str()).collect::<Vec<_>>().join(", ")
+    view.services.iter().map(|service| service.incident.service()).collect::<Vec<_>>().join(", ")
 }
 
 fn breach(incident: &Incident) -> Vec<String> {
-    incident.arithmetic.iter().take(3).map(|sentence| format!("{}: {sentence}.", incident.policy)).collect()
+    incident.arithmetic.iter().take(3).map(|sentence| format!("{}: {sentence}.", incident.service())).collect()
 }
 
 fn suspects(view: &ProposalView<'_>) -> Vec<String> {

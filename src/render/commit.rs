@@ -127,26 +127,24 @@ fn reverts_line(reverted: &Reverted) -> String {
 }
 
 fn reason(message: &RevertMessage<'_>) -> String {
-    let RevertMessage { policy, incident, .. } = message;
+    let incident = message.incident;
     if message.plan.kind == PlanKind::Reapply {
         return reason_of_return(message);
     }
     let mut paragraphs: Vec<String> = message.account.map(|account| told(account, message.plan.kind)).unwrap_or_default();
     paragraphs.push(match incident.broke() {
-        Broke::Objectives => format!(
-            "{} breaches its objectives: {}. The breach began {}.",
-            policy.name,
-            incident.arithmetic.join("; "),
-            incident.onset
-        ),
-        Broke::Sync => format!("{} is not synced any more: {}.", policy.name, incident.arithmetic.join("; ")),
+        Broke::Objectives => {
+            let service = incident.service();
+            format!("{service} breaches its objectives: {}. The breach began {}.", incident.arithmetic.join("; "), incident.onset)
+        }
+        Broke::Sync => format!("{} is not synced any more: {}.", incident.service(), incident.arithmetic.join("; ")),
     });
     for other in message.also {
         paragraphs.push(match other.broke() {
             Broke::Objectives => {
-                format!("{} breaches as well: {}. The breach began {}.", other.policy, other.arithmetic.join("; "), other.onset)
+                format!("{} breaches as well: {}. The breach began {}.", other.service(), other.arithmetic.join("; "), other.onset)
             }
-            Broke::Sync => format!("{} is not synced any more either: {}.", other.policy, other.arithmetic.join("; ")),
+            Broke::Sync => format!("{} is not synced any more either: {}.", other.service(), other.arithmetic.join("; ")),
         });
     }
     if let Some(attribution) = &incident.attribution {
@@ -192,8 +190,12 @@ fn told(account: &Account, kind: PlanKind) -> Vec<String> {
 
 fn trailers(message: &RevertMessage<'_>) -> String {
     let mut lines: Vec<String> = message.reverted.iter().map(|reverted| format!("Reverts: {}", reverted.id)).collect();
+    let mut policies = Vec::new();
     for incident in std::iter::once(&message.incident).chain(message.also) {
-        lines.push(format!("Revertd-Policy: {}", incident.policy));
+        if !policies.contains(&&incident.policy) {
+            lines.push(format!("Revertd-Policy: {}", incident.policy));
+            policies.push(&incident.policy);
+        }
         lines.push(format!("Revertd-Incident: {}", incident.id));
     }
     if message.plan.kind != PlanKind::Revert {

@@ -9,10 +9,12 @@ pub mod chat;
 pub mod commit;
 pub mod neutral;
 pub mod plot;
+pub mod postmortem;
 pub mod proposal;
 pub mod reply;
 pub mod report;
 pub mod running;
+pub mod spread;
 pub mod sticky;
 pub mod templates;
 

@@ -136,7 +136,7 @@ fn harmless_line(line: &str) -> String {
 }
 
 /// One line without control characters and without what turns or hides characters.
-pub(super) fn flat(text: &str) -> String {
+pub fn flat(text: &str) -> String {
     text.chars()
         .filter(|character| !is_invisible(*character))
         .map(|character| if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') { ' ' } else { character })

@@ -134,10 +134,10 @@ struct ApproveContext {
 /// The template does not fit, which is excluded when it is loaded.
 pub fn title(templates: &Templates, view: &ProposalView<'_>) -> Result<String, TemplateError> {
     let subject = view.proposal.latest_commit.as_ref().and_then(|commit| commit.message.lines().next()).unwrap_or("Revert");
-    let services: Vec<&str> = view.services.iter().map(|service| service.policy.name.as_str()).collect();
+    let services: Vec<String> = view.services.iter().map(|service| service.incident.service()).collect();
     let services = match services.as_slice() {
         [] => "no service".to_owned(),
-        [one] => (*one).to_owned(),
+        [one] => one.clone(),
         [one, others @ ..] => format!("{one} and {} more", others.len()),
     };
     // What the services are must not be lost when the subject is long.
@@ -291,7 +291,7 @@ impl ServiceContext {
     fn new(service: &ServiceView<'_>) -> Self {
         let incident = service.incident;
         Self {
-            name: neutral::code(service.policy.name.as_str()),
+            name: neutral::code(&service.incident.service()),
             what: Markdown::trusted(match incident.broke() {
                 Broke::Objectives => "has missed its objectives",
                 Broke::Sync => "runs on with what was applied before, and its sync has failed",
@@ -432,7 +432,8 @@ fn if_nothing(view: &ProposalView<'_>) -> Markdown {
     };
     let of_sync = |service: &ServiceView<'_>| service.incident.broke() == Broke::Sync;
     let taken_back = match !view.services.is_empty() && view.services.iter().all(of_sync) {
-        true => "If the sync succeeds again without it, revertd takes it back. Until then nothing that is merged reaches the cluster.".to_owned(),
+        true => "If the sync succeeds again without it, revertd takes it back. Until then nothing that is merged reaches the cluster."
+            .to_owned(),
         false => format!("If the service is healthy again by itself for {}, revertd takes it back.", spoken(hold)),
     };
     Markdown::trusted(format!("{first} {taken_back}"))
@@ -446,12 +447,16 @@ fn expires(rules: &[&ConsentRules]) -> Markdown {
 /// Links that people put into policies. Only web addresses become one.
 fn links(view: &ProposalView<'_>) -> Vec<Markdown> {
     let links: BTreeMap<&String, &String> = view.services.iter().flat_map(|service| &service.policy.links).collect();
+    links_of(links.into_iter())
+}
+
+/// Names with addresses, as links where they are ones.
+pub(super) fn links_of<'a>(links: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<Markdown> {
     let is_address = |url: &str| {
         (url.starts_with("https://") || url.starts_with("http://"))
             && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>()\"'`\\".contains(&byte))
     };
     links
-        .into_iter()
         .take(20)
         .map(|(name, url)| {
             let name = neutral::plain(name);
@@ -480,6 +485,8 @@ mod tests {
         `checkout` has missed its objectives since some time between 2026-11-21T03:01:40Z and 2026-11-21T03:01:41Z (seen at 2026-11-21T03:01:43Z):
 
         * `up` 5 of 5 rounds failed (HTTP 500)
+
+        This incident has spent 3.1% of the 30d error budget of `up`; 62% is left.
 
         ## Why this change
 

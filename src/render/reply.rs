@@ -44,9 +44,7 @@ pub fn standing(incidents: &[&Incident]) -> Markdown {
         .iter()
         .map(|incident| {
             let why = incident.decision.as_ref().map(|decision| neutral::sentence(&decision.sentence)).unwrap_or_default();
-            format!("{}: {}. {}", neutral::code(incident.policy.as_str()).as_str(), incident.phase.words(), why.as_str())
-                .trim_end()
-                .to_owned()
+            format!("{}: {}. {}", neutral::code(&incident.service()).as_str(), incident.phase.words(), why.as_str()).trim_end().to_owned()
         })
         .collect();
     Markdown::trusted(sentences.join(" "))
@@ -80,7 +78,7 @@ pub fn support(incident: &Incident, mark: &str) -> String {
     let comment = format!(
         "revertd comes to the same revert: {} {} since {} ({}). It opens none beside this one, and watches the recovery once this lands. If this is \
          closed, it proposes none of its own.\n\n{mark}\n",
-        neutral::code(incident.policy.as_str()).as_str(),
+        neutral::code(&incident.service()).as_str(),
         match incident.broke() {
             Broke::Objectives => "breaches",
             Broke::Sync => "is not synced",

@@ -14,7 +14,7 @@ use crate::engine::time::spoken;
 /// The story of one incident with the arithmetic and the gates that said no.
 pub fn story(incident: &Incident) -> String {
     let mut lines =
-        vec![format!("{}: {} in `{}`, {}", incident.id, incident.policy, incident.repository, incident.phase.words()), String::new()];
+        vec![format!("{}: {} in `{}`, {}", incident.id, incident.service(), incident.repository, incident.phase.words()), String::new()];
     let what = match incident.broke() {
         Broke::Objectives => "breach     began",
         Broke::Sync => "sync       fails since",

@@ -104,6 +104,7 @@ pub fn policy() -> Policy {
             max_objects: 20,
             never_back_to: Vec::new(),
             never: crate::engine::irrevertible::Never::default(),
+            assurance: crate::engine::assurance::Assurance::default(),
         },
         approval: ConsentRules {
             from: vec![ApprovalSource::Role(Role::Write), ApprovalSource::Team("shop/sre".into())],
@@ -124,13 +125,13 @@ pub struct Story {
     pub state: State,
     pub policy: Policy,
     pub words: Words,
-    facts: u64,
+    pub facts: Vec<Fact>,
 }
 
 impl Story {
     /// A proposal that was published and waits.
     pub fn proposed(words: Words) -> Self {
-        let mut story = Self { state: State::default(), policy: policy(), words, facts: 0 };
+        let mut story = Self { state: State::default(), policy: policy(), words, facts: Vec::new() };
         let incident = IncidentId::new("checkout-0123456789");
         let onset = Interval::new(at(100), at(101));
         story.tell(
@@ -139,6 +140,7 @@ impl Story {
                 incident: incident.clone(),
                 policy: PolicyName::new("checkout"),
                 instance: InstanceName::default_instance(),
+                cluster: None,
                 repository: RepositoryName::new("manifests"),
                 onset,
                 arithmetic: vec![story.words.arithmetic.clone()],
@@ -224,9 +226,9 @@ impl Story {
     /// Adds a fact, this many seconds after the beginning.
     pub fn tell(&mut self, seconds: u64, event: Event) {
         let mut fact = Fact::after(None, at(seconds), event).unwrap();
-        self.facts += 1;
-        fact.sequence = self.facts;
+        fact.sequence = self.facts.len() as u64 + 1;
         self.state.apply(&fact);
+        self.facts.push(fact);
     }
 
     /// What is told of it now.

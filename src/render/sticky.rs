@@ -135,7 +135,7 @@ impl StickyContext {
                 .services
                 .iter()
                 .map(|service| ServiceContext {
-                    name: neutral::code(service.policy.name.as_str()),
+                    name: neutral::code(&service.incident.service()),
                     phase: Markdown::trusted(service.incident.phase.words()),
                     recovery: recovery(service.incident),
                     sync: out_of_step(service.incident),
@@ -167,10 +167,13 @@ fn standing(view: &ProposalView<'_>) -> (&'static str, Markdown) {
         ),
         (Some(ProposalClosing::Withdrawn), None) => {
             let of_sync = |service: &ServiceView<'_>| service.incident.broke() == Broke::Sync;
-            own("Taken back", match view.services.iter().any(of_sync) {
-                true => "The sync succeeds again without it.",
-                false => "The service is healthy again without it.",
-            })
+            own(
+                "Taken back",
+                match view.services.iter().any(of_sync) {
+                    true => "The sync succeeds again without it.",
+                    false => "The service is healthy again without it.",
+                },
+            )
         }
         (Some(ProposalClosing::Superseded), None) => own("Not needed any more", "A person was first."),
         (None, None) if !proposal.holds.is_empty() => own("Held", "Nothing is merged while somebody holds it."),

@@ -12,14 +12,15 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::{back, commit, proposal, sticky};
+use super::{back, commit, postmortem, proposal, sticky};
 
 /// Every template by its file name, with the text that is built in.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     (commit::TEMPLATE, include_str!("../../templates/commit.txt")),
     (proposal::TITLE_TEMPLATE, include_str!("../../templates/title.txt")),
     (proposal::TEMPLATE, include_str!("../../templates/proposal.md")),
     (back::TEMPLATE, include_str!("../../templates/reapply.md")),
+    (postmortem::TEMPLATE, include_str!("../../templates/report.md")),
     (sticky::TEMPLATE, include_str!("../../templates/sticky.md")),
 ];
 
@@ -139,6 +140,9 @@ impl Templates {
         for sample in proposal::ProposalContext::samples() {
             self.try_one(proposal::TEMPLATE, &sample)?;
             self.try_one(back::TEMPLATE, &sample)?;
+        }
+        for sample in postmortem::ReportContext::samples() {
+            self.try_one(postmortem::TEMPLATE, &sample)?;
         }
         for sample in sticky::StickyContext::samples() {
             self.try_one(sticky::TEMPLATE, &sample)?;

@@ -17,7 +17,7 @@ use crate::engine::afterwards::BreachEnding;
 use crate::engine::decision::DecisionVerdict;
 use crate::engine::fact::EffectAction;
 use crate::engine::guardrail::Refusal;
-use crate::engine::id::{NotifierName, PolicyName, RepositoryName, SloName};
+use crate::engine::id::{InstanceName, NotifierName, PolicyName, RepositoryName, SloName};
 use crate::engine::slo::Verdict;
 use crate::engine::time::Timestamp;
 
@@ -192,6 +192,11 @@ impl Metrics {
 
     /// The verdict that an SLO has.
     pub fn slo_state(&self, policy: &PolicyName, slo: &SloName, verdict: Verdict) {
+        self.slo_state_in(policy, &InstanceName::default_instance(), slo, verdict);
+    }
+
+    /// The same in one instance of the policy. The label is not called `instance`: Prometheus puts the address of the agent there.
+    pub fn slo_state_in(&self, policy: &PolicyName, instance: &InstanceName, slo: &SloName, verdict: Verdict) {
         for (candidate, label) in [
             (Verdict::Pending, "pending"),
             (Verdict::Healthy, "healthy"),
@@ -199,7 +204,8 @@ impl Metrics {
             (Verdict::Inconclusive, "inconclusive"),
             (Verdict::Unknown, "unknown"),
         ] {
-            let labels = vec![("policy", policy.to_string()), ("slo", slo.to_string()), ("verdict", label.to_owned())];
+            let mut labels = vec![("policy", policy.to_string()), ("slo", slo.to_string()), ("verdict", label.to_owned())];
+            labels.extend((!instance.is_default()).then(|| ("service_instance", instance.to_string())));
             self.0.slo_state.get_or_create(&labels).set(i64::from(candidate == verdict));
         }
     }

@@ -118,21 +118,21 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("breachWhen: any", "sync: {source: cluster, context: a/*}"),
         schema: Schema::Accepts,
-        findings: &["12:27-34 the source `cluster` is an assumed lag, which has no `context`; remove it, or name another source"],
+        findings: &["12:36-39 the source `cluster` is an assumed lag, which has no `context`; remove it, or name another source"],
     },
     Case {
         name: "a commit status source with keys",
         base: AGENT,
         edit: Edit::Replace("lag: 3m", "commitStatus: {context: x}"),
         schema: Schema::Refuses,
-        findings: &["X"],
+        findings: &["16:38-45 `context` is no key of `commitStatus`; it takes no keys: write `{}`"],
     },
     Case {
         name: "merging what the sync failed of",
         base: POLICY,
         edit: Edit::Replace("settle: 60s", "settle: 60s, onSyncFailure: merge"),
         schema: Schema::Refuses,
-        findings: &["X"],
+        findings: &["13:70-75 `onSyncFailure` is `propose` or `ignore`, and `merge` is not"],
     },
     Case {
         name: "unknown key, other spelling",
@@ -146,7 +146,9 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("settle: 60s", "colour: red"),
         schema: Schema::Refuses,
-        findings: &["13:42-48 `colour` is no key of `revert`; it takes `mode`, `scope`, `onSyncFailure`, `settle`, `attributeWithin` and `maxAge`"],
+        findings: &[
+            "13:42-48 `colour` is no key of `revert`; it takes `mode`, `scope`, `onSyncFailure`, `settle`, `attributeWithin` and `maxAge`",
+        ],
     },
     Case {
         name: "unknown key at the top",
@@ -265,6 +267,60 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a render command that the operator does not define, and nobody who signs a question",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  guardrails: {render: lint, ask: {url: https://gate.acme.example/}}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:24-28 the agent file has no render command `lint`; only the agent file can say what is run: `render: [{name: …, command: […]}]`",
+            "12:35-68 the agent file has no `ask`, so that nothing could sign the question; write `ask: {secretFile: …}` into the agent file",
+        ],
+    },
+    Case {
+        name: "a policy that says itself what is run",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  guardrails: {render: {command: [sh, -c, id]}}"),
+        schema: Schema::Refuses,
+        findings: &["12:24-47 `render` is a text, and this is an object"],
+    },
+    Case {
+        name: "a state that no round reaches back to, and a question without an address",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  guardrails: {healthyFor: 7h, ask: {timeout: 31s}}"),
+        schema: Schema::Refuses,
+        findings: &[
+            "12:28-30 `healthyFor` is at most 6h, and `7h` is more",
+            "12:32-35 `ask` lacks the key `url`; `url`: The address that the signed question is sent to.",
+            "12:37-51 the agent file has no `ask`, so that nothing could sign the question; write `ask: {secretFile: …}` into the agent file",
+            "12:47-50 `timeout` is at most 30s, and `31s` is more",
+        ],
+    },
+    Case {
+        name: "gates of the agent that are none",
+        base: AGENT,
+        edit: Edit::Replace(
+            "  policies: []",
+            "  policies: []\n  stop: {issueLabel: \"a,b\"}\n  ask: {}\n  render: [{name: lint, command: []}, {name: lint, command: [x], timeout: 5m}]",
+        ),
+        schema: Schema::Refuses,
+        findings: &[
+            "23:22-27 `issueLabel` is the name of a label: at most 50 characters, without a comma",
+            "23:22-27 no repository has a forge with issues: nobody could stop it by `issueLabel`; remove it; `.revertd/STOP` on the branch stops \
+             it anywhere",
+            "24:3-6 `ask` lacks the key `secretFile`; `secretFile`: The file with the secret that signs them (HMAC-SHA256), on its first line.",
+            "25:34-36 `command` is empty, and at least one item is needed",
+            "25:46-50 two items of `render` are named `lint`; the first is at line 25; give one of them another name",
+            "25:75-77 `timeout` is at most 2m, and `5m` is more",
+        ],
+    },
+    Case {
+        name: "protected paths that are no globs",
+        base: AGENT,
+        edit: Edit::Replace("      poll: 15s", "      poll: 15s\n      protect: [\"a[\"]"),
+        schema: Schema::Accepts,
+        findings: &["12:17-21 an item of `protect` is a glob, and `a[` is none: unclosed character class; missing ']'"],
+    },
+    Case {
         name: "images that nothing could ever be",
         base: POLICY,
         edit: Edit::Replace("  breachWhen: any", "  guardrails: {neverBackTo: [1.4.1, shop/checkout, \"a b\"]}"),
@@ -327,7 +383,7 @@ pub const CASES: &[Case] = &[
             "indicator:",
         ),
         schema: Schema::Refuses,
-        findings: &["9:7-16 `indicator` is empty, and an object is meant; it takes `http`, `prometheus` and `alert`"],
+        findings: &["9:7-16 `indicator` is empty, and an object is meant; it takes `http`, `prometheus`, `alert` and `workload`"],
     },
     Case {
         name: "nothing where a text is meant",
@@ -445,13 +501,140 @@ pub const CASES: &[Case] = &[
         findings: &["11:45-54 `minEvents` does not go with `failing`; remove it"],
     },
     Case {
-        name: "two alerts",
+        name: "the same alert twice",
         base: POLICY,
-        edit: Edit::Replace("[{failing: {count: 3, of: 5}}]", "[{failing: {count: 3, of: 5}}, {failing: {count: 2, of: 5}}]"),
+        edit: Edit::Replace(
+            "[{failing: {count: 3, of: 5}}]",
+            "[{failing: {count: 3, of: 5}}, {failing: {count: 3, of: 5}, upTo: propose}]",
+        ),
+        schema: Schema::Accepts,
+        findings: &["11:46-89 the same rule is there twice; remove one of the two alerts"],
+    },
+    Case {
+        name: "a further alert that cannot be",
+        base: POLICY,
+        edit: Edit::Replace(
+            "[{failing: {count: 3, of: 5}}]",
+            "[{failing: {count: 3, of: 5}}, {failing: {count: 9, of: 5}, upTo: propose}]",
+        ),
+        schema: Schema::Accepts,
+        findings: &["11:64-65 9 of the last 5 rounds cannot be bad; write `{count: 5, of: 9}`"],
+    },
+    Case {
+        name: "upTo that is no mode",
+        base: POLICY,
+        edit: Edit::Replace("{failing: {count: 3, of: 5}}", "{failing: {count: 3, of: 5}, upTo: page}"),
+        schema: Schema::Refuses,
+        findings: &["11:51-55 `upTo` is `observe`, `propose` or `merge`, and `page` is not"],
+    },
+    Case {
+        name: "a role that there is not",
+        base: POLICY,
+        edit: Edit::Replace("    - name: up\n", "    - role: guard\n      name: up\n"),
+        schema: Schema::Refuses,
+        findings: &["8:13-18 `role` is `trigger`, `corroborate` or `report`, and `guard` is not"],
+    },
+    Case {
+        name: "no SLO that can breach",
+        base: POLICY,
+        edit: Edit::Replace("    - name: up\n", "    - role: corroborate\n      name: up\n"),
         schema: Schema::Accepts,
         findings: &[
-            "11:46-74 more than one alert per SLO is not supported yet; keep one alert; another SLO with the same indicator can have the other",
+            "8:13-24 no SLO has the role `trigger`: nothing could ever breach; take `role` from one of them, or write `role: trigger`",
         ],
+    },
+    Case {
+        name: "atLeast over those that can breach",
+        base: POLICY,
+        edit: Edit::Replace(
+            "  breachWhen: any\n",
+            "    - {name: more, role: report, indicator: {http: {url: https://a.example/, unreachable: bad}}}\n  breachWhen: {atLeast: 2}\n",
+        ),
+        schema: Schema::Accepts,
+        findings: &["13:25-26 `atLeast` is 2, and the policy has 1 SLO that can breach: it could never breach"],
+    },
+    Case {
+        name: "a workload of a kind that is not read",
+        base: POLICY,
+        edit: Edit::Replace(
+            "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
+            "workload: {server: main, kind: Job, namespace: shop, name: checkout}",
+        ),
+        schema: Schema::Refuses,
+        findings: &[
+            "9:38-42 the agent file has no cluster `main`; there are no `metrics` of the kind `kubernetes`",
+            "9:50-53 `kind` is `Deployment`, `StatefulSet` or `DaemonSet`, and `Job` is not",
+        ],
+    },
+    Case {
+        name: "a workload of a server that is no cluster",
+        base: POLICY,
+        edit: Edit::Replace(
+            "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
+            "workload: {server: main, kind: Deployment, namespace: shop, name: checkout}",
+        ),
+        schema: Schema::Accepts,
+        findings: &["9:38-42 the agent file has no cluster `main`; there are no `metrics` of the kind `kubernetes`"],
+    },
+    Case {
+        name: "a workload without a name",
+        base: POLICY,
+        edit: Edit::Replace(
+            "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
+            "workload: {server: main, kind: Deployment, namespace: shop}",
+        ),
+        schema: Schema::Refuses,
+        findings: &[
+            "9:19-27 `workload` lacks the key `name`; `name`: Its name.",
+            "9:38-42 the agent file has no cluster `main`; there are no `metrics` of the kind `kubernetes`",
+        ],
+    },
+    Case {
+        name: "an alert without a name",
+        base: POLICY,
+        edit: Edit::Replace(
+            "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
+            "alert: {server: main}",
+        ),
+        schema: Schema::Refuses,
+        findings: &["9:19-24 `alert` lacks the key `name`; `name`: The name of the alerting rule."],
+    },
+    Case {
+        name: "an alert of a server that there is not",
+        base: POLICY,
+        edit: Edit::Replace(
+            "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
+            "alert: {server: mian, name: CheckoutErrors}",
+        ),
+        schema: Schema::Accepts,
+        findings: &["9:35-39 the agent file has no metrics server `mian`; did you mean `main`?"],
+    },
+    Case {
+        name: "an alert whose labels are no texts",
+        base: POLICY,
+        edit: Edit::Replace(
+            "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
+            "alert: {server: main, name: CheckoutErrors, labels: [app]}",
+        ),
+        schema: Schema::Refuses,
+        findings: &["9:71-76 `labels` is an object, and this is a list; write `{name: value}`"],
+    },
+    Case {
+        name: "a cluster that is reached in two ways",
+        base: AGENT,
+        edit: Edit::Replace("  controls:\n", "    - {name: prod, kubernetes: {inCluster: {}, kubeconfig: config}}\n  controls:\n"),
+        schema: Schema::Refuses,
+        findings: &["19:48-58 `kubernetes` takes only one of `inCluster` and `kubeconfig`; remove the others"],
+    },
+    Case {
+        name: "a cluster that is a metrics server as well",
+        base: AGENT,
+        edit: Edit::Replace(
+            "  controls:\n",
+            "    - {name: prod, kubernetes: {inCluster: {}}, prometheus: {url: http://prometheus:9090}}\n  controls:\n",
+        ),
+        schema: Schema::Refuses,
+        findings: &["19:49-59 an item of `metrics` takes only one of `prometheus`, `alertmanager` and `kubernetes`; remove the others"],
     },
     Case {
         name: "max on http",
@@ -465,31 +648,31 @@ pub const CASES: &[Case] = &[
         base: POLICY,
         edit: Edit::Replace("indicator: {http:", "indicator: {prometheus: {server: main, query: up, freshness: up}, http:"),
         schema: Schema::Refuses,
-        findings: &["9:73-77 `indicator` takes only one of `http`, `prometheus` and `alert`; remove the others"],
+        findings: &["9:73-77 `indicator` takes only one of `http`, `prometheus`, `alert` and `workload`; remove the others"],
     },
     Case {
         name: "no indicator",
         base: POLICY,
         edit: Edit::Replace("http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}", ""),
         schema: Schema::Refuses,
-        findings: &["9:7-16 `indicator` needs `http`, `prometheus` or `alert`"],
+        findings: &["9:7-16 `indicator` needs `http`, `prometheus`, `alert` or `workload`"],
     },
     Case {
         name: "planned indicator",
         base: POLICY,
         edit: Edit::Replace(
             "http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}",
-            "workload: {name: checkout}",
+            "json: {name: checkout}",
         ),
         schema: Schema::Refuses,
-        findings: &["9:19-27 `workload` is not supported yet; remove it"],
+        findings: &["9:19-23 `json` is not supported yet; remove it"],
     },
     Case {
         name: "atLeast over the SLOs",
         base: POLICY,
         edit: Edit::Replace("breachWhen: any", "breachWhen: {atLeast: 2}"),
         schema: Schema::Accepts,
-        findings: &["12:25-26 `atLeast` is 2, and the policy has 1 SLO: it could never breach"],
+        findings: &["12:25-26 `atLeast` is 2, and the policy has 1 SLO that can breach: it could never breach"],
     },
     Case {
         name: "breachWhen as a number",
@@ -528,6 +711,82 @@ pub const CASES: &[Case] = &[
         schema: Schema::Accepts,
         findings: &[
             "12:21-24 `holdFor` is longer than `recoverWithin`: no recovery could be seen in time; make `recoverWithin` the longer of the two",
+        ],
+    },
+    Case {
+        name: "no instance",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: []"),
+        schema: Schema::Refuses,
+        findings: &["12:14-16 `instances` is empty, and at least one item is needed"],
+    },
+    Case {
+        name: "the same instance twice",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: [{cluster: eu}, {cluster: eu}]"),
+        schema: Schema::Accepts,
+        findings: &["12:40-42 two items of `instances` are named `eu`; the first is at line 12; give one of them another `name`"],
+    },
+    Case {
+        name: "an instance without a name",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: [{labels: {a: b}}]"),
+        schema: Schema::Accepts,
+        findings: &["12:15-31 an instance needs a `cluster` or a `name`; write `cluster: eu-1`"],
+    },
+    Case {
+        name: "a cluster that names no instance",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: [{cluster: EU_1}]"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:25-29 the cluster `EU_1` is no name for the instance; write a `name` of small letters, digits, `-` and `.` beside it",
+        ],
+    },
+    Case {
+        name: "a cluster with spaces",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: [{name: eu, cluster: e u}]"),
+        schema: Schema::Accepts,
+        findings: &["12:35-38 `cluster` has letters, digits and `-._:/@`, and `e u` has others"],
+    },
+    Case {
+        name: "a label with a name that is taken",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: [{cluster: eu, labels: {env: x}}]"),
+        schema: Schema::Accepts,
+        findings: &["12:38-41 `$env` stands for something else already; give the label another name"],
+    },
+    Case {
+        name: "unknown sync source of an instance",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: [{cluster: eu, sync: argo}]"),
+        schema: Schema::Accepts,
+        findings: &["12:35-39 the agent file has no sync source `argo`; `sync`: `cluster`"],
+    },
+    Case {
+        name: "an application of an assumed lag",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "instances: [{cluster: eu, application: a}]"),
+        schema: Schema::Accepts,
+        findings: &["12:29-40 `application` needs a sync source, and the policy assumes a lag; write `sync: <source>` beside it"],
+    },
+    Case {
+        name: "an unknown variable in a query",
+        base: METRICS,
+        edit: Edit::Replace("freshness: http_all", "freshness: 'http_all{cluster=\"$clustr\"}'"),
+        schema: Schema::Accepts,
+        findings: &[
+            "14:41-48 `freshness`: `$clustr` is no variable here; `$window` is there in queries; `$cluster` and labels come from `instances`, `$env` from `environment`",
+        ],
+    },
+    Case {
+        name: "an unknown variable in an address",
+        base: POLICY,
+        edit: Edit::Replace("https://checkout.acme", "https://checkout.$cluster.acme"),
+        schema: Schema::Accepts,
+        findings: &[
+            "9:48-56 `url`: `$cluster` is no variable here; `$window` is there in queries; `$cluster` and labels come from `instances`, `$env` from `environment`",
         ],
     },
     Case {
@@ -759,6 +1018,15 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "targets is an expression",
+        base: METRICS,
+        edit: Edit::Replace("freshness: http_all", "freshness: http_all\n          targets: 'sum(up)'"),
+        schema: Schema::Accepts,
+        findings: &[
+            "15:20-29 `targets` is a plain selector, and this is an expression; write the metric and its labels: `http_requests_total{app=\"checkout\"}`",
+        ],
+    },
+    Case {
         name: "good and total without target",
         base: METRICS,
         edit: Edit::Replace("objective: {target: 99.9%}", "objective: {}"),
@@ -784,7 +1052,7 @@ pub const CASES: &[Case] = &[
         edit: Edit::Replace("failing: {count: 3, of: 5}", "burnRate: {factor: 2, long: 1h, short: 5m}, minEvents: 10"),
         schema: Schema::Accepts,
         findings: &[
-            "11:17-25 `burnRate` needs good and total events, and each round of `http` or `alert` is one answer; use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`",
+            "11:17-25 `burnRate` needs good and total events, and each round of `http`, `alert` or `workload` is one answer; use `failing`, such as `failing: {count: 3, of: 5}`, or an indicator `prometheus` with `good` and `total`",
         ],
     },
     Case {
@@ -1044,14 +1312,16 @@ pub const CASES: &[Case] = &[
         base: AGENT,
         edit: Edit::Replace("{name: cluster, lag: 3m}", "{name: cluster}"),
         schema: Schema::Refuses,
-        findings: &["16:7-22 an item of `sync` needs `lag`, `argocd`, `flux` or `revisionMetric`"],
+        findings: &["16:7-22 an item of `sync` needs `lag`, `argocd`, `flux`, `commitStatus` or `revisionMetric`"],
     },
     Case {
         name: "a source of two kinds",
         base: AGENT,
         edit: Edit::Replace("lag: 3m", "lag: 3m, revisionMetric: {server: main}"),
         schema: Schema::Refuses,
-        findings: &["16:32-46 an item of `sync` takes only one of `lag`, `argocd`, `flux` and `revisionMetric`; remove the others"],
+        findings: &[
+            "16:32-46 an item of `sync` takes only one of `lag`, `argocd`, `flux`, `commitStatus` and `revisionMetric`; remove the others",
+        ],
     },
     Case {
         name: "metrics address with the API's path",

@@ -33,6 +33,8 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         grade: None,
         earlier: revertd::engine::plan::EarlierState::NotLooked,
         brings_back: Vec::new(),
+        protected: Vec::new(),
+        rendered: std::collections::BTreeMap::new(),
     };
     let plan = Plan::new(branch.clone(), PlanKind::Revert, &[onto], &inverse.paths);
     let incident = IncidentId::new("1");
@@ -46,11 +48,13 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         at: now,
         expires: Timestamp::from_secs(now.secs() + 3600),
     };
-    let attribution = Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![onto], broke: Broke::Objectives };
+    let attribution =
+        Attribution { onset: Interval { after: None, by: now }, candidates: Vec::new(), suspects: vec![onto], broke: Broke::Objectives };
     let situation = Situation {
         now,
         incident,
         service: ServiceEvidence { policy, instance: InstanceName::new("default"), series: Vec::new(), applied: None },
+        elsewhere: Vec::new(),
         others: Vec::new(),
         controls: Vec::new(),
         ceilings: vec![Ceiling { of: "the agent".to_owned(), max_mode: Mode::Merge }],
@@ -68,6 +72,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         joint: Vec::new(),
         open_work: Vec::new(),
         signing: Signing::Own,
+        asked: Vec::new(),
     };
     let decision = decide(&situation);
     match decision.action {

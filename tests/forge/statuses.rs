@@ -86,7 +86,8 @@ fn what_other_tools_wrote_on_a_branch_is_told_commit_by_commit() {
     // A proposal's commit is not on the branch.
     state.status("kim", world.head, context, "success");
     let told = world.forge.branch_statuses(world.poll(), &main_branch(), 10).unwrap();
-    let told: Vec<_> = told.iter().map(|status| (status.commit, status.context.as_str(), status.state, status.description.as_str())).collect();
+    let told: Vec<_> =
+        told.iter().map(|status| (status.commit, status.context.as_str(), status.state, status.description.as_str())).collect();
     assert_eq!(
         told,
         [
@@ -100,7 +101,7 @@ fn what_other_tools_wrote_on_a_branch_is_told_commit_by_commit() {
     let at = only_newest.iter().find(|status| status.context == context).unwrap().at;
     assert_eq!(at, world.now(), "the newest of a context counts, with its time");
     // A token that may not read check runs reads the statuses all the same.
-    world.fault("GET", "/commits/*/check-runs", FaultKind::Before(403));
+    world.fault("GET", "/repos/*/*/commits/*/check-runs", FaultKind::Before(403));
     assert_eq!(world.forge.branch_statuses(world.poll(), &main_branch(), 1).unwrap().len(), 1);
 }
 

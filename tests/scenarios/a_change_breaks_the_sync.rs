@@ -48,6 +48,39 @@ fn its_revert_is_proposed_and_not_merged() {
 }
 
 #[test]
+fn the_pull_request_says_that_the_service_runs_on() {
+    let argo = ArgoCd::start();
+    let mut world = World::on_github_with(&["checkout"], &[ArgoCd::followed(&policy("checkout", "propose", ""))], &argo.lines());
+    let before = world.remote_head().unwrap();
+    argo.runs(&before, Automation::On);
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    argo.fails(&commit, &before, REFUSED);
+    world.until(25, |world| world.branches().len() == 1);
+    world.until(15, |world| !world.proposal().shown.is_empty());
+    let body = world.pull().body;
+    for said in [
+        "`checkout` runs on with what was applied before, and its sync has failed since some time between",
+        "field is immutable",
+        "If the sync succeeds again without it, revertd takes it back. Until then nothing that is merged reaches the cluster.",
+        "was measured healthy from",
+        "people decide whether that is undone",
+    ] {
+        assert!(body.contains(said), "{said}:\n{body}");
+    }
+    assert!(!body.contains("canary-value") && !body.contains("@everyone"), "{body}");
+    world.approve_on_github();
+    world.until(15, |world| world.landings() == 1);
+    world.seconds(3);
+    assert_eq!(world.incident().sync, None, "that the sync fails of what was there before is no news");
+    argo.runs(&world.remote_head().unwrap(), Automation::On);
+    world.until(10, |world| world.phase() == Phase::Recovered);
+    let sticky = world.written().remove(0);
+    assert!(sticky.contains("The sync succeeds again: the revert was applied"), "{sticky}");
+}
+
+#[test]
 fn the_sync_succeeds_again_once_the_revert_is_merged() {
     let argo = ArgoCd::start();
     let (mut world, _, _) = broken(&argo, "propose", "");
@@ -139,8 +172,7 @@ fn a_cluster_that_cannot_be_reached_accuses_nobody() {
 #[test]
 fn all_applications_that_fail_at_once_are_no_commit() {
     let argo = ArgoCd::start();
-    let policies =
-        [ArgoCd::followed(&policy("checkout", "propose", "")), ArgoCd::followed_too(&policy("cart", "propose", ""), "cart")];
+    let policies = [ArgoCd::followed(&policy("checkout", "propose", "")), ArgoCd::followed_too(&policy("cart", "propose", ""), "cart")];
     let mut world = World::with_agent(&["checkout", "cart"], &policies, &argo.lines());
     let first = world.remote_head().unwrap();
     argo.runs(&first, Automation::On);
@@ -160,9 +192,27 @@ fn all_applications_that_fail_at_once_are_no_commit() {
 }
 
 #[test]
+fn a_try_that_fails_for_a_moment_is_waited_for() {
+    let argo = ArgoCd::start();
+    let slow = policy("checkout", "propose", "").replace("settle: 1s", "settle: 30s");
+    let mut world = World::with_agent(&["checkout"], &[ArgoCd::followed(&slow)], &argo.lines());
+    let first = world.remote_head().unwrap();
+    argo.runs(&first, Automation::On);
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    argo.fails(&commit, &first, REFUSED);
+    world.seconds(20);
+    assert!(world.branches().is_empty());
+    assert!(world.incident().decision.unwrap().sentence.contains("that counts once it has lasted 30s"));
+    world.seconds(20);
+    assert_eq!(world.branches().len(), 1);
+}
+
+#[test]
 fn a_policy_can_leave_it_alone() {
     let argo = ArgoCd::start();
-    let off = policy("checkout", "propose", "").replace("settle: 1s", "settle: 1s, onSyncFailure: off");
+    let off = policy("checkout", "propose", "").replace("settle: 1s", "settle: 1s, onSyncFailure: ignore");
     let mut world = World::with_agent(&["checkout"], &[ArgoCd::followed(&off)], &argo.lines());
     let first = world.remote_head().unwrap();
     argo.runs(&first, Automation::On);

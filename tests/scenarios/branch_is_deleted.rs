@@ -16,7 +16,7 @@ fn stops(world: &World) -> usize {
 
 /// The branch is gone, and then there again with one more commit.
 fn deleted_and_back() -> (World, String) {
-    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "  guardrails: {healthyFor: 0s}\n")]);
     world.seconds(8);
     let head = world.bump("checkout", "1.4.0");
     world.seconds(6);
@@ -94,7 +94,7 @@ fn what_came_during_the_stop_did_not_land_at_its_end() {
 
 #[test]
 fn a_repository_without_the_branch_waits_for_it() {
-    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "  guardrails: {healthyFor: 0s}\n")]);
     let head = world.remote_head().unwrap();
     world.remote(&["update-ref", "-d", "refs/heads/main"]);
     world.seconds(3);

@@ -131,6 +131,22 @@ fn a_breach_after_a_veto_is_counted_when_it_ends() {
     assert_eq!(recorded, 1);
 }
 
+/// It fails in one round of five where it failed in all: that is no proof that the revert was wrong, however long it goes on.
+#[test]
+fn a_service_that_is_better_and_not_good_is_not_held_against_the_revert() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.break_checkout();
+    world.until(15, |world| world.reverts() == 1);
+    for _ in 0..30 {
+        world.set_health("checkout", Health::Good);
+        world.seconds(4);
+        world.set_health("checkout", Health::Bad);
+        world.seconds(1);
+    }
+    assert_eq!(world.phase(), Phase::Unverified, "{:#?}", world.incident().recovery);
+    assert!(world.branches().is_empty() && !world.metrics().contains("revertd_false_reverts_total{"));
+}
+
 /// A world on GitHub in which the revert was approved by a comment and landed.
 fn landed_on_github() -> World {
     let mut world = World::with_pull_request();

@@ -218,7 +218,11 @@ fn a_revert_that_nothing_is_heard_of_is_told_once() {
     world.pass_after(Duration::from_secs(700)).unwrap();
     let told: Vec<String> = chat.posts().iter().map(|post| post.body.to_string()).filter(|body| body.contains("cannot be told")).collect();
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0].contains("Whether the revert for checkout is applied is not told") && told[0].contains("mend the sync source"), "{}", told[0]);
+    assert!(
+        told[0].contains("Whether the revert for checkout is applied is not told") && told[0].contains("mend the sync source"),
+        "{}",
+        told[0]
+    );
 }
 
 #[test]

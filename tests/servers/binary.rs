@@ -158,7 +158,7 @@ impl World {
         let policy = format!(
             "apiVersion: revertd.dev/v1alpha1\nkind: RevertPolicy\nmetadata:\n  name: checkout\nspec:\n  repository: manifests\n  \
              paths: [\"apps/checkout/**\"]\n  sync: {{lag: 500ms}}\n  slos:\n{slos}  revert: {{mode: {}, settle: 500ms}}\n  \
-             verify: {{recoverWithin: 40s, holdFor: 2s}}\n",
+             guardrails: {{healthyFor: 0s}}\n  verify: {{recoverWithin: 40s, holdFor: 2s}}\n",
             setting.mode
         );
         std::fs::create_dir_all(self.file("state")).unwrap();

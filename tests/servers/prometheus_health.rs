@@ -3,6 +3,7 @@
 //! Most stories are told in blocks that promtool writes, at fixed times, so that they are the same on every run; what only a live
 //! scrape shows (markers of a target that went away) is scraped every second and waited for.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use revertd::agent::Probing;
+use revertd::config;
 use revertd::engine::id::MetricsName;
 use revertd::engine::policy::{PrometheusIndicator, PrometheusQuery};
 use revertd::engine::round::{Outcome, Round, Unknown};
@@ -149,8 +152,14 @@ impl Prometheus {
     }
 
     fn probe(&self, every: Duration, max_staleness: Duration, query: PrometheusQuery, freshness: Option<&str>) -> PrometheusProbe {
-        let indicator =
-            PrometheusIndicator { server: MetricsName::new("main"), every, query, freshness: freshness.map(Into::into), max_staleness };
+        let indicator = PrometheusIndicator {
+            server: MetricsName::new("main"),
+            every,
+            query,
+            freshness: freshness.map(Into::into),
+            max_staleness,
+            targets: None,
+        };
         PrometheusProbe::new(self.client(), &indicator)
     }
 
@@ -349,4 +358,61 @@ async fn what_is_no_number_or_no_query_says_so() {
     assert_eq!(range_vector.outcome.words(), "unknown: not a number (a range vector)");
     let wrong = probe("sum(").round(minutes(8)).await.outcome.words();
     assert!(wrong.starts_with("unknown: metrics server (HTTP status 400, bad_data: "), "{wrong}");
+}
+
+/// One policy with two instances: its one query, with `$cluster` put in, measures each cluster of a real server on its own.
+#[tokio::test]
+async fn one_query_measures_each_cluster_on_its_own() {
+    let Some(programs) = programs() else { return };
+    let history = History::default()
+        .counter(r#"cluster="eu-1",code="200""#, (0, 30), 0, 15)
+        .counter(r#"cluster="eu-1",code="500""#, (0, 30), 0, 5)
+        .counter(r#"cluster="us-1",code="200""#, (0, 30), 0, 30);
+    let server = Prometheus::over(programs, history).await;
+    let agent = format!(
+        "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {{sqlite: journal.db}}\n  repositories: [{{name: manifests, url: \"file:///m\", \
+         branch: main}}]\n  metrics: [{{name: main, prometheus: {{url: \"{}\"}}}}]\n",
+        server.url()
+    );
+    let policy = r#"apiVersion: revertd.dev/v1alpha1
+kind: RevertPolicy
+metadata: {name: checkout}
+spec:
+  repository: manifests
+  paths: ["apps/checkout/**"]
+  instances:
+    - {name: eu, cluster: eu-1}
+    - {name: us, cluster: us-1}
+    - {name: quoted, cluster: us-1, labels: {code: '200"} or http_requests_total{code="500'}}
+  slos:
+    - name: errors
+      indicator:
+        prometheus:
+          server: main
+          every: 5m
+          good: 'sum(increase(http_requests_total{cluster="$cluster",code!~"5.."}[$window]))'
+          total: 'sum(increase(http_requests_total{cluster="$cluster"}[$window]))'
+          freshness: 'http_requests_total{cluster="$cluster"}'
+      objective: {target: 99%}
+      alerts: [{burnRate: {factor: 10, long: 1h, short: 5m}}]
+"#;
+    let measured = async |policy: String| {
+        let loaded = config::load_texts(("agent.yaml", &agent), &[("policy.yaml".to_owned(), policy)]).unwrap();
+        let mut probing = Probing::new(&loaded.agent, &loaded.policies, minutes(20)).unwrap();
+        probing.start_due(minutes(20));
+        let rounds = probing.finish().await;
+        rounds.into_iter().map(|(series, round)| (series.instance.to_string(), round)).collect::<BTreeMap<String, Round>>()
+    };
+    let rounds = measured(policy.to_owned()).await;
+    assert_eq!(counted(&rounds["eu"]), (300.0, 400.0));
+    assert_eq!(counted(&rounds["us"]), (600.0, 600.0));
+    // A label's value stays inside its string, whatever is in it: no series has such a code.
+    let labels = policy.replace("cluster=\"$cluster\"", "cluster=\"$cluster\",code=\"$code\"");
+    let labels = labels
+        .replace("cluster: eu-1}", "cluster: eu-1, labels: {code: '500'}}")
+        .replace("name: us, cluster: us-1}", "name: us, cluster: us-1, labels: {code: '200'}}");
+    let rounds = measured(labels).await;
+    assert_eq!(counted(&rounds["eu"]), (0.0, 100.0));
+    assert_eq!(counted(&rounds["us"]), (600.0, 600.0));
+    assert_eq!(rounds["quoted"].outcome, Outcome::Unknown(Unknown::NoData));
 }

@@ -7,12 +7,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use revertd::agent::{ManualClock, Reconciler, Syncing, control_series, series_of};
+use revertd::agent::{ManualClock, Reconciler, Syncing, control_series, series_in};
 use revertd::config::{self, Loaded};
 use revertd::demo::forge::{FakeGithub, FakeSettings, Fault, FaultKind, GithubState, Pull, Role};
 use revertd::engine::approval::{Approval, ApprovalSource};
 use revertd::engine::fact::{Event, Fact};
-use revertd::engine::id::{IncidentId, PolicyName, SloName};
+use revertd::engine::id::{IncidentId, InstanceName, PolicyName, SloName};
 use revertd::engine::incident::{Incident, Phase, Proposal};
 use revertd::engine::round::{Outcome, Round, Unknown};
 use revertd::engine::time::Timestamp;
@@ -63,8 +63,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Time from one round to the next, as the policies of [`policy`] say.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A policy for a service in `apps/<name>`, with more lines under `spec` where a story needs them.
+/// A policy for a service in `apps/<name>`, with more lines under `spec` where a story needs them. Stories are short: what ran healthy for three
+/// seconds is a state that a merge may lead to, unless the story says otherwise.
 pub fn policy(name: &str, mode: &str, more: &str) -> String {
+    let more = match more.contains("healthyFor:") {
+        true => more.to_owned(),
+        false if more.contains("  guardrails: {") => more.replace("  guardrails: {", "  guardrails: {healthyFor: 3s, "),
+        false => format!("{more}  guardrails: {{healthyFor: 3s}}\n"),
+    };
     format!(
         "apiVersion: revertd.dev/v1alpha1\nkind: RevertPolicy\nmetadata: {{name: {name}}}\nspec:\n  repository: manifests\n  \
          paths: [\"apps/{name}/**\"]\n  sync: {{lag: 2s}}\n  slos:\n    - name: up\n      indicator: {{http: {{url: \"http://127.0.0.1:1/{name}\", \
@@ -87,6 +93,14 @@ impl World {
     /// The same with more lines under the repository of the agent file.
     pub fn with_agent(services: &[&str], policies: &[String], repository: &str) -> Self {
         let mut world = Self::without_agent(services, policies, repository, &[]);
+        world.restart();
+        world
+    }
+
+    /// The same with more lines in the agent file, after something was done to the world's directory (`ROOT` in the lines).
+    pub fn with_agent_file(services: &[&str], policies: &[String], more: &str, before: impl FnOnce(&Path)) -> Self {
+        let mut world = Self::without_agent(services, policies, more, &[]);
+        before(&world.root);
         world.restart();
         world
     }
@@ -163,6 +177,10 @@ impl World {
     }
 
     /// Whether the proposal has its comment.
+    pub fn proposal_is_told(&self) -> bool {
+        self.is_told()
+    }
+
     fn is_told(&self) -> bool {
         self.agent.as_ref().unwrap().state().proposals.values().any(|proposal| proposal.sticky.is_some())
     }
@@ -338,6 +356,7 @@ impl World {
         self.github().comments(number).into_iter().filter(|comment| comment.author == "revertd").map(|comment| comment.body).collect()
     }
 
+    /// `service` is a policy, or one of its instances: `checkout/eu`.
     pub fn set_health(&mut self, service: &str, health: Health) {
         self.health.insert(service.to_owned(), health);
     }
@@ -358,14 +377,16 @@ impl World {
                     syncing.finish().await
                 })
             });
-            for (policy, report) in said.into_iter().flatten() {
-                self.agent.as_mut().unwrap().reports.add(policy, report);
+            for (place, report) in said.into_iter().flatten() {
+                self.agent.as_mut().unwrap().reports.add(place, report);
             }
             let _entered = self.runtime.enter();
             for agent in self.agent.iter_mut().chain(&mut self.twin) {
                 agent.rounds.add(control_series("control-1"), round(start, end, self.control));
                 for (service, health) in &self.health {
-                    agent.rounds.add(series_of(&PolicyName::new(service.as_str()), &SloName::new("up")), round(start, end, *health));
+                    let (policy, instance) = service.split_once('/').unwrap_or((service, "default"));
+                    let series = series_in(&PolicyName::new(policy), &InstanceName::new(instance), &SloName::new("up"));
+                    agent.rounds.add(series, round(start, end, *health));
                 }
                 agent.pass(end).unwrap();
             }

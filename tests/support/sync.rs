@@ -66,8 +66,13 @@ impl ArgoCd {
 
     /// The lines of the agent file.
     pub fn lines(&self) -> String {
+        format!("  sync: [{}]\n", self.named("argo"))
+    }
+
+    /// One sync source of the agent file.
+    pub fn named(&self, name: &str) -> String {
         let token = self.directory.path().join("token");
-        format!("  sync: [{{name: argo, argocd: {{url: \"{}\", tokenFile: \"{}\"}}}}]\n", self.url, token.display())
+        format!("{{name: {name}, argocd: {{url: \"{}\", tokenFile: \"{}\"}}}}", self.url, token.display())
     }
 
     /// A policy that follows it instead of assuming a lag.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Right, Row, Truth, bad_change, did_it, gets_worse};
-use crate::world::{Effect, Measured, World};
+use crate::world::{Effect, Measured, Targets, World};
 
 pub const ARCHETYPES: &[Row] = &[
     ("severalInOneSync", "E7", several_in_one_sync),
@@ -218,6 +218,6 @@ fn vanishing(world: &mut World) -> Truth {
     if let Some(effect) = world.effects.last_mut() {
         effect.ramp = 10.0;
     }
-    world.effects.push(Effect { silence: 1.0, ..Effect::at(0, world.onset + alive) });
+    world.effects.push(Effect { silence: 1.0, targets: Targets::Down, ..Effect::at(0, world.onset + alive) });
     did_it(commit, Right::Propose)
 }

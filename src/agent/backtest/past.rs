@@ -52,8 +52,11 @@ impl<'a> Past<'a> {
         branch: BranchName,
         repository: &'a PastRepository,
     ) -> Result<Self, GitError> {
-        let paths: Vec<ServicePaths> =
+        let mut paths: Vec<ServicePaths> =
             policies.iter().map(|policy| ServicePaths { name: policy.name.clone(), paths: policy.paths.clone() }).collect();
+        // Each instance stands for a policy of its own here.
+        paths.sort_by(|one, other| one.name.cmp(&other.name));
+        paths.dedup_by(|one, other| one.name == other.name);
         let mut landings: Vec<Landing> = Vec::new();
         for PastCommit { change, committed, .. } in commits {
             let mut changes = [change];
@@ -151,12 +154,15 @@ impl Evidence for Past<'_> {
 
     fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation {
         let from = onset.earliest().max(now - self.kept) - OTHERS_BEFORE;
-        let others = (0..self.services()).filter(|other| *other != index);
+        let same = |other: &usize| self.policies[*other].name == self.policies[index].name;
+        let elsewhere = (0..self.services()).filter(|other| *other != index && same(other));
+        let others = (0..self.services()).filter(|other| !same(other));
         let landings = self.landings(now).to_vec();
         let mut situation = Situation {
             now,
             incident: IncidentId::new(format!("{}-backtest", self.policies[index].name)),
             service: self.service(index, now),
+            elsewhere: elsewhere.map(|other| self.service(other, now)).collect(),
             others: others.map(|other| self.service_since(other, from - self.policies[other].longest_window(), now)).collect(),
             controls: Vec::new(),
             ceilings: Vec::new(),
@@ -174,10 +180,11 @@ impl Evidence for Past<'_> {
             joint: Vec::new(),
             open_work: Vec::new(),
             signing: Signing::Own,
+            asked: Vec::new(),
         };
         let attribution = situation.attribution.clone().or_else(|| attribute(&situation));
         if let Some(attribution) = attribution.filter(|attribution| !attribution.suspects.is_empty()) {
-            situation.inverse = Some(situations::inverse(self.repository.mirror(), self.paths.clone(), &situation, &attribution));
+            situation.inverse = Some(situations::inverse(self.repository.mirror(), self.paths.clone(), &[], &situation, &attribution));
         }
         situation
     }

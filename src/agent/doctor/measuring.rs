@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::report::{Finding, Section};
 use crate::agent::probing::{Probing, servers};
-use crate::agent::{Clock, Syncing, control_series};
+use crate::agent::{Clock, Place, Syncing, control_series, series_in};
 use crate::config::Loaded;
 use crate::config::agent::SyncKind;
-use crate::engine::id::PolicyName;
-use crate::engine::policy::{Indicator, Policy, Slo, Sync};
+use crate::engine::policy::{Indicator, Instance, Policy, Slo, Sync};
 use crate::engine::round::{Outcome, Round, Unknown};
 use crate::engine::sync::{SyncReport, SyncState};
 use crate::engine::time::spoken;
@@ -31,7 +30,8 @@ pub(super) async fn examine(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> 
     let rounds = probing.finish().await;
     sections.extend(controls(loaded, &rounds));
     sections.extend(syncs(loaded, clock).await);
-    sections.extend(loaded.policies.iter().map(|policy| of_policy(policy, &rounds)));
+    let places = loaded.policies.iter().flat_map(|policy| policy.instances.iter().map(move |instance| (policy, instance)));
+    sections.extend(places.map(|(policy, instance)| of_policy(policy, instance, &rounds)));
     sections
 }
 
@@ -90,7 +90,9 @@ async fn syncs(loaded: &Loaded, clock: &dyn Clock) -> Option<Section> {
             syncing.start_due(clock.now());
             let mut reports = syncing.finish().await;
             reports.sort_by(|(one, _), (other, _)| one.cmp(other));
-            section.findings.extend(reports.iter().map(|(policy, report)| of_report(policy.as_str(), report, fix_of(loaded, policy))));
+            let name =
+                |(policy, instance): &Place| if instance.is_default() { policy.to_string() } else { format!("{policy} in {instance}") };
+            section.findings.extend(reports.iter().map(|(place, report)| of_report(&name(place), report, fix_of(loaded, place))));
         }
         Err(error) => section.findings.push(Finding::problem("sources", format!("{error:#}"), "mend `sync` in the agent file")),
     }
@@ -98,9 +100,9 @@ async fn syncs(loaded: &Loaded, clock: &dyn Clock) -> Option<Section> {
 }
 
 /// What to look at where the source of a policy does not tell what runs. As long as it does not, nothing is merged.
-fn fix_of(loaded: &Loaded, policy: &PolicyName) -> &'static str {
+fn fix_of(loaded: &Loaded, (policy, instance): &Place) -> &'static str {
     let policy = loaded.policies.iter().find(|known| known.name == *policy);
-    let source = policy.and_then(|policy| policy.instances.first()).and_then(|instance| match &instance.sync {
+    let source = policy.and_then(|policy| policy.instance(instance)).and_then(|instance| match &instance.sync {
         Sync::Source { source, .. } => Some(source),
         Sync::Lag(_) => None,
     });
@@ -110,7 +112,9 @@ fn fix_of(loaded: &Loaded, policy: &PolicyName) -> &'static str {
             "give the agent's service account `get` on Flux's objects and the pod its token, as deploy/kustomize/flux does, and check the policy's names"
         }
         Some(SyncKind::FluxKubeconfig { .. }) => "check the kubeconfig, that its user may `get` Flux's objects, and the policy's names",
-        Some(SyncKind::CommitStatus) => "check `context`, and that the tool's notification controller writes statuses on this repository's commits",
+        Some(SyncKind::CommitStatus) => {
+            "check `context`, and that the tool's notification controller writes statuses on this repository's commits"
+        }
         Some(SyncKind::RevisionMetric { .. }) => "check the policy's query, and that its label holds whole commit ids",
         Some(SyncKind::Lag(_)) | None => "mend `sync` in the policy",
     }
@@ -132,10 +136,11 @@ fn of_report(policy: &str, report: &SyncReport, fix: &str) -> Finding {
     }
 }
 
-fn of_policy(policy: &Policy, rounds: &[(Series, Round)]) -> Section {
-    let mut section = Section::new(format!("policy {}", policy.name));
+fn of_policy(policy: &Policy, instance: &Instance, rounds: &[(Series, Round)]) -> Section {
+    let place = if instance.name.is_default() { String::new() } else { format!(" in {}", instance.name) };
+    let mut section = Section::new(format!("policy {}{place}", policy.name));
     for slo in policy.measured() {
-        let series = crate::agent::series_of(&policy.name, &slo.name);
+        let series = series_in(&policy.name, &instance.name, &slo.name);
         let round = rounds.iter().find(|(other, _)| *other == series).map(|(_, round)| round);
         section.findings.push(match round {
             Some(round) => judge(slo, &round.outcome),

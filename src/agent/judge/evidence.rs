@@ -12,10 +12,10 @@ use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::change::{Change, ChangeKind, Concern, Entry, Meaning, PathChange, Person};
 use crate::engine::fact::ProposalClosing;
 use crate::engine::grade::{self, Level, Reason, ReasonCode};
-use crate::engine::id::{BranchName, CommitId, EntryId, IncidentId, PlanDigest, SloName, TreeId, sha256_hex};
+use crate::engine::id::{BranchName, CommitId, EntryId, IncidentId, InstanceName, PlanDigest, SloName, TreeId, sha256_hex};
 use crate::engine::landing::{Landing, LandingShape, Stop};
 use crate::engine::plan::{CleanInverse, EarlierState, Inverse, InverseMethod, PlanKind, PlannedPath, proposal_key};
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Indicator, Policy, Slo};
 use crate::engine::round::{Decimal, Outcome, Round, Unknown};
 use crate::engine::situation::{
     ControlEvidence, History, InverseResult, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Signing,
@@ -28,8 +28,11 @@ use crate::git::read_message;
 /// Everything of a case in the engine's own words, in the order of time.
 pub(super) struct CaseEvidence<'a> {
     case: &'a Case,
+    /// Each instance of each policy: the policy's position, and the instance.
+    places: Vec<(usize, InstanceName)>,
+    /// The rounds in each of them.
     services: Vec<Vec<SloSeries>>,
-    /// For each policy, when each landing was applied.
+    /// When each landing was applied there.
     applied: Vec<Vec<Applied>>,
     controls: Vec<ControlEvidence>,
     landings: Vec<Landing>,
@@ -60,10 +63,14 @@ impl<'a> CaseEvidence<'a> {
             let from = landings.last().map(|landing: &Landing| landing.to);
             landings.extend(case.policies.first().map(|policy| landing(line, from, policy)));
         }
+        let instances =
+            |(index, policy): (usize, &Policy)| policy.instances.iter().map(|instance| (index, instance.name.clone())).collect::<Vec<_>>();
+        let places: Vec<(usize, InstanceName)> = case.policies.iter().enumerate().flat_map(instances).collect();
         Self {
             case,
-            services: services(case),
-            applied: case.policies.iter().map(|policy| applied(policy, &lines, &landings)).collect(),
+            services: services(case, &places),
+            applied: places.iter().map(|(index, name)| applied(&case.policies[*index], name, &lines, &landings)).collect(),
+            places,
             controls: controls(case),
             kinds: lines.iter().map(|line| line.kind).collect(),
             landings,
@@ -72,9 +79,9 @@ impl<'a> CaseEvidence<'a> {
         }
     }
 
-    /// One of the policies.
+    /// The policy at a place.
     pub(super) fn policy(&self, index: usize) -> &Policy {
-        &self.case.policies[index]
+        &self.case.policies[self.places[index].0]
     }
 
     /// Every distinct end of a round or control up to `now`, in order.
@@ -89,24 +96,19 @@ impl<'a> CaseEvidence<'a> {
     }
 
     fn service_since(&self, index: usize, from: Timestamp, now: Timestamp) -> ServiceEvidence {
-        let policy = &self.case.policies[index];
+        let policy = self.policy(index);
         let since = |rounds: &[Round]| {
             let rounds = known(rounds, now);
             rounds[rounds.partition_point(|round| round.end <= from)..].to_vec()
         };
         let evidence = ServiceEvidence {
             policy: policy.clone(),
-            instance: policy.instances[0].name.clone(),
+            instance: self.places[index].1.clone(),
             series: self.services[index]
                 .iter()
                 .map(|series| SloSeries { slo: series.slo.clone(), rounds: since(&series.rounds) })
                 .collect(),
-            applied: Some(
-                self.applied[index]
-                    .iter()
-                    .filter_map(|applied| Some((applied.to, AppliedFact::At { applied: applied.known(now)?, left: None })))
-                    .collect(),
-            ),
+            applied: Some(self.applied[index].iter().map(|applied| (applied.to, applied.fact(now))).collect()),
         };
         evidence.by_foremost_alerts(self.landings(now), now)
     }
@@ -122,7 +124,7 @@ impl<'a> CaseEvidence<'a> {
     }
 
     fn history(&self, index: usize, now: Timestamp) -> History {
-        let repository = &self.case.policies[index].repository;
+        let repository = &self.policy(index).repository;
         let mut history = History::default();
         for past in self.past(now) {
             let (policies, at) = (past.policies.clone(), Timestamp(past.at));
@@ -192,6 +194,8 @@ impl<'a> CaseEvidence<'a> {
                 EarlierState::NotKnown("the file says that it never ran healthy".to_owned())
             },
             brings_back: Vec::new(),
+            protected: Vec::new(),
+            rendered: BTreeMap::new(),
         })
     }
 
@@ -233,13 +237,16 @@ impl Evidence for CaseEvidence<'_> {
 
     fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation {
         let from = onset.earliest() - OTHERS_BEFORE;
-        let others = (0..self.services.len()).filter(|other| *other != index);
+        let same = |other: &usize| self.places[*other].0 == self.places[index].0;
+        let elsewhere = (0..self.services.len()).filter(|other| *other != index && same(other));
+        let others = (0..self.services.len()).filter(|other| !same(other));
         let landings = self.landings(now).to_vec();
         let mut situation = Situation {
             now,
-            incident: IncidentId::new(format!("{}-judged", self.case.policies[index].name)),
+            incident: IncidentId::new(format!("{}-judged", self.service_since(index, now, now).named().replace('/', "-"))),
             service: self.service(index, now),
-            others: others.map(|other| self.service_since(other, from - self.case.policies[other].longest_window(), now)).collect(),
+            elsewhere: elsewhere.map(|other| self.service(other, now)).collect(),
+            others: others.map(|other| self.service_since(other, from - self.policy(other).longest_window(), now)).collect(),
             controls: self
                 .controls
                 .iter()
@@ -260,6 +267,7 @@ impl Evidence for CaseEvidence<'_> {
             joint: Vec::new(),
             open_work: Vec::new(),
             signing: Signing::Own,
+            asked: Vec::new(),
         };
         if let Some(attribution) = attribute(&situation).filter(|attribution| !attribution.suspects.is_empty()) {
             situation.inverse = Some(InverseResult::Built(self.inverse(&situation, &attribution)));
@@ -270,6 +278,15 @@ impl Evidence for CaseEvidence<'_> {
 }
 
 impl Applied {
+    /// What a sync source that is asked again and again has said by then. That a landing is there is not known before `latest`; that it was not
+    /// is known up to `earliest`. Between both it may be the one that did it, and no other is blamed in its place.
+    fn fact(self, now: Timestamp) -> AppliedFact {
+        match self.known(now) {
+            Some(applied) => AppliedFact::At { applied, left: None },
+            None => AppliedFact::NotYet { until: self.earliest.min(now) },
+        }
+    }
+
     /// What was known of it at a time: its end moves on when the rollout is over.
     fn known(self, now: Timestamp) -> Option<Interval> {
         let by = if self.effective <= now { self.effective.max(self.latest) } else { self.latest };
@@ -282,18 +299,20 @@ fn known(rounds: &[Round], now: Timestamp) -> &[Round] {
     &rounds[..rounds.partition_point(|round| round.end <= now)]
 }
 
-fn services(case: &Case) -> Vec<Vec<SloSeries>> {
-    let mut places: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+fn services(case: &Case, instances: &[(usize, InstanceName)]) -> Vec<Vec<SloSeries>> {
+    let mut places: BTreeMap<(&str, &str, &str), (usize, usize)> = BTreeMap::new();
     let mut services: Vec<Vec<SloSeries>> = Vec::new();
-    for (index, policy) in case.policies.iter().enumerate() {
+    for (index, (policy, instance)) in instances.iter().enumerate() {
+        let policy = &case.policies[*policy];
         for (place, slo) in policy.measured().enumerate() {
-            places.insert((policy.name.as_str(), slo.name.as_str()), (index, place));
+            places.insert((policy.name.as_str(), instance.as_str(), slo.name.as_str()), (index, place));
         }
         services.push(policy.measured().map(|slo| SloSeries { slo: SloName::new(slo.name.as_str()), rounds: Vec::new() }).collect());
     }
     for line in &case.observed.rounds {
-        if let Some((index, place)) = places.get(&(line.policy.as_str(), line.slo.as_str())) {
-            services[*index][*place].rounds.push(round(line));
+        if let Some((index, place)) = places.get(&(line.policy.as_str(), line.instance.as_str(), line.slo.as_str())) {
+            let slo = case.policies[instances[*index].0].measured().nth(*place);
+            services[*index][*place].rounds.extend(slo.map(|slo| round(line, slo)));
         }
     }
     for series in services.iter_mut().flatten() {
@@ -302,15 +321,23 @@ fn services(case: &Case) -> Vec<Vec<SloSeries>> {
     services
 }
 
-fn round(line: &RoundLine) -> Round {
+fn round(line: &RoundLine, slo: &Slo) -> Round {
     let outcome = match (&line.good, &line.value) {
         (Some(Some(Good::Whole(true))), _) => Outcome::Good("good".to_owned()),
         (Some(Some(Good::Whole(false))), _) => Outcome::Bad("bad".to_owned()),
         (Some(Some(Good::Events(good))), _) => Outcome::Counts { good: Decimal(*good), total: Decimal(line.total.unwrap_or_default()) },
         (_, Some(Some(value))) => Outcome::Value(Decimal(*value)),
+        _ if says_targets_are_down(line, slo) => Outcome::targets_down(),
         _ => Outcome::Unknown(unknown(line)),
     };
     Round { start: Timestamp(line.start), end: Timestamp(line.end), outcome }
+}
+
+/// As a probe of the same indicator would find it: only one that names its targets can tell that they are down.
+fn says_targets_are_down(line: &RoundLine, slo: &Slo) -> bool {
+    let no_data = matches!(line.why, Some(WhyUnknown::Stale | WhyUnknown::Empty));
+    let names_targets = matches!(&slo.indicator, Indicator::Prometheus(prometheus) if prometheus.targets.is_some());
+    no_data && names_targets && line.targets_scraped == Some(false)
 }
 
 fn unknown(line: &RoundLine) -> Unknown {
@@ -345,8 +372,8 @@ fn controls(case: &Case) -> Vec<ControlEvidence> {
         .collect()
 }
 
-fn applied(policy: &Policy, lines: &[&LandingLine], landings: &[Landing]) -> Vec<Applied> {
-    let key = format!("{}/{}", policy.name, policy.instances[0].name);
+fn applied(policy: &Policy, instance: &InstanceName, lines: &[&LandingLine], landings: &[Landing]) -> Vec<Applied> {
+    let key = format!("{}/{instance}", policy.name);
     let fact = |(line, landing): (&&LandingLine, &Landing)| {
         let applied = line.applied.get(&key).filter(|applied| applied.state == AppliedState::Applied)?;
         Some(Applied {
@@ -381,7 +408,8 @@ fn landing(line: &LandingLine, from: Option<CommitId>, policy: &Policy) -> Landi
 fn change(line: &ChangeLine) -> Change {
     let (kind, opt_out, plan) = read_message(line.parents as usize, &line.message);
     let kind = match (kind, line.reverts) {
-        (ChangeKind::Ordinary, Some(of)) => ChangeKind::Revert { of: vec![of] },
+        // The revert of a pull request is often a merge commit.
+        (ChangeKind::Ordinary | ChangeKind::Merge, Some(of)) => ChangeKind::Revert { of: vec![of] },
         (kind, _) => kind,
     };
     let meaning = if line.cosmetic { Meaning::Same } else { Meaning::Changed };

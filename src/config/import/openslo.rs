@@ -18,7 +18,8 @@ pub fn import(roots: &[Node], importer: &mut Importer<'_, '_>) {
     for root in roots {
         let version = root.get("apiVersion").and_then(Node::text);
         let kind = root.get("kind").and_then(Node::text).unwrap_or_default();
-        if version != Some("openslo/v1") {
+        // The second is the group under which the operator OSKO keeps the same documents in Kubernetes.
+        if !matches!(version, Some("openslo/v1" | "openslo.com/v1")) {
             importer.findings.error(root.span, "this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`", None);
         } else if kind == "SLO" {
             slo(root, roots, importer);
@@ -163,13 +164,14 @@ fn measured(indicator: &Node) -> Result<Measured, String> {
     }
     let (total, server) = source(ratio.get("total").ok_or("it has no `total`")?)?;
     let freshness = promql::selector(&total).ok_or("no metric is found in its `total`")?;
-    let counter = ratio.get("counter").and_then(scalar_text).as_deref() == Some("true");
-    let (total, ranges) = counted(&total, counter)?;
+    let (total, ranges) = counted(&total, counts_up(ratio, &total))?;
     let (good, good_ranges) = if let Some(good) = ratio.get("good") {
-        counted(&source(good)?.0, counter)?
+        let good = source(good)?.0;
+        counted(&good, counts_up(ratio, &good))?
     } else {
         let bad = ratio.get("bad").ok_or("it has neither `good` nor `bad`")?;
-        let (bad, ranges) = counted(&source(bad)?.0, counter)?;
+        let bad = source(bad)?.0;
+        let (bad, ranges) = counted(&bad, counts_up(ratio, &bad))?;
         (super::good_from_bad(&bad, &total), ranges)
     };
     let ranges = if good_ranges == Ranges::Fixed { good_ranges } else { ranges };
@@ -179,13 +181,29 @@ fn measured(indicator: &Node) -> Result<Measured, String> {
 /// The query of a metric source and the name of its data source, where it has one.
 fn source(metric: &Node) -> Result<(String, Option<String>), String> {
     let source = metric.get("metricSource").ok_or("a metric has no `metricSource`")?;
-    if let Some(kind) = source.get("type").and_then(Node::text).filter(|kind| !kind.eq_ignore_ascii_case("prometheus")) {
-        return Err(format!("its metric source is `{}`, and only Prometheus is asked", one_line(kind)));
+    if let Some(kind) = source.get("type").and_then(Node::text).filter(|kind| !speaks_promql(kind)) {
+        return Err(format!("its metric source is `{}`, and only servers with the API of Prometheus are asked", one_line(kind)));
     }
     let spec = source.get("spec").ok_or("a metric source has no `spec`")?;
     let query = ["query", "promql", "expr"].into_iter().find_map(|key| spec.get(key)).and_then(scalar_text);
     let query = query.map(|query| promql::tidy(&query)).filter(|query| !query.is_empty()).ok_or("a metric source has no `query`")?;
     Ok((query, source.get("metricSourceRef").and_then(scalar_text).map(|name| name_of(&name))))
+}
+
+fn speaks_promql(kind: &str) -> bool {
+    ["prometheus", "mimir", "cortex", "thanos", "victoriametrics"].iter().any(|known| kind.eq_ignore_ascii_case(known))
+}
+
+/// Whether the values are counters: what the document says, and else what Prometheus' conventions for names say.
+fn counts_up(ratio: &Node, query: &str) -> bool {
+    match ratio.get("counter").and_then(scalar_text).as_deref() {
+        Some(said) => said == "true",
+        None => {
+            let name = promql::selector(query).unwrap_or_default();
+            let name = name.split('{').next().unwrap_or_default().trim_end();
+            ["_total", "_count", "_bucket", "_sum"].iter().any(|ending| name.ends_with(ending))
+        }
+    }
 }
 
 /// A query of events as their number over `$window`. Without a range it is a counter's own value: then its increase is meant.

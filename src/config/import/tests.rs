@@ -73,8 +73,7 @@ spec:
   paths: ['apps/checkout/**']
   slos:
     # Requests that are answered.
-    # Not carried over: its slow page alert: an SLO has one alert here, the quick one.
-    # The source switches `ticketAlert` off; a policy needs an alert all the same.
+    # The source switches `ticketAlert` off.
     - name: requests-availability
       indicator:
         prometheus:
@@ -83,7 +82,9 @@ spec:
           total: 'sum(increase(http_requests_total{app=\"checkout\"}[$window]))'
           freshness: 'http_requests_total{app=\"checkout\"}'
       objective: {target: 99.9%, timeWindow: 30d}
-      alerts: [{burnRate: {factor: 14.4, long: 60m, short: 5m, sinceChange: true}}]
+      alerts:
+        - {burnRate: {factor: 14.4, long: 60m, short: 5m, sinceChange: true}}
+        - {burnRate: {factor: 6, long: 360m, short: 30m}, upTo: propose}
     # Not carried over: its target of 95%: a ratio without its events has no burn rate, so that a fixed `max` stands for it.
     - name: wifi
       indicator:
@@ -98,7 +99,6 @@ spec:
     assert_eq!(
         said,
         [
-            "17: its slow page alert: an SLO has one alert here, the quick one",
             "22: its target of 95%: a ratio without its events has no burn rate, so that a fixed `max` stands for it",
             "31: the SLO `plugin` is left out: its `sli` is a plugin, whose query only Sloth knows",
         ]
@@ -149,7 +149,8 @@ fn pyrra_in_its_four_forms() {
         "good: 'histogram_fraction(0, 0.2, sum(increase(seconds[$window]))) * histogram_count(sum(increase(seconds[$window])))'",
         "good: 'sum(sum_over_time(up{job=\"x\"}[$window]))'",
         "objective: {target: 99.5%, timeWindow: 2w}",
-        "alerts: [{burnRate: {factor: 14, long: 30m, short: 3m, sinceChange: true}}]",
+        "alerts:\n        - {burnRate: {factor: 14, long: 30m, short: 3m, sinceChange: true}}\n        - {burnRate: {factor: 7, long: 180m, short: 15m}, upTo: propose}\n",
+        "        - {burnRate: {factor: 1, long: 2880m, short: 180m}, upTo: observe}\n",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
@@ -157,7 +158,7 @@ fn pyrra_in_its_four_forms() {
         said,
         [
             "7: its grouping by route: all groups are counted together",
-            "24: its `alerting`, but for the quickest burn rate",
+            "24: its `alerting`: the burn rates are its usual ones",
             "40: `what` is left out: its `indicator` is none of `ratio`, `latency`, `latencyNative` and `bool_gauge`",
         ]
     );
@@ -236,6 +237,42 @@ fn openslo_with_references() {
             "50: the SLO `elsewhere` is left out: the SLI `missing` is not in the file",
         ]
     );
+}
+
+/// As the operator OSKO keeps them in Kubernetes: another group, another server with the same API, and no word on what the values are.
+#[test]
+fn openslo_in_kubernetes_with_several_burn_rates() {
+    let text = "\
+apiVersion: openslo.com/v1
+kind: SLO
+metadata: {name: ingestion}
+spec:
+  service: mimir
+  indicator:
+    metadata: {name: fast}
+    spec:
+      ratioMetric:
+        good: {metricSource: {metricSourceRef: infra, type: Mimir, spec: {query: 'seconds_bucket{le=\"0.5\"}'}}}
+        total: {metricSource: {metricSourceRef: infra, type: Mimir, spec: {query: 'seconds_count{}'}}}
+  timeWindow: [{duration: 28d, isRolling: true}]
+  objectives: [{target: '0.99'}]
+  alertPolicies:
+    - kind: AlertPolicy
+      metadata: {name: burn}
+      spec:
+        conditions:
+          - {kind: AlertCondition, metadata: {name: slow}, spec: {severity: ticket, condition: {kind: burnrate, op: gte, threshold: 2, lookbackWindow: 6h}}}
+          - {kind: AlertCondition, metadata: {name: fast}, spec: {severity: page, condition: {kind: burnrate, op: gte, threshold: 14, lookbackWindow: 1h}}}
+";
+    let (text, said) = imported(Format::OpenSlo, text);
+    for expected in [
+        "server: 'infra'\n          good: 'sum(increase(seconds_bucket{le=\"0.5\"}[$window]))'",
+        "objective: {target: 99%, timeWindow: 28d}\n      alerts:\n        - {burnRate: {factor: 14, long: 60m, short: 5m, sinceChange: true}}\n        \
+         - {burnRate: {factor: 2, long: 360m, short: 30m}, upTo: propose}\n",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert_eq!(said, Vec::<String>::new());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::schema as policy_schema;
+use super::time::LAST;
 
 /// The schema of one line.
 pub fn schema() -> Value {
@@ -101,7 +102,7 @@ fn round() -> Value {
             "total": {"type": "number", "minimum": 0},
             "value": {"type": ["number", "null"]},
             "why": {"enum": ["stale", "empty", "error", "unreachable"], "description": "Why it is Unknown."},
-            "targetsScraped": {"type": "boolean", "description": "Whether the metrics server scraped its other targets meanwhile."},
+            "targetsScraped": {"type": "boolean", "description": "Whether the metrics server reached the service's own targets (`up`). `false` with `why` `stale` or `empty`, where the indicator names its `targets`, is a bad round and not an Unknown one."},
         },
         "oneOf": [
             {"required": ["good", "total"], "properties": {"good": {"type": "number", "minimum": 0}}, "not": {"required": ["value"]}},
@@ -140,11 +141,11 @@ fn history() -> Value {
 }
 
 fn commit() -> Value {
-    json!({"type": "string", "pattern": "^[0-9a-f]{40}$"})
+    json!({"type": "string", "pattern": "^[0-9a-fA-F]{40}$"})
 }
 
 fn time(what: &str) -> Value {
-    json!({"type": "integer", "description": format!("{what} In Unix milliseconds.")})
+    json!({"type": "integer", "minimum": 0, "maximum": LAST, "description": format!("{what} In Unix milliseconds.")})
 }
 
 fn flag(what: &str) -> Value {
@@ -196,12 +197,35 @@ mod tests {
         CaseReader::default().read(&whole().to_string()).unwrap();
     }
 
+    /// The keys that have no default, and nothing else.
+    #[test]
+    fn the_shortest_line_is_accepted_by_schema_and_reader() {
+        let mut line = whole();
+        let suspect = "0123456789abcdef0123456789abcdef01234567";
+        line["landings"] = json!([{"branch": "main", "earliest": 1_760_000_000_000_i64, "latest": 1_760_000_010_000_i64,
+            "applied": {"checkout/default": {"earliest": 1_760_000_000_000_i64, "latest": 1_760_000_190_000_i64}},
+            "changes": [{"commit": suspect, "author": "Robin", "subject": "Change", "paths": ["apps/checkout/deployment.yaml"]}]}]);
+        line["controls"] = json!([{"start": 0, "end": 1, "good": true}]);
+        line["now"] = json!(1_760_000_900_000.0);
+        if let Some(line) = line.as_object_mut() {
+            line.remove("history");
+            line.remove("expected");
+        }
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        CaseReader::default().read(&line.to_string()).unwrap();
+    }
+
     #[test]
     fn what_the_schema_refuses_the_reader_refuses() {
         let validator = jsonschema::validator_for(&schema()).unwrap();
         for (place, value) in [
             ("/rounds/0/good", json!("yes")),
             ("/rounds/0/end", json!("soon")),
+            ("/now", json!(-1)),
+            ("/now", json!(1.5)),
+            ("/landings/0/latest", json!(1e18)),
             ("/landings/0/kind", json!("strange")),
             ("/landings/0/changes/0/commit", json!("0123")),
             ("/controls/0", json!({"start": 0, "end": 1})),

@@ -4,7 +4,7 @@
 
 use super::super::shape::{Alternative, Field, Form, Kind, Object};
 use super::policy::EXPECT;
-use super::{BUDGETS, CHANNEL, LINE, MODES, NAME, NONE, PATH, days, millis, minutes, seconds};
+use super::{BUDGETS, CHANNEL, GLOBS, LINE, MODES, NAME, NONE, PATH, days, millis, minutes, seconds};
 
 pub(super) static AGENT: Object = Object {
     doc: "What the agent watches, with which credentials and within which limits.",
@@ -35,8 +35,40 @@ pub(super) static AGENT: Object = Object {
             "A directory with templates of your own, each in place of the one that is built in: title.txt, proposal.md, sticky.md, commit.txt.",
         ),
         Field::default("notifiers", Kind::List(&Kind::Object(&NOTIFIER), 0, &[]), "[]", "Chats and pagers that policies refer to."),
+        Field::default(
+            "render",
+            Kind::List(&Kind::Object(&RENDER), 0, &[]),
+            "[]",
+            "Commands that policies may name in `guardrails.render`; only this file can say what is run.",
+        ),
+        Field::optional("ask", Kind::Object(&ASKING), "How questions of `guardrails.ask` are signed; needed where a policy has one."),
         Field::default("stop", Kind::Object(&STOP), "{}", "Kill switches besides the file `.revertd/STOP` on a watched branch."),
     ],
+    choice: &[],
+};
+
+static RENDER: Object = Object {
+    doc: "A command that reads the files of a service as a revert would leave them, in a directory of its own, and ends with 0 if they are fine.",
+    fields: &[
+        Field::required("name", NAME, "The name that policies use."),
+        Field::required(
+            "command",
+            Kind::List(&LINE, 1, &[]),
+            "The program and its arguments, without a shell. `$policy` in an argument is the name of the policy.",
+        ),
+        Field::default(
+            "timeout",
+            Kind::Duration(millis(100), minutes(2)),
+            "20s",
+            "Then it is ended, and has not passed; a pass waits for it.",
+        ),
+    ],
+    choice: &[],
+};
+
+static ASKING: Object = Object {
+    doc: "How questions of `guardrails.ask` are signed.",
+    fields: &[Field::required("secretFile", PATH, "The file with the secret that signs them (HMAC-SHA256), on its first line.")],
     choice: &[],
 };
 
@@ -44,7 +76,11 @@ static STOP: Object = Object {
     doc: "Kill switches besides the file `.revertd/STOP` on a watched branch. What cannot be read counts as a stop.",
     fields: &[
         Field::optional("file", PATH, "While this file is there, nothing is proposed or merged; its directory must be there."),
-        Field::later("issueLabel"),
+        Field::optional(
+            "issueLabel",
+            LINE,
+            "While an open issue has this label, put on by somebody who may write, nothing is proposed or merged in its repository. Needs a forge.",
+        ),
     ],
     choice: &[],
 };
@@ -85,7 +121,13 @@ static REPOSITORY: Object = Object {
         ),
         Field::default("commit", Kind::Object(&COMMIT), "{}", "Who writes the reverts."),
         Field::default("limits", Kind::Object(&REPOSITORY_LIMITS), "{}", "The budgets of all policies of this repository together."),
-        Field::later("protect"),
+        Field::default(
+            "protect",
+            GLOBS,
+            "[]",
+            "Globs for paths that no revert changes without an approval, as the agent's own manifests. Policies of revertd, continuous \
+             integration and CODEOWNERS are protected in any case.",
+        ),
     ],
     choice: &[],
 };

@@ -27,7 +27,27 @@ pub(super) static POLICY: Object = Object {
         Field::default("verify", Kind::Object(&VERIFY), "{}", "How the recovery is judged."),
         Field::default("links", Kind::Map(Form::HttpUrl), "{}", "Addresses to show, by name."),
         Field::default("notify", Kind::List(&NAME, 0, &[]), "[]", "Which of the agent's notifiers are told."),
-        Field::later("instances"),
+        Field::optional(
+            "instances",
+            Kind::List(&Kind::Object(&INSTANCE), 1, &[]),
+            "Where the service runs, if in more than one place: each is measured and followed on its own.",
+        ),
+    ],
+    choice: &[],
+};
+
+static INSTANCE: Object = Object {
+    doc: "One place where the service runs. `$cluster`, `$env` and its labels can be used in queries, inside quotes, and in addresses.",
+    fields: &[
+        Field::optional("name", NAME, "Its name; that of its cluster without one."),
+        Field::optional("cluster", LINE, "The cluster: `$cluster`."),
+        Field::default("labels", Kind::Map(Form::Line), "{}", "Labels, each a variable: `$region`. They go before those of the policy."),
+        Field::optional(
+            "sync",
+            Kind::TextOr(Form::Name, &POLICY_SYNC),
+            "How it is known which revision runs there: one of the agent's sync sources, or an object as for the policy, which stands in for it.",
+        ),
+        Field::optional("application", LINE, "The Argo CD application there, where `sync` is no object."),
     ],
     choice: &[],
 };
@@ -51,7 +71,10 @@ static POLICY_SYNC: Object = Object {
     ],
     choice: &[
         Alternative { needs: &["lag"], with: &[] },
-        Alternative { needs: &["source"], with: &["application", "namespace", "project", "kustomization", "helmRelease", "context", "query"] },
+        Alternative {
+            needs: &["source"],
+            with: &["application", "namespace", "project", "kustomization", "helmRelease", "context", "query"],
+        },
     ],
 };
 
@@ -88,8 +111,8 @@ static INDICATOR: Object = Object {
     fields: &[
         Field::optional("http", Kind::Object(&HTTP), "An HTTP request per round."),
         Field::optional("prometheus", Kind::Object(&PROMETHEUS), "A Prometheus query per round."),
-        Field::optional("workload", Kind::Object(&WORKLOAD), "Whether a Deployment, StatefulSet or DaemonSet is ready."),
         Field::optional("alert", Kind::Object(&ALERT_INDICATOR), "Whether an alert of Prometheus, Mimir or Alertmanager fires."),
+        Field::optional("workload", Kind::Object(&WORKLOAD), "Whether a Deployment, StatefulSet or DaemonSet is ready."),
         Field::later("json"),
     ],
     choice: &[
@@ -146,7 +169,7 @@ static HTTP: Object = Object {
     fields: &[
         Field::required(
             "url",
-            Kind::Text(Form::HttpUrl),
+            Kind::Text(Form::ProbedUrl),
             "The address of something that users do; a redirect is an answer with that status.",
         ),
         Field::default(
@@ -192,6 +215,11 @@ static PROMETHEUS: Object = Object {
             "The selector whose newest sample says how old the data is; without it a service that has died reads 100 % for minutes.",
         ),
         Field::default("maxStaleness", Kind::Duration(seconds(1), days(1)), "1m", "Older samples are no data."),
+        Field::optional(
+            "targets",
+            Kind::Text(Form::Selector),
+            "The selector of the service's own scrape targets, such as `up{app=\"checkout\"}`: no data while all of them are down is bad, at most for a proposal.",
+        ),
     ],
     choice: &[Alternative { needs: &["query"], with: &[] }, Alternative { needs: &["good", "total"], with: &[] }],
 };
@@ -272,7 +300,7 @@ static REVERT: Object = Object {
         ),
         Field::default(
             "onSyncFailure",
-            Kind::Word(&["propose", "off"]),
+            Kind::Word(&["propose", "ignore"]),
             "propose",
             "What is done about a change that the sync fails of: its revert is proposed, or nothing. It is never merged without an approval.",
         ),
@@ -331,7 +359,13 @@ static GUARDRAILS: Object = Object {
             "20",
             "A revert that changes more objects than this is not merged without an approval.",
         ),
-        Field::later("healthyFor"),
+        Field::default(
+            "healthyFor",
+            Kind::Duration(NONE, minutes(360)),
+            "30m",
+            "A revert is merged without an approval only where it leads back to files that were seen applied and healthy for this long at a time. \
+             With 0s they only have to be those that stood before the suspects.",
+        ),
         Field::default(
             "neverBackTo",
             Kind::List(&LINE, 0, &[]),
@@ -340,8 +374,22 @@ static GUARDRAILS: Object = Object {
              and revertd never merges it, with or without an approval.",
         ),
         Field::default("never", Kind::Object(&NEVER), "{}", "Changes that are never reverted, and not proposed to be."),
-        Field::later("ask"),
-        Field::later("render"),
+        Field::optional("ask", Kind::Object(&ASK), "Who is asked right before a merge, with or without an approval, and may only refuse."),
+        Field::optional(
+            "render",
+            NAME,
+            "One of the agent's `render` commands: where it passes on the result, the result need not have run healthy before.",
+        ),
+    ],
+    choice: &[],
+};
+
+static ASK: Object = Object {
+    doc: "Who is asked right before a merge, with or without an approval. Only the answer `{\"allow\": true}` with the status 200 is a yes; no \
+          answer, a redirect and anything else is a no.",
+    fields: &[
+        Field::required("url", Kind::Text(Form::HttpUrl), "The address that the signed question is sent to."),
+        Field::default("timeout", Kind::Duration(millis(100), seconds(30)), "5s", "The limit for the whole answer; a pass waits for it."),
     ],
     choice: &[],
 };

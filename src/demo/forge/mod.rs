@@ -19,6 +19,7 @@ mod comments;
 mod commits;
 mod faults;
 mod graphql;
+mod issues;
 mod json;
 mod markdown;
 mod merging;

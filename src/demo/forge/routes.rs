@@ -5,7 +5,7 @@ use serde_json::json;
 use super::auth::{self, Need};
 use super::reply::{Call, Handled, Reply, decoded};
 use super::state::World;
-use super::{comments, commits, faults, merging, people, pulls, refs, rules, statuses};
+use super::{comments, commits, faults, issues, merging, people, pulls, refs, rules, statuses};
 
 /// Answers a REST request of a known caller.
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -144,6 +144,8 @@ fn of_issues(world: &mut World, call: &Call, rest: &[&str]) -> Handled {
     };
     world.require(&call.caller, need)?;
     match (call.method.as_str(), rest) {
+        ("GET", []) => issues::list(world, call),
+        ("GET", [id, "events"]) => issues::events(world, call, number(id)?),
         ("GET", ["comments"]) => comments::of_repository(world, call),
         ("GET", ["comments", id]) => comments::get(world, number(id)?),
         ("PATCH", ["comments", id]) => comments::update(world, call, number(id)?),

@@ -12,6 +12,7 @@ use crate::git::scratch::{ScratchError, ScratchRepository};
 use super::auth::Credentials;
 use super::comments::Comment;
 use super::faults::Faults;
+use super::issues::Issue;
 use super::people::{Account, AccountKind, Membership, Role};
 use super::pulls::{Pull, PullState};
 use super::rules::{RaceHook, Ruleset};
@@ -52,6 +53,8 @@ pub(super) struct World {
     pub(super) credentials: Credentials,
     pub(super) pulls: BTreeMap<u64, Pull>,
     pub(super) comments: BTreeMap<u64, Comment>,
+    /// Issues that are no pull requests.
+    pub(super) issues: BTreeMap<u64, Issue>,
     pub(super) statuses: Vec<CommitStatus>,
     pub(super) checks: Vec<CheckRun>,
     pub(super) rulesets: BTreeMap<u64, Ruleset>,
@@ -136,6 +139,7 @@ impl World {
             credentials: Credentials::default(),
             pulls: BTreeMap::new(),
             comments: BTreeMap::new(),
+            issues: BTreeMap::new(),
             statuses: Vec::new(),
             checks: Vec::new(),
             rulesets: BTreeMap::new(),

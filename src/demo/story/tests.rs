@@ -87,6 +87,7 @@ impl Puppet {
             id: IncidentId::new(format!("{service}-0123456789")),
             policy: PolicyName::new(service),
             instance: InstanceName::default_instance(),
+            cluster: None,
             repository: RepositoryName::new("manifests"),
             detected_at: now,
             onset: Interval::new(now, now),

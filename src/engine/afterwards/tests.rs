@@ -34,6 +34,7 @@ impl Story {
             incident: incident.clone(),
             policy: PolicyName::new(policy),
             instance: InstanceName::default_instance(),
+            cluster: None,
             repository: RepositoryName::new("manifests"),
             onset: Interval::new(at(seconds), at(seconds)),
             arithmetic: Vec::new(),

@@ -16,17 +16,15 @@ use super::{Refusal, RefusalCode, refuse};
 use std::time::Duration;
 
 use crate::engine::attribution::{Attribution, Standing, newest_change};
+use crate::engine::likelihood::{CHI_SQUARED_98, likelihood_ratio};
 use crate::engine::policy::Slo;
+use crate::engine::rank;
 use crate::engine::reading;
 use crate::engine::round::{Outcome, Round, count};
 use crate::engine::situation::Situation;
 use crate::engine::slo::{self, Baseline, Quality};
 use crate::engine::time::{Interval, Timestamp};
 use crate::engine::window::{self, Sum};
-
-/// The 98 % quantile of the chi-squared distribution with one degree of freedom: 99 % one-sided, because only "more since" counts. It is
-/// asked again in every pass, so that 95 % would be wrong more often than it says.
-const CHI_SQUARED_98: f64 = 5.411_894_431_054_342;
 
 /// The rounds before the change are compared with those of so long before them.
 const USUAL: Duration = Duration::from_secs(3600);
@@ -59,14 +57,17 @@ fn worse_before(slo: &Slo, rounds: &[Round], applied: Timestamp) -> Option<Refus
     let usual = &earlier[earlier.partition_point(|round| round.start < from)..];
     let straddling = rounds.get(ended).filter(|round| round.start < applied);
     let worse = match rounds.last()?.outcome {
-        Outcome::Counts { .. } => counts_worse(slo, usual, last, straddling.map(|round| (round, applied))),
+        Outcome::Counts { .. } => {
+            let share = share_since(slo, &rounds[(ended + 1).min(rounds.len())..]);
+            counts_worse(slo, usual, last, straddling.map(|round| (round, applied, share)))
+        }
         _ => values_worse(slo, usual, last),
     }?;
     Some(refuse(RefusalCode::MayHaveBegunBefore, format!("`{}` was worse than usual before the change was applied: {worse}.", slo.name)))
 }
 
 /// Of the last rounds, any number up to the change.
-fn counts_worse(slo: &Slo, usual: &[Round], last: &[Round], straddling: Option<(&Round, Timestamp)>) -> Option<String> {
+fn counts_worse(slo: &Slo, usual: &[Round], last: &[Round], straddling: Option<(&Round, Timestamp, f64)>) -> Option<String> {
     // What was not measured counts as the best round there can have been.
     let most = usual.iter().filter_map(|round| events(slo, round)).map(|sum| sum.total).fold(1.0, f64::max);
     let mut before = Sum::default();
@@ -74,9 +75,9 @@ fn counts_worse(slo: &Slo, usual: &[Round], last: &[Round], straddling: Option<(
         add(&mut before, events(slo, round).unwrap_or(Sum { bad: 0.0, total: most }));
     }
     let mut since = Sum::default();
-    if let Some((round, applied)) = straddling {
+    if let Some((round, applied, share)) = straddling {
         let Some(sum) = events(slo, round) else { return Some("the round in which it was applied was not measured".to_owned()) };
-        add(&mut since, before_within(sum, round, applied));
+        add(&mut since, before_within(sum, round, applied, share));
     }
     let mut worst = Sides { before, since };
     for round in last.iter().rev() {
@@ -100,23 +101,44 @@ fn counts_worse(slo: &Slo, usual: &[Round], last: &[Round], straddling: Option<(
     })
 }
 
-/// What of a round must have been before a moment inside it: failures that are too many for the part after it.
-fn before_within(sum: Sum, round: &Round, moment: Timestamp) -> Sum {
+/// The highest share of failures that the change may have had in the round in which it was applied: that of the whole rounds after it, at 95 %
+/// (Wilson). A change does no more harm in its first seconds than it does later. What was not measured counts as good.
+fn share_since(slo: &Slo, after: &[Round]) -> f64 {
+    let known: Vec<Option<Sum>> = after.iter().map(|round| events(slo, round)).collect();
+    let most = known.iter().flatten().map(|sum| sum.total).fold(1.0, f64::max);
+    let mut all = Sum::default();
+    for sum in known {
+        add(&mut all, sum.unwrap_or(Sum { bad: 0.0, total: most }));
+    }
+    all.wilson_upper()
+}
+
+/// What of a round must have been before a moment inside it: failures that are too many for the part after it, of which at most `share` fail.
+fn before_within(sum: Sum, round: &Round, moment: Timestamp, share: f64) -> Sum {
     let length = round.end.since(round.start).as_secs_f64().max(f64::EPSILON);
     let after = sum.total * round.end.since(moment).as_secs_f64() / length;
-    // As many events as there can be in that part, at 99 % (Poisson, by the normal distribution).
-    let most_after = after + NORMAL_99 * after.sqrt() + 1.0;
+    // As many failures as there can be in that part, at 99 % (Poisson, by the normal distribution).
+    let failures = after * share;
+    let most_after = failures + NORMAL_99 * failures.sqrt() + 1.0;
     Sum { bad: (sum.bad - most_after).max(0.0), total: (sum.total - after).max(0.0) }
 }
 
-/// Some of the last rounds up to the change, each worse than any of the hour before: with sixty of those one such round is a chance of 1 in 60.
+/// The last round up to the change worse than any of the hour before: with sixty of those that is a chance of 1 in 60. Or the middle one of the
+/// last rounds worse than that of any as long stretch of the hour: a slow climb hides in the noise of single rounds, and not in their middle.
 fn values_worse(slo: &Slo, usual: &[Round], last: &[Round]) -> Option<String> {
     let badness = |round: &Round| reading::readings(slo, std::slice::from_ref(round)).first().and_then(|reading| reading.badness);
-    let worst = usual.iter().filter_map(badness).fold(f64::NEG_INFINITY, f64::max);
-    let newest = last.iter().rev().find_map(badness)?;
     // Rounds that are only good or bad are no worse than good.
-    let has_size = matches!(last.last()?.outcome, Outcome::Value(_));
-    (has_size && newest > worst).then(|| "the last round was worse than any in the hour before".to_owned())
+    if !matches!(last.last()?.outcome, Outcome::Value(_)) {
+        return None;
+    }
+    let worst = usual.iter().filter_map(badness).fold(f64::NEG_INFINITY, f64::max);
+    if last.iter().rev().find_map(badness)? > worst {
+        return Some("the last round was worse than any in the hour before".to_owned());
+    }
+    // A stretch that was not wholly measured says nothing: without it the others have a lower worst.
+    let middle = |rounds: &[Round]| rank::median(&rounds.iter().map(badness).map(|known| known.map(Some)).collect::<Option<Vec<_>>>()?);
+    let worst = usual.windows(last.len()).filter_map(middle).fold(f64::NEG_INFINITY, f64::max);
+    (middle(last)? > worst).then(|| format!("the last {} rounds were worse than any {0} in a row in the hour before", last.len()))
 }
 
 /// Refuses where no SLO excludes that the fault was there already, unseen, in the last round before the change was applied.
@@ -203,21 +225,9 @@ fn events(slo: &Slo, round: &Round) -> Option<Sum> {
 }
 
 impl Sides {
-    /// Twice the logarithm of how much likelier two shares are than one; nothing where less failed since.
     fn likelihood_ratio(&self) -> f64 {
-        let Self { before, since } = self;
-        if before.total <= 0.0 || since.total <= 0.0 || since.bad * before.total <= before.bad * since.total {
-            return 0.0;
-        }
-        let both = Sum { bad: before.bad + since.bad, total: before.total + since.total };
-        2.0 * (log_likelihood(before) + log_likelihood(since) - log_likelihood(&both))
+        likelihood_ratio(self.before, self.since)
     }
-}
-
-/// Of the sum, at its own share.
-fn log_likelihood(sum: &Sum) -> f64 {
-    let part = |events: f64| if events > 0.0 { events * (events / sum.total).ln() } else { 0.0 };
-    part(sum.bad) + part(sum.total - sum.bad)
 }
 
 #[cfg(test)]
@@ -240,6 +250,7 @@ mod tests {
                 query: PrometheusQuery::Ratio { good: "good".to_owned(), total: "total".to_owned() },
                 freshness: None,
                 max_staleness: Duration::from_secs(60),
+                targets: None,
             }),
             objective: Objective { target: Some(Ratio(900_000_000)), max: None, min: None, time_window: None },
             alert: Alert { rule: AlertRule::Failing { count: 3, of: 5 }, recover_good: None, up_to: Mode::Merge },
@@ -286,6 +297,7 @@ mod tests {
     fn failures_that_do_not_fit_behind_the_change_were_before_it() {
         assert!(!is_worse(&counts(&[300.0, 600.0])), "everything fails since the middle of the round");
         assert!(is_worse(&counts(&[400.0, 600.0])), "more than the half");
+        assert!(is_worse(&counts(&[60.0, 60.0, 60.0])), "a tenth fails since, so that half of the failures were before the middle");
         let mut rounds = counts(&[0.0, 600.0]);
         rounds[ROUNDS as usize] = round(ROUNDS, Outcome::Unknown(Unknown::NoData));
         assert!(is_worse(&rounds), "what was not measured is no evidence");
@@ -299,6 +311,10 @@ mod tests {
         assert_eq!(worse_before(&slo, &rounds, applied()), None);
         rounds[ROUNDS as usize - 1] = value(ROUNDS - 1, 0.2);
         assert!(worse_before(&slo, &rounds, applied()).is_some());
+        // A climb of twenty minutes, with one high round half an hour ago that hides its end.
+        let mut rounds: Vec<Round> = (0..=ROUNDS).map(|number| value(number, 0.1 + 0.005 * (number - 40).max(0) as f64)).collect();
+        rounds[30] = value(30, 0.25);
+        assert!(worse_before(&slo, &rounds, applied()).unwrap().sentence.contains("the last 5 rounds were worse"), "{rounds:?}");
     }
 
     /// How likely it is that a probe was only lucky before the change.

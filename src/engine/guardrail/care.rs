@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Refusal, RefusalCode, refuse};
+use crate::engine::assurance::{Rendered, ran_healthy};
 use crate::engine::attribution::Attribution;
 use crate::engine::change::{Change, ChangeKind, Concern, PathChange};
 use crate::engine::id::CommitId;
@@ -79,28 +80,54 @@ fn left_before(situation: &Situation, landing: &Landing, change: &Change) -> Opt
     changed.map(leaves).collect::<Option<Vec<_>>>()?.into_iter().max_by_key(|(at, _)| *at)
 }
 
-/// What the inverse leads to.
+/// What the inverse leads to: a state that ran healthy, or one that the operator's render command passed.
 pub(super) fn plan(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    let earlier = match &inverse.earlier {
-        EarlierState::NotLooked => stood_before(situation, attribution, inverse),
-        looked => looked.clone(),
-    };
-    if let EarlierState::NotKnown(why) = &earlier {
-        refusals.push(refuse(RefusalCode::NeverRanHealthy, format!("The state that it leads to is not known to have run healthy: {why}.")));
+    let Err(why) = earlier(situation, attribution, inverse) else { return Vec::new() };
+    let policy = &situation.service.policy;
+    let unproven = format!("The state that it leads to is not known to have run healthy: {why}");
+    match (&policy.guardrails.assurance.render, inverse.rendered.get(&policy.name)) {
+        (Some(name), Some(Rendered::Passed { by })) if by == name => Vec::new(),
+        (Some(name), Some(Rendered::Failed { by, why })) if by == name => {
+            vec![refuse(RefusalCode::RenderFailed, format!("{unproven}; and the render command `{name}` does not vouch for it: {why}."))]
+        }
+        (Some(name), _) => {
+            vec![refuse(RefusalCode::NeverRanHealthy, format!("{unproven}; and the render command `{name}` has not been run on it."))]
+        }
+        (None, _) => vec![refuse(RefusalCode::NeverRanHealthy, format!("{unproven}."))],
     }
-    refusals
+}
+
+/// Whether only the policy's render command could vouch for the state that the inverse leads to.
+pub fn may_need_render(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> bool {
+    situation.service.policy.guardrails.assurance.render.is_some() && earlier(situation, attribution, inverse).is_err()
+}
+
+/// Whether the files that it leads to were applied before and healthy for `healthyFor`; else why not, without a full stop.
+fn earlier(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Result<(), String> {
+    match &inverse.earlier {
+        EarlierState::Healthy => Ok(()),
+        EarlierState::NotKnown(why) => Err(why.clone()),
+        EarlierState::Stood { heads } => {
+            let needed = situation.service.policy.guardrails.assurance.healthy_for;
+            if needed.is_zero() {
+                // A policy that asks for no time still goes back to nothing but what stood before.
+                return stood_before(situation, attribution, inverse);
+            }
+            ran_healthy(&situation.service, &situation.landings, heads, needed).map(|_| ())
+        }
+        EarlierState::NotLooked => stood_before(situation, attribution, inverse),
+    }
 }
 
 /// Whether every path goes back to the very object that stood there before the suspects: that state ran, and the baseline says how well.
-fn stood_before(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> EarlierState {
+fn stood_before(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Result<(), String> {
     let suspects = super::suspects(situation, attribution);
     for planned in &inverse.paths {
         // Newest first: the last one that touched the path is the oldest.
         let before = suspects.iter().rev().find_map(|(_, change)| change.paths.iter().find(|path| path.path == planned.path));
         if before.is_none_or(|before| before.from != planned.to) {
-            return EarlierState::NotKnown(format!("`{}` becomes what it was not before the suspects", planned.path));
+            return Err(format!("`{}` becomes what it was not before the suspects", planned.path));
         }
     }
-    EarlierState::Healthy
+    Ok(())
 }

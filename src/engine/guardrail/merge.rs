@@ -3,13 +3,16 @@
 use super::beginning::began_before;
 use super::corroboration::not_corroborated;
 use super::growth::may_grow_slowly;
+use super::instances::runs_well_elsewhere;
 use super::load::more_load_than_ever;
+use super::lost;
 use super::propose::effective_mode;
-use super::propose::unstable;
-use super::sync::only_the_sync;
-use super::{Refusal, RefusalCode, care, over, refuse, suspects};
+use super::propose::{bad_by_chance, every_control, unstable};
+use super::protect::protected;
+use super::{Refusal, RefusalCode, care, over, refuse, suspects, uncertain};
+use std::collections::BTreeSet;
+
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied, applied_fact, baseline, newest_change, ran_well_with};
-use crate::engine::broken_sync::Broke;
 use crate::engine::consent;
 use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
@@ -17,14 +20,15 @@ use crate::engine::landing::{Landing, LandingShape};
 use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
 use crate::engine::policy::{Guardrails, Indicator, Mode, Slo};
 use crate::engine::schedule;
-use crate::engine::situation::{Signing, Situation};
+use crate::engine::situation::{ServiceEvidence, Signing, Situation};
 use crate::engine::slo::{self, Assessment, Baseline, Verdict};
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Timestamp, spoken};
 
 /// Why a clean inverse may not be force-merged, beyond the propose gate; empty when it may.
 pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
+    let mut refusals: Vec<Refusal> = lost::carried(situation).into_iter().collect();
+    let situation = &*lost::known_only(situation);
     let (mode, whose) = effective_mode(situation);
     if mode < Mode::Merge {
         refusals.push(refuse(RefusalCode::ModePropose, format!("The mode is `{mode}`, by {whose}.")));
@@ -32,13 +36,21 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(merge_rejected(situation));
     refusals.extend(unsigned(situation));
     refusals.extend(one_certain_suspect(situation, attribution));
-    match attribution.broke {
-        Broke::Objectives => refusals.extend(what_was_measured(situation, attribution)),
-        Broke::Sync => {
-            refusals.push(only_the_sync(attribution));
-            refusals.extend(care::suspects(situation, attribution));
-        }
-    }
+    refusals.extend(applied_and_running(situation, attribution));
+    refusals.extend(timing(situation, attribution));
+    refusals.extend(slos_known(situation));
+    refusals.extend(not_corroborated(situation));
+    refusals.extend(hardly_bad(situation));
+    refusals.extend(others_fail(situation, attribution));
+    refusals.extend(runs_well_elsewhere(situation, attribution));
+    refusals.extend(more_load_than_ever(situation, attribution));
+    refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
+    refusals.extend(bad_by_chance(situation, attribution));
+    refusals.extend(every_control(situation, attribution));
+    refusals.extend(of_dependency(situation, attribution));
+    refusals.extend(care::suspects(situation, attribution));
+    refusals.extend(began_before(situation, attribution));
+    refusals.extend(may_grow_slowly(situation, attribution));
     refusals.extend(care::plan(situation, attribution, inverse));
     refusals.extend(files(&situation.service.policy.guardrails, inverse));
     if inverse.kind != PlanKind::Paths {
@@ -49,22 +61,6 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(cooldown(situation));
     refusals.extend(merge_budget(situation));
     refusals.extend(outside_hours(&situation.service.policy.guardrails, situation.now));
-    refusals
-}
-
-/// What the rounds of the service and of others leave open.
-fn what_was_measured(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
-    let mut refusals = applied_and_running(situation, attribution);
-    refusals.extend(timing(situation, attribution));
-    refusals.extend(slos_known(situation));
-    refusals.extend(not_corroborated(situation));
-    refusals.extend(others_fail(situation, attribution));
-    refusals.extend(more_load_than_ever(situation, attribution));
-    refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
-    refusals.extend(of_dependency(situation, attribution));
-    refusals.extend(care::suspects(situation, attribution));
-    refusals.extend(began_before(situation, attribution));
-    refusals.extend(may_grow_slowly(situation, attribution));
     refusals
 }
 
@@ -122,6 +118,8 @@ fn one_certain_suspect(situation: &Situation, attribution: &Attribution) -> Vec<
             }
         }
     }
+    refusals.extend(uncertain::octopus(situation, attribution));
+    refusals.extend(uncertain::applied_in_a_long_span(situation, attribution));
     refusals
 }
 
@@ -212,13 +210,14 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
 /// services share and nobody declared is the likelier cause.
 fn others_fail(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let fate = shared_fate(situation, attribution);
-    let names: Vec<String> = fate.unexplained.iter().chain(&fate.untouched_undecided).take(5).map(|name| format!("`{name}`")).collect();
+    let all: BTreeSet<_> = fate.unexplained.iter().chain(&fate.unexplained_undecided).chain(&fate.untouched_undecided).collect();
+    let names: Vec<String> = all.iter().take(5).map(|name| format!("`{name}`")).collect();
     (!names.is_empty()).then(|| {
         refuse(
             RefusalCode::OthersFail,
             format!(
-                "{} of {} services began to fail within {} of the breach and no suspect touches them (limit 0): {}.",
-                fate.unexplained.len() + fate.untouched_undecided.len(),
+                "{} of {} services began to fail within {} of the breach, or got worse since, and no suspect touches them (limit 0): {}.",
+                all.len(),
                 fate.services,
                 spoken(SHARED_FATE_WINDOW),
                 names.join(", ")
@@ -274,6 +273,22 @@ fn kinds_disagree(triggers: &[(&Slo, Assessment)]) -> Option<Refusal> {
     Some(refuse(RefusalCode::KindsDisagree, sentence))
 }
 
+/// What an alert remembers is no reason to merge (E10): of the SLOs that breach, one must be bad in its newest round by more than chance.
+fn hardly_bad(situation: &Situation) -> Option<Refusal> {
+    let service = &situation.service;
+    let cut = newest_change(service, &situation.landings);
+    let mut breaching = service
+        .policy
+        .slos
+        .iter()
+        .filter(|slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now).verdict == Verdict::Breaching)
+        .peekable();
+    let name = breaching.peek()?.name.clone();
+    (!breaching.any(|slo| slo::is_clearly_bad_now(slo, service.rounds(&slo.name)))).then(|| {
+        refuse(RefusalCode::HardlyBad, format!("The newest round of `{name}` is no worse than chance explains; the trouble may be over."))
+    })
+}
+
 /// How a plan counts for who may approve it, by the same rules that keep files from being force-merged: an exact inverse of what is safe, or
 /// something that needs other eyes.
 pub fn consent_grade(guardrails: &Guardrails, inverse: &CleanInverse) -> consent::Grade {
@@ -289,6 +304,7 @@ pub(super) fn files(guardrails: &Guardrails, inverse: &CleanInverse) -> Vec<Refu
     for path in inverse.paths.iter().filter(|path| is_policy_file(&path.path)) {
         refusals.push(refuse(RefusalCode::PolicyFile, format!("It changes the policy file `{}`.", path.path)));
     }
+    refusals.extend(protected(inverse));
     if let Some(account) = inverse.account.as_ref().filter(|_| inverse.kind != PlanKind::Revert) {
         let sentence = format!("{} That is never merged without an approval.", account.sentence(inverse.kind));
         refusals.push(refuse(RefusalCode::NotAPlainRevert, sentence));
@@ -336,16 +352,15 @@ fn is_policy_file(path: &str) -> bool {
 
 fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let suspected = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
-    let touched: std::collections::BTreeSet<_> = suspected.flat_map(|candidate| &candidate.touches).collect();
+    let touched: BTreeSet<_> = suspected.flat_map(|candidate| &candidate.touches).collect();
     situation
         .others
         .iter()
         .filter(|other| other.policy.repository == situation.service.policy.repository && touched.contains(&other.policy.name))
         .filter_map(|other| {
-            let cut = newest_change(other, &situation.landings);
-            let verdicts: Vec<_> =
-                other.policy.slos.iter().map(|slo| slo::assess(slo, other.rounds(&slo.name), cut, situation.now)).collect();
-            let breaches = slo::assess_policy(&other.policy, &verdicts) == Verdict::Breaching;
+            // In one of its instances is enough: the change is one for all of them.
+            let mut places = situation.others.iter().filter(|place| place.policy.name == other.policy.name);
+            let breaches = places.any(|place| breaches(situation, place));
             let because_of_it = situation.joint.iter().any(|joint| joint.service.policy.name == other.policy.name);
             match (breaches, because_of_it) {
                 (true, true) => None,
@@ -355,6 +370,13 @@ fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         })
         .map(|(other, why)| refuse(RefusalCode::TouchesHealthyService, format!("It also touches `{}`, which {why}.", other.policy.name)))
         .collect()
+}
+
+fn breaches(situation: &Situation, service: &ServiceEvidence) -> bool {
+    let cut = newest_change(service, &situation.landings);
+    let verdict = |slo: &Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now);
+    let verdicts: Vec<_> = service.policy.slos.iter().map(verdict).collect();
+    slo::assess_policy(&service.policy, &verdicts) == Verdict::Breaching
 }
 
 fn later_change(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {

@@ -1,16 +1,18 @@
 //! May it be proposed: the mode, the controls, shared fate, the suspects and the propose budget (design §8, first gate).
 
+use std::time::Duration;
+
+use super::instances::fails_without_it;
 use super::load::load_changed;
-use super::sync::other_syncs_fail;
+use super::lost;
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline};
-use crate::engine::broken_sync::Broke;
 use crate::engine::consent::Silence;
 use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, shared_fate, usual_starts};
-use crate::engine::policy::{Guardrails, Mode};
-use crate::engine::round::Outcome;
+use crate::engine::policy::{AlertRule, Guardrails, Mode};
+use crate::engine::round::{Outcome, Round};
 use crate::engine::situation::{ProposalBranch, Situation};
-use crate::engine::slo::{self, Baseline};
+use crate::engine::slo::{self, Baseline, Quality};
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Timestamp, spoken};
 
@@ -20,13 +22,6 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
     refusals.extend(mode_observe(situation));
     refusals.extend(maintenance(&situation.service.policy.guardrails, situation.now));
     refusals.extend(controls(situation, attribution));
-    if attribution.broke == Broke::Sync {
-        refusals.extend(other_syncs_fail(situation, attribution));
-        refusals.extend(suspects_may_be_undone(situation, attribution));
-        refusals.extend(propose_budget(situation));
-        refusals.extend(push_failed(situation));
-        return refusals;
-    }
     refusals.extend(outage(situation, attribution));
     refusals.extend(no_suspect(situation, attribution));
     if !attribution.suspects.is_empty() {
@@ -36,7 +31,9 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         refusals.extend(push_failed(situation));
         refusals.extend(dependency_fails(situation, attribution));
         refusals.extend(load_changed(situation, attribution));
+        refusals.extend(lost::not_told(situation, attribution));
         refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
+        refusals.extend(fails_without_it(situation, attribution));
     }
     refusals
 }
@@ -82,17 +79,40 @@ pub(super) fn maintenance(guardrails: &Guardrails, now: Timestamp) -> Option<Ref
     })
 }
 
-/// Every control must have answered in every round since shortly before the onset, and lately (E3).
+/// Every control must have answered since shortly before the onset, and lately (E3). One answer that was lost and followed by two good ones
+/// cut nobody off; for a merge every one of them must be there.
 fn controls(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    controls_failing(situation, attribution, LostAnswers::One)
+}
+
+/// The same for a merge.
+pub(super) fn every_control(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    controls_failing(situation, attribution, LostAnswers::None)
+}
+
+/// How many answers a control may have lost since the breach began.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LostAnswers {
+    None,
+    One,
+}
+
+/// So many good answers after one that was lost say that the agent is not cut off.
+const ANSWERS_SINCE: usize = 2;
+
+fn controls_failing(situation: &Situation, attribution: &Attribution, lost: LostAnswers) -> Option<Refusal> {
     let from = attribution.onset.earliest();
     let failing: Vec<String> = situation
         .controls
         .iter()
         .filter_map(|control| {
             let recent: Vec<_> = control.rounds.iter().filter(|round| round.end > from).collect();
-            let bad = recent.iter().rev().find(|round| !matches!(round.outcome, Outcome::Good(_)));
+            let is_bad = |round: &&&Round| !matches!(round.outcome, Outcome::Good(_));
+            let bad: Vec<_> = recent.iter().filter(is_bad).collect();
+            let lately = recent.iter().rev().take(ANSWERS_SINCE).any(|round| is_bad(&round));
+            let is_failing = if lost == LostAnswers::One { bad.len() > 1 || lately } else { !bad.is_empty() };
             let stale = recent.last().is_none_or(|round| situation.now.since(round.end) > control.every * 3);
-            match (bad, stale) {
+            match (bad.last().filter(|_| is_failing), stale) {
                 (Some(round), _) => Some(format!("{} ({})", control.name, round.outcome.words())),
                 (None, true) => Some(format!("{} (no recent answer)", control.name)),
                 (None, false) => None,
@@ -207,6 +227,49 @@ pub(super) fn unstable(situation: &Situation, attribution: &Attribution, most: u
             ),
         )
     })
+}
+
+/// For a merge: the alert of an SLO would be expected to fire by chance at the rate of bad rounds in the hour before the suspects were applied
+/// (E1). Where one round of four is bad, three of five soon are. Rounds that were not measured count as bad.
+pub(super) fn bad_by_chance(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let service = &situation.service;
+    let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+    let applied = suspects.map(|candidate| candidate.applied.unwrap_or(candidate.landed).earliest()).min()?;
+    service.policy.slos.iter().find_map(|slo| {
+        let AlertRule::Failing { count, of } = slo.alert.rule else { return None };
+        let rounds = service.rounds(&slo.name);
+        let ended = &rounds[..rounds.partition_point(|round| round.end < applied)];
+        let hour = &ended[ended.partition_point(|round| round.end < applied - CHANCE_BEFORE)..];
+        let bad = hour.iter().filter(|round| matches!(slo::quality(slo, round), Quality::Bad | Quality::Unknown)).count();
+        let share = (bad as f64 + 0.5) / (hour.len() as f64 + 1.0);
+        let expected = hour.len() as f64 * at_least(count, of, share);
+        (bad >= count.max(2) as usize && expected > CHANCE).then(|| {
+            refuse(
+                RefusalCode::Unstable,
+                format!(
+                    "{bad} of {} rounds of `{}` were bad in the hour before the change; at that rate {count} of {of} are so by chance.",
+                    hour.len(),
+                    slo.name
+                ),
+            )
+        })
+    })
+}
+
+/// The rate of bad rounds is that of so long a time.
+const CHANCE_BEFORE: Duration = Duration::from_secs(3600);
+/// As many false alarms in that time are too many.
+const CHANCE: f64 = 0.05;
+
+/// The probability that at least `count` of `of` rounds are bad, where each is with the probability `share` (binomial).
+fn at_least(count: u32, of: u32, share: f64) -> f64 {
+    let mut term = (1.0 - share).powi(i32::try_from(of).unwrap_or(i32::MAX));
+    let mut fewer = 0.0;
+    for bad in 0..count.min(of) {
+        fewer += term;
+        term *= f64::from(of - bad) / f64::from(bad + 1) * share / (1.0 - share);
+    }
+    (1.0 - fewer).max(0.0)
 }
 
 /// A healthy baseline stood before the earliest landing in the window (E5).

@@ -26,6 +26,7 @@ fn guardrails(schedule: &str) -> Guardrails {
         max_objects: 20,
         never_back_to: Vec::new(),
         never: crate::engine::irrevertible::Never::default(),
+        assurance: crate::engine::assurance::Assurance::default(),
     }
 }
 
@@ -69,6 +70,8 @@ fn planned(kind: PlanKind, grade: Option<Grade>) -> CleanInverse {
         grade: grade.map(Box::new),
         earlier: EarlierState::NotLooked,
         brings_back: Vec::new(),
+        protected: Vec::new(),
+        rendered: std::collections::BTreeMap::new(),
     }
 }
 

@@ -14,6 +14,9 @@ use crate::engine::time::Timestamp;
 pub struct SyncNote {
     /// The revert that landed, or the suspect.
     pub commit: CommitId,
+    /// Where, if not in the instance of the incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceName>,
     /// What.
     pub finding: Finding,
     /// When it was noted.
@@ -51,9 +54,9 @@ impl SyncHistory {
 // === impl SyncNote ===
 
 impl SyncNote {
-    /// One sentence for people, with what to do where there is something.
+    /// One sentence for people, with what to do where there is something. `instance` is that of the incident.
     pub fn sentence(&self, instance: &InstanceName) -> String {
-        self.finding.sentence(self.commit, instance)
+        self.finding.sentence(self.commit, self.instance.as_ref().unwrap_or(instance))
     }
 }
 

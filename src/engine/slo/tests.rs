@@ -31,6 +31,7 @@ fn burn() -> Slo {
             query: PrometheusQuery::Ratio { good: "good".into(), total: "total".into() },
             freshness: None,
             max_staleness: Duration::from_secs(60),
+            targets: None,
         }),
         objective: Objective { target: Some(Ratio(999_000_000)), max: None, min: None, time_window: None },
         alert: Alert {

@@ -106,13 +106,14 @@ fn of_instance(policy: &Policy, instance: &Instance, landings: &[&Landing], stat
         instance: instance.name.clone(),
         source,
         landed,
-        attempted: report.and_then(|report| report.attempted.as_ref()).map(|tried| {
-            revision(tried, &|run| run.report.attempted.as_ref().is_some_and(|other| other.commit == tried.commit))
-        }),
+        attempted: report
+            .and_then(|report| report.attempted.as_ref())
+            .map(|tried| revision(tried, &|run| run.report.attempted.as_ref().is_some_and(|other| other.commit == tried.commit))),
         applied: report.iter().flat_map(|report| &report.applied).map(|known| revision(known, &applied(known.commit))).collect(),
-        effective: report.filter(|_| is_whole).and_then(|report| report.applied.first()).map(|known| {
-            revision(known, &|run| applied(known.commit)(run) && run.report.rollout == Rollout::Complete)
-        }),
+        effective: report
+            .filter(|_| is_whole)
+            .and_then(|report| report.applied.first())
+            .map(|known| revision(known, &|run| applied(known.commit)(run) && run.report.rollout == Rollout::Complete)),
         state: report.map(|report| report.state.clone()),
         rollout: report.map(|report| report.rollout.clone()),
     }
@@ -128,4 +129,83 @@ fn since(runs: &[ReportRun], holds: &dyn Fn(&ReportRun) -> bool) -> Timestamp {
 fn contains(landings: &[&Landing], revision: CommitId, place: usize) -> Option<bool> {
     let seen = landings.iter().rposition(|landing| landing.to == revision)?;
     Some(seen >= place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fact::{Event, Fact};
+    use crate::engine::id::{BranchName, RepositoryName, SyncName};
+    use crate::engine::landing::LandingShape;
+    use crate::engine::sync::{AttemptShows, SyncReport};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_secs(second)
+    }
+
+    fn commit(number: u8) -> CommitId {
+        CommitId([number; 20])
+    }
+
+    fn follows() -> Sync {
+        Sync::Source { source: SyncName::new("argo"), follows: SyncTarget::Query("up".into()) }
+    }
+
+    fn landing(number: u8, second: i64) -> Event {
+        let (repository, branch) = (RepositoryName::new("manifests"), BranchName::new("main"));
+        let landed = Interval::new(at(second - 1), at(second));
+        let from = Some(commit(number - 1));
+        Event::Landed {
+            landing: Landing { repository, branch, from, to: commit(number), landed, shape: LandingShape::Line, changes: Vec::new() },
+        }
+    }
+
+    fn said(second: i64, applied: u8, attempted: u8, rollout: Rollout) -> Event {
+        let report = SyncReport {
+            at: at(second),
+            state: SyncState::Applied,
+            shows: AttemptShows::AtBegin,
+            attempted: Some(ReportedRevision::of(commit(attempted))),
+            applied: vec![ReportedRevision::of(commit(applied))],
+            rollout,
+        };
+        Event::SyncReported {
+            policy: crate::engine::id::PolicyName::new("checkout"),
+            instance: InstanceName::default_instance(),
+            follows: follows(),
+            before: None,
+            report,
+        }
+    }
+
+    fn state(events: Vec<Event>) -> State {
+        let (mut state, mut last) = (State::default(), None);
+        for event in events {
+            let fact = Fact::after(last.as_ref(), at(0), event).unwrap();
+            state.apply(&fact);
+            last = Some(fact);
+        }
+        state
+    }
+
+    fn history(state: &State) -> &[ReportRun] {
+        state.syncs.values().next().map_or(&[], |history| &history.runs)
+    }
+
+    #[test]
+    fn since_when_it_is_so_is_the_begin_of_the_row() {
+        use Rollout::{Complete, Progressing};
+        let state = state(vec![said(10, 1, 1, Complete), said(20, 1, 2, Complete), said(30, 2, 2, Progressing), said(40, 2, 2, Complete)]);
+        let runs = history(&state);
+        assert_eq!(since(runs, &|run| run.report.applied[0].commit == commit(2)), at(30));
+        assert_eq!(since(runs, &|run| run.report.attempted.as_ref().is_some_and(|tried| tried.commit == commit(2))), at(20));
+        assert_eq!(since(runs, &|run| run.report.rollout == Complete), at(40), "and not of a row before");
+    }
+
+    #[test]
+    fn what_is_in_a_revision_is_told_by_the_order_of_heads() {
+        let state = state(vec![landing(2, 10), landing(3, 20), landing(4, 30)]);
+        let landings: Vec<&Landing> = state.landings().iter().collect();
+        assert_eq!([2, 3, 4, 9].map(|revision| contains(&landings, commit(revision), 1)), [Some(false), Some(true), Some(true), None]);
+    }
 }

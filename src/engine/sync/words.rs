@@ -59,7 +59,8 @@ fn without_passwords(text: &str) -> String {
     while let Some(place) = rest.find("://") {
         let (head, tail) = rest.split_at(place + 3);
         kept.push_str(head);
-        let authority = tail.find(|character: char| character == '/' || character == '"' || character.is_whitespace()).unwrap_or(tail.len());
+        let authority =
+            tail.find(|character: char| character == '/' || character == '"' || character.is_whitespace()).unwrap_or(tail.len());
         rest = match tail[..authority].rfind('@') {
             Some(at) => &tail[at + 1..],
             None => tail,

@@ -53,7 +53,18 @@ impl Story {
         let mut story = Self::default();
         let onset = Interval::new(at(0), at(1));
         let (policy, instance) = (PolicyName::new("checkout"), InstanceName::default_instance());
-        story.tell(3, Event::Detected { incident: incident(), policy, instance, repository: manifests(), onset, arithmetic: Vec::new() });
+        story.tell(
+            3,
+            Event::Detected {
+                incident: incident(),
+                policy,
+                instance,
+                cluster: None,
+                repository: manifests(),
+                onset,
+                arithmetic: Vec::new(),
+            },
+        );
         let candidate = Candidate {
             commit: SUSPECT,
             subject: "checkout: 1.5.0".into(),
@@ -380,7 +391,7 @@ fn a_message_waits_until_it_is_delivered_or_dropped() {
 #[test]
 fn what_stands_in_the_way_of_a_revert_is_told_once_until_it_is_over() {
     let mut story = Story::detected();
-    let finding = |finding| Event::SyncNoted { incident: incident(), commit: HEAD, finding };
+    let finding = |finding| Event::SyncNoted { incident: incident(), commit: HEAD, instance: None, finding };
     let told = |story: &Story, seconds: u64| {
         let found = news(&story.state, Setting { now: at(seconds), forges: &story.forges });
         found.into_iter().filter(|news| news.event == MessageEvent::OutOfStep).map(|news| news.key).collect::<Vec<_>>()

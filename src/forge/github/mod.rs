@@ -11,6 +11,7 @@ mod cache;
 mod client;
 mod comments;
 mod commits;
+mod issues;
 mod merging;
 mod people;
 mod proposals;
@@ -34,8 +35,8 @@ use self::client::{Api, Place};
 use super::{
     Access, Answered, BranchRules, Bypassing, Call, Capabilities, CasBase, CasHead, ChangedPaths, Check, CheckRuns, Comment, CommentCursor,
     CommentId, CommentState, CommitOutcome, EditSignal, EnqueueOutcome, Forge, ForgeCommit, ForgeProposal, GitCredentials, Identity,
-    Membership, MergeCall, MergeOutcome, MergeQueues, NewCheckRun, NewCommit, NewProposal, NewStatus, Opened, OwnersFile, Permission,
-    ProposalNumber, QueueEntry, Rate, Reaction, RepositoryId, Review, StatusOnCommit, Team, TeamSight,
+    LabelledIssue, Membership, MergeCall, MergeOutcome, MergeQueues, NewCheckRun, NewCommit, NewProposal, NewStatus, Opened, OwnersFile,
+    Permission, ProposalNumber, QueueEntry, Rate, Reaction, RepositoryId, Review, StatusOnCommit, Team, TeamSight,
 };
 use crate::engine::approval::MergeGrant;
 use crate::engine::id::{BranchName, CommitId};
@@ -253,6 +254,10 @@ impl Forge for Github {
 
     fn identity(&self, call: Call) -> Answered<Identity> {
         self.wait(self.api.identity(call))
+    }
+
+    fn labelled_issues(&self, call: Call, label: &str) -> Answered<Vec<LabelledIssue>> {
+        self.wait(self.api.labelled_issues(call, label))
     }
 
     fn find(&self, call: Call, head: &BranchName) -> Answered<Vec<ForgeProposal>> {

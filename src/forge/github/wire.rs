@@ -50,7 +50,7 @@ pub(super) struct WireToken {
 
 #[derive(Deserialize)]
 pub(super) struct WireLabel {
-    name: String,
+    pub(super) name: String,
 }
 
 #[derive(Deserialize)]

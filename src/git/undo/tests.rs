@@ -26,7 +26,7 @@ fn mirror(path: &std::path::Path) -> Mirror {
 }
 
 fn asked(onto: CommitId, commit: CommitId, before: CommitId) -> UndoQuestion {
-    let paths = crate::engine::policy::PathSet { include: vec!["environments/**".to_owned()], exclude: Vec::new() };
+    let paths = PathSet { include: vec!["environments/**".to_owned()], exclude: Vec::new() };
     UndoQuestion {
         onto,
         changes: vec![Undo { commit, before: Some(before) }],
@@ -36,6 +36,7 @@ fn asked(onto: CommitId, commit: CommitId, before: CommitId) -> UndoQuestion {
         good: Some(before),
         later: Vec::new(),
         never_back_to: Vec::new(),
+        protect: Vec::new(),
     }
 }
 

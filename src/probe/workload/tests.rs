@@ -151,8 +151,8 @@ async fn a_rollout_leaves_as_many_as_its_strategy_says() {
 async fn a_status_of_an_earlier_version_says_nothing() {
     let status = json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 4, "readyReplicas": 4});
     let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status));
-    let Outcome::Unknown(Unknown::Undecided { detail }) = found(&api, WorkloadKind::Deployment).await else { panic!("it is known") };
-    assert_eq!(detail, "the status is of generation 2, and 3 is asked for");
+    let words = found(&api, WorkloadKind::Deployment).await.words();
+    assert_eq!(words, "unknown: the status is of generation 2, and 3 is asked for");
 }
 
 #[tokio::test]
@@ -185,21 +185,16 @@ async fn sets_are_read_as_well() {
 
 #[tokio::test]
 async fn what_is_no_answer_is_unknown() {
-    let why = |outcome: Outcome| match outcome {
-        Outcome::Unknown(Unknown::Cluster { detail }) => detail,
-        other => panic!("{other:?}"),
-    };
-    let absent = why(found(&Api::default(), WorkloadKind::Deployment).await);
-    assert_eq!(absent, "there is no Deployment `shop/checkout`");
+    let absent = found(&Api::default(), WorkloadKind::Deployment).await.words();
+    assert_eq!(absent, "unknown: cluster (there is no Deployment `shop/checkout`)");
     let forbidden = json!({"kind": "Status", "message": "deployments.apps \"checkout\" is forbidden for canary-7f3a", "code": 403});
-    let said = why(found(&Api::default().with(DEPLOYMENT, 403, &forbidden), WorkloadKind::Deployment).await);
+    let said = found(&Api::default().with(DEPLOYMENT, 403, &forbidden), WorkloadKind::Deployment).await.words();
     assert!(said.contains("403") && said.contains("is forbidden") && !said.contains("canary"), "{said}");
     // Without the pods, old ones that serve hide new ones that crash.
     let status = json!({"observedGeneration": 3, "replicas": 5, "updatedReplicas": 1, "readyReplicas": 4});
     let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status)).with(PODS, 403, &forbidden);
-    assert!(why(found(&api, WorkloadKind::Deployment).await).starts_with("its pods: HTTP status 403"));
-    let Outcome::Unknown(Unknown::Cluster { detail }) = probe(WorkloadKind::Deployment).round(Timestamp(0)).await.outcome else {
-        panic!("it is known")
-    };
-    assert!(detail.starts_with("the kubeconfig /nonexistent/config:"), "{detail}");
+    let said = found(&api, WorkloadKind::Deployment).await.words();
+    assert!(said.starts_with("unknown: cluster (its pods: HTTP status 403"), "{said}");
+    let said = probe(WorkloadKind::Deployment).round(Timestamp(0)).await.outcome.words();
+    assert!(said.starts_with("unknown: cluster (the kubeconfig /nonexistent/config:"), "{said}");
 }

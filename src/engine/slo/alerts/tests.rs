@@ -30,6 +30,7 @@ fn slo() -> Slo {
             every: MINUTE,
             query: PrometheusQuery::Ratio { good: "good".into(), total: "total".into() },
             freshness: None,
+            targets: None,
             max_staleness: MINUTE,
         }),
         objective: Objective { target: Some(Ratio(999_000_000)), max: None, min: None, time_window: None },

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::id::InstanceName;
 use crate::engine::sync::FailureCause;
 
 const PATIENCE: Patience = Patience { stuck_after: Duration::from_secs(600), unwatched_rollout: Duration::from_secs(60) };

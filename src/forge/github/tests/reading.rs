@@ -215,3 +215,26 @@ fn a_redirect_elsewhere_is_not_followed() {
     }
     assert!(elsewhere.seen().is_empty());
 }
+
+#[test]
+fn a_labelled_issue_names_who_put_the_label_on_last() {
+    let script = Script::start();
+    let person = |login: &str, id: u64| json!({ "login": login, "id": id, "type": "User" });
+    let event =
+        |event: &str, label: &str, actor: Value| json!({ "event": event, "actor": actor, "label": { "name": label, "color": "x" } });
+    let issues = json!([{ "number": 7 }, { "number": 8, "pull_request": {} }, { "number": 9 }]);
+    script.on("GET /repos/acme/manifests/issues?state=open&labels=stop%3A%20revertd&per_page=100", [give(200, issues)]);
+    let events = json!([
+        event("labeled", "stop: revertd", person("dana", 1)),
+        event("unlabeled", "stop: revertd", person("dana", 1)),
+        event("labeled", "Stop: Revertd", person("robin", 2)),
+        event("labeled", "bug", person("mallory", 3)),
+        { "event": "closed", "actor": person("mallory", 3) },
+    ]);
+    script.on("GET /repos/acme/manifests/issues/7/events?per_page=100", [give(200, events)]);
+    script
+        .on("GET /repos/acme/manifests/issues/9/events?per_page=100", [give(200, json!([event("labeled", "stop: revertd", Value::Null)]))]);
+    let found = script.github().labelled_issues(act(), "stop: revertd").unwrap();
+    let told: Vec<_> = found.iter().map(|issue| (issue.number, issue.labelled_by.as_ref().map(|user| user.login.as_str()))).collect();
+    assert_eq!(told, [(7, Some("robin")), (9, None)], "a pull request is no issue, and nobody is made up");
+}

@@ -1,12 +1,14 @@
 //! What a followed revert is judged to have done, with a real policy.
 
+use std::time::Duration;
+
 use super::*;
 use crate::config::load_texts;
-use crate::engine::broken_sync;
-use crate::engine::id::SloName;
+use crate::engine::id::{InstanceName, SloName};
 use crate::engine::round::{Outcome, Round};
 use crate::engine::situation::{ServiceEvidence, SloSeries};
-use crate::engine::sync::follow::{Direction, Stay};
+use crate::engine::sync::follow::{Direction, Followed, Stay};
+use crate::engine::time::Interval;
 use crate::engine::verification::{RecoveryStanding, judge_followed};
 
 const AGENT: &str = "apiVersion: revertd.dev/v1alpha1
@@ -103,7 +105,7 @@ fn what_is_not_applied_is_judged_by_nothing() {
         Finding::Stuck { waited: Duration::from_secs(700) },
         Finding::NotRendered { waited: Duration::from_secs(700) },
     ] {
-        let (standing, sentence) = judged(9000, &followed(&[], Some(finding.clone())), 90_000);
+        let (standing, sentence) = judged(90_000, &followed(&[], Some(finding.clone())), 90_000);
         assert_eq!((standing, sentence.as_str()), (RecoveryStanding::Landed, "the revert is not applied"), "{finding:?}");
         // Also not as a recovery: it is not the revert that it recovered by.
         assert_eq!(judged(200, &followed(&[], Some(finding)), 1000).0, RecoveryStanding::Landed);
@@ -115,22 +117,21 @@ fn what_is_not_applied_is_judged_by_nothing() {
 #[test]
 fn what_cannot_be_told_ends_in_no_verdict_but_that_it_is_well() {
     let silent = followed(&[], Some(Finding::Unknown { why: "down".into() }));
-    let (standing, sentence) = judged(9000, &silent, 90_000);
+    let (standing, sentence) = judged(90_000, &silent, 90_000);
     assert_eq!((standing, sentence.as_str()), (RecoveryStanding::Landed, "whether the revert is effective cannot be told: down"));
     assert_eq!(judged(300, &silent, 1000).0, RecoveryStanding::Recovered);
 }
 
 #[test]
 fn a_revert_that_somebody_took_out_again_is_no_false_revert() {
-    let finding = Finding::RolledBack {
-        from: CommitId([6; 20]),
-        to: CommitId([5; 20]),
-        direction: Direction::Older,
-        at: between((300, 310)),
-    };
+    let finding =
+        Finding::RolledBack { from: CommitId([6; 20]), to: CommitId([5; 20]), direction: Direction::Older, at: between((300, 310)) };
     let out = followed(&[Stay { left: Some(between((300, 310))), ..stay((120, 130), Some((200, 210))) }], Some(finding));
-    let (standing, sentence) = judged(9000, &out, 90_000);
-    assert_eq!((standing, sentence.as_str()), (RecoveryStanding::Landed, "the revert was applied, and somebody put 0505050505 in its place"));
+    let (standing, sentence) = judged(90_000, &out, 90_000);
+    assert_eq!(
+        (standing, sentence.as_str()),
+        (RecoveryStanding::Landed, "the revert was applied, and somebody put 0505050505 in its place")
+    );
 }
 
 #[test]
@@ -142,7 +143,13 @@ fn a_sync_is_well_once_the_revert_is_applied_and_left_to_people_where_it_is_not(
     let (standing, sentence) = judged(&followed(&[stay((120, 130), None)], None), 140);
     assert_eq!(standing, RecoveryStanding::Recovered);
     assert!(sentence.starts_with("the sync succeeds again: the revert was applied between"), "{sentence}");
-    let fails = followed(&[], Some(Finding::SyncFailed { why: "no".into() }));
+    let waits = followed(&[], Some(Finding::SyncFailed { why: "no".into() }));
+    assert_eq!(judged(&waits, 200), (RecoveryStanding::Landed, "the revert is not applied yet".into()));
+    let patience = Duration::from_secs(600);
+    assert_eq!(broken_sync::told(&waits, patience, at(710)), None, "what fails is what was there before");
+    assert_eq!(broken_sync::told(&waits, patience, at(711)), waits.finding);
+    let fails = Followed { attempted: Some(between((120, 130))), ..waits };
+    assert_eq!(broken_sync::told(&fails, patience, at(200)), fails.finding);
     assert_eq!(judged(&fails, 710), (RecoveryStanding::Landed, "the sync fails with the revert as well (no)".into()));
     let late = "the sync fails with the revert as well (no); it landed more than 10m ago";
     assert_eq!(judged(&fails, 711), (RecoveryStanding::Unverified, late.into()));

@@ -1,0 +1,168 @@
+//! The same service elsewhere: what the other instances of a policy say about its suspects (design §7).
+//!
+//! An instance that has not applied a change is the best negative control that there is: the same code under the same kind of load, without
+//! the change. Where it is healthy, that is named beside the suspect. Where it begins to fail in the same minutes, what both share is the
+//! likelier cause, and nothing is done. One that runs the change and is well leaves open why only one of them fails; people look at that.
+//! Rounds that were not measured speak against acting in each of these roles (promise P2).
+
+use std::time::Duration;
+
+use super::attribution::{Attribution, applied_fact};
+use super::fate::{self, Trouble};
+use super::landing::Landing;
+use super::policy::Slo;
+use super::situation::{ServiceEvidence, Situation};
+use super::slo::{Quality, quality};
+use super::sync::applied::AppliedFact;
+use super::time::{Interval, Timestamp};
+
+/// So many bad rounds since a change was applied tell that it does not run well: one is chance.
+const TELLING_BAD: usize = 2;
+
+/// What one other instance says about the suspects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// It had not applied them, and is healthy.
+    HealthyWithout {
+        /// When it said so for the last time; `None`: after the breach had begun.
+        at: Option<Timestamp>,
+    },
+    /// It is in trouble since around the onset, and said before that it had not applied them: its next answer tells more.
+    NotHeardYet {
+        /// When it said so for the last time.
+        at: Timestamp,
+    },
+    /// It began to fail around the onset, and had not applied them by then.
+    FailsWithout,
+    /// It is in trouble since around the onset without them, and it is too early to tell what it comes to.
+    UndecidedWithout,
+    /// It has run them for longer than a baseline and does not fail, as far as is known.
+    RunsWellWith {
+        /// When it had applied the last of them.
+        since: Timestamp,
+    },
+    /// Nothing.
+    Nothing,
+}
+
+/// What every other instance of the breaching policy says about the suspects, in the order of the policy.
+pub fn elsewhere<'a>(situation: &'a Situation, attribution: &Attribution) -> Vec<(&'a ServiceEvidence, Says)> {
+    let suspected = |landing: &&Landing| {
+        landing.repository == situation.service.policy.repository
+            && landing.changes.iter().any(|change| attribution.suspects.contains(&change.id))
+    };
+    let landings: Vec<&Landing> = situation.landings.iter().filter(suspected).collect();
+    if landings.is_empty() {
+        return Vec::new();
+    }
+    situation.elsewhere.iter().map(|other| (other, says(other, &landings, attribution.onset, situation.now))).collect()
+}
+
+fn says(other: &ServiceEvidence, landings: &[&Landing], onset: Interval, now: Timestamp) -> Says {
+    let lacks = |at: Timestamp| landings.iter().all(|landing| was_absent(other, landing, at));
+    let (trouble, began) = if fate::known_before(other, onset) { fate::trouble(other, onset, now) } else { (Trouble::None, None) };
+    match (trouble, began) {
+        (Trouble::Failing, Some(began)) if lacks(began) => return Says::FailsWithout,
+        (Trouble::Undecided, Some(began)) if lacks(began) => return Says::UndecidedWithout,
+        (Trouble::None, _) if lacks(onset.by) && is_healthy(other, onset) => return Says::HealthyWithout { at: None },
+        _ => {}
+    }
+    if let Some(at) = landings.iter().filter_map(|landing| lacked_at(other, landing)).min() {
+        return match trouble {
+            Trouble::None if is_healthy(other, onset) => Says::HealthyWithout { at: Some(at) },
+            Trouble::None => Says::Nothing,
+            Trouble::Undecided | Trouble::Failing => Says::NotHeardYet { at },
+        };
+    }
+    match landings.iter().map(|landing| runs_since(other, landing)).collect::<Option<Vec<Timestamp>>>() {
+        Some(since) => runs_well(other, since, now),
+        None => Says::Nothing,
+    }
+}
+
+/// Whether it is known that a landing was not in the cluster at a time.
+fn was_absent(other: &ServiceEvidence, landing: &Landing, at: Timestamp) -> bool {
+    match applied_fact(other, landing) {
+        None => true,
+        Some(AppliedFact::NotYet { until }) => at <= until,
+        Some(AppliedFact::At { applied, .. }) => applied.after.is_some_and(|after| at <= after),
+        Some(AppliedFact::Unknown { after, .. } | AppliedFact::Broke { after, .. }) => after.is_some_and(|after| at <= after),
+    }
+}
+
+/// When the sync source said for the last time that a landing is not there, where that is the newest that it said.
+fn lacked_at(other: &ServiceEvidence, landing: &Landing) -> Option<Timestamp> {
+    match applied_fact(other, landing)? {
+        AppliedFact::NotYet { until } => Some(until),
+        AppliedFact::At { .. } | AppliedFact::Unknown { .. } | AppliedFact::Broke { .. } => None,
+    }
+}
+
+/// Whether every SLO was measured before the breach and since, and every round since then was good.
+fn is_healthy(other: &ServiceEvidence, onset: Interval) -> bool {
+    let is_good = |slo: &Slo| {
+        let rounds = other.rounds(&slo.name).iter().filter(|round| round.end > onset.by);
+        let mut qualities = rounds.map(|round| quality(slo, round)).filter(|quality| *quality != Quality::Neither).peekable();
+        qualities.peek().is_some() && qualities.all(|quality| quality == Quality::Good)
+    };
+    fate::known_before(other, onset) && other.policy.slos.iter().all(is_good)
+}
+
+/// Since when a landing is in the cluster, where it is known to be.
+fn runs_since(other: &ServiceEvidence, landing: &Landing) -> Option<Timestamp> {
+    match applied_fact(other, landing)? {
+        AppliedFact::At { applied, left: None } => Some(applied.by),
+        AppliedFact::At { left: Some(_), .. } | AppliedFact::NotYet { .. } | AppliedFact::Unknown { .. } | AppliedFact::Broke { .. } => {
+            None
+        }
+    }
+}
+
+fn runs_well(other: &ServiceEvidence, since: Vec<Timestamp>, now: Timestamp) -> Says {
+    let Some(since) = since.into_iter().max() else { return Says::Nothing };
+    let longest = |slo: &Slo| slo.every() * u32::try_from(slo.baseline_rounds()).unwrap_or(u32::MAX);
+    let baseline = other.policy.slos.iter().map(longest).max().unwrap_or(Duration::MAX);
+    let bad = |slo: &Slo| {
+        let rounds = other.rounds(&slo.name).iter().filter(|round| round.end > since);
+        rounds.filter(|round| quality(slo, round) == Quality::Bad).count()
+    };
+    let is_well = other.policy.slos.iter().all(|slo| bad(slo) < TELLING_BAD);
+    if is_well && now.since(since) > baseline { Says::RunsWellWith { since } } else { Says::Nothing }
+}
+
+/// What is said beside a suspect; empty where the policy has one instance, or the others say nothing.
+pub fn remarks(situation: &Situation, attribution: &Attribution) -> String {
+    let remark = |(other, says): (&ServiceEvidence, Says)| {
+        let place = other.place()?.words();
+        Some(match says {
+            Says::HealthyWithout { at: None } => format!("; {place} had not applied it when the breach began and is healthy"),
+            Says::HealthyWithout { at: Some(at) } => format!("; {place} had not applied it at {at} and is healthy"),
+            Says::NotHeardYet { at } => format!("; {place} had not applied it at {at}, and is in trouble as well"),
+            Says::FailsWithout => format!("; {place} had not applied it and fails as well"),
+            Says::UndecidedWithout => format!("; {place} had not applied it, and whether it fails as well cannot be told yet"),
+            Says::RunsWellWith { since } => format!("; {place} runs it since {since} and does not fail"),
+            Says::Nothing => return None,
+        })
+    };
+    elsewhere(situation, attribution).into_iter().filter_map(remark).collect()
+}
+
+/// Why to wait: an instance without the suspects is in trouble as well, and nobody can tell yet whether that is chance.
+pub fn too_early(situation: &Situation, attribution: &Attribution) -> Option<String> {
+    let early = |(other, says): (&ServiceEvidence, Says)| {
+        let place = other.place()?.words();
+        match says {
+            Says::UndecidedWithout => {
+                Some(format!("{place} has not applied it and had a bad round as well; it is too early to tell whether it is the change."))
+            }
+            Says::NotHeardYet { at } => Some(format!(
+                "{place} is in trouble as well and had not applied it at {at}; it is waited for what its sync source says since."
+            )),
+            Says::HealthyWithout { .. } | Says::FailsWithout | Says::RunsWellWith { .. } | Says::Nothing => None,
+        }
+    };
+    elsewhere(situation, attribution).into_iter().find_map(early)
+}
+
+#[cfg(test)]
+mod tests;
