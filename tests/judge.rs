@@ -6,6 +6,8 @@
 #[path = "../benches/decisions/archetypes/mod.rs"]
 #[expect(dead_code, reason = "only what makes incidents is needed here")]
 mod archetypes;
+#[path = "judge/budgets.rs"]
+mod budgets;
 #[path = "../benches/decisions/observe.rs"]
 mod observe;
 #[path = "../benches/decisions/random.rs"]

@@ -209,7 +209,15 @@ struct Sum<'a> {
     review_holds: BTreeMap<UserId, Hold>,
     approvers: BTreeMap<UserId, Approver>,
     forced: Option<(Approver, String)>,
-    cancelled: bool,
+    cancelled: Cancelled,
+}
+
+/// Whether somebody cancelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cancelled {
+    No,
+    /// Somebody did who may, or it could not be found out whether they may: as long as that is so, nothing is approved, resumed or not.
+    YesOrUnknown,
 }
 
 impl<'a> Sum<'a> {
@@ -223,7 +231,7 @@ impl<'a> Sum<'a> {
             review_holds: BTreeMap::new(),
             approvers: BTreeMap::new(),
             forced: None,
-            cancelled: false,
+            cancelled: Cancelled::No,
         }
     }
 
@@ -298,11 +306,12 @@ impl<'a> Sum<'a> {
         let unknown = matches!(standing, Standing::Unknown(_)) || matches!(untouched, Err(ConsentRefusal::Unknown(_)));
         if unknown && standing != Standing::No && !matches!(untouched, Err(ConsentRefusal::Edited | ConsentRefusal::Minimised)) {
             self.holds.push(hold_of(said));
+            self.cancelled = Cancelled::YesOrUnknown;
             return Err(ConsentRefusal::HeldInstead);
         }
         untouched?;
         allowed(standing)?;
-        self.cancelled = true;
+        self.cancelled = Cancelled::YesOrUnknown;
         Ok(())
     }
 
@@ -437,7 +446,7 @@ impl<'a> Sum<'a> {
             None => (Vec::new(), None),
         };
         let expires = by.iter().map(|approver| approver.at + self.rules.expires).min();
-        let approved = expires.filter(|_| holds.is_empty() && !self.cancelled).map(|expires| Approved {
+        let approved = expires.filter(|_| holds.is_empty() && self.cancelled == Cancelled::No).map(|expires| Approved {
             plan: self.proposal.plan.clone(),
             by,
             force,

@@ -285,7 +285,6 @@ impl RefusalCode {
                 | Self::MayHaveBegunUnseen
                 | Self::MayGrowSlowly
                 | Self::RanWellWithIt
-                | Self::TouchesHealthyService
         )
     }
 

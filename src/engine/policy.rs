@@ -3,29 +3,29 @@
 //! A policy is one service. An incident keeps the policy that it opened with, so policies are stored in situations as they are here.
 
 mod alert;
+mod indicator;
+mod limits;
+mod paths;
+#[cfg(test)]
+pub mod sample;
 mod workload;
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
 use std::time::Duration;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
+pub use self::indicator::{ALERT_ANSWERS, AlertIndicator, HttpIndicator, Indicator, PrometheusIndicator, PrometheusQuery, Unreachable};
+pub use self::limits::{Guardrails, Limit, Limits, MAX_OBJECTS, MAX_SERVICES};
+pub use self::paths::{PathMatcher, PathSet};
 pub use self::workload::{WORKLOAD_ANSWERS, WorkloadIndicator, WorkloadKind};
-use super::alert_source::AlertSelector;
-use super::assurance::Assurance;
 use super::broken_sync::OnSyncFailure;
 use super::consent::ConsentRules;
 use super::id::{
-    EnvironmentName, InstanceName, MetricsName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, SyncName, canonical_json,
-    sha256_hex,
+    EnvironmentName, InstanceName, NotifierName, PolicyDigest, PolicyName, RepositoryName, SloName, SyncName, canonical_json, sha256_hex,
 };
-use super::irrevertible::{self, Never};
 use super::round::Decimal;
-use super::schedule::RecurringWindow;
 use super::time::{millis, optional_millis};
 
 /// One service's rules, valid by construction.
@@ -69,29 +69,6 @@ pub struct Policy {
     /// The notifiers that are told of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<NotifierName>,
-}
-
-/// Globs for the paths of a service: `include` less `exclude`, separators literal, matched against the old and the new path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct PathSet {
-    /// At least one glob.
-    pub include: Vec<String>,
-    /// Globs that take paths out again.
-    pub exclude: Vec<String>,
-}
-
-thread_local! {
-    /// Compiling globs takes a thousand times as long as matching them, and every pass asks for those of every policy.
-    static COMPILED: RefCell<HashMap<PathSet, Rc<PathMatcher>>> = RefCell::new(HashMap::new());
-}
-
-/// So many compiled sets are kept by a thread.
-const COMPILED_KEPT: usize = 4096;
-
-/// A compiled `PathSet`.
-pub struct PathMatcher {
-    include: GlobSet,
-    exclude: GlobSet,
 }
 
 /// Where a service runs.
@@ -172,103 +149,6 @@ pub struct Slo {
     /// Its other alerts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<Alert>,
-}
-
-/// How health is measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Indicator {
-    /// An HTTP request.
-    Http(HttpIndicator),
-    /// A Prometheus query.
-    Prometheus(PrometheusIndicator),
-    /// Whether an alert fires.
-    Alert(AlertIndicator),
-    /// Whether a workload of a cluster is ready.
-    Workload(WorkloadIndicator),
-}
-
-/// Whether an alert of a monitoring system fires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AlertIndicator {
-    /// Which server.
-    pub server: MetricsName,
-    /// Time from the start of one round to the start of the next.
-    #[serde(with = "millis")]
-    pub every: Duration,
-    /// Which alerts.
-    pub selector: AlertSelector,
-    /// A rule that was last evaluated longer ago says nothing.
-    #[serde(with = "millis")]
-    pub max_staleness: Duration,
-}
-
-/// What the answers of one round of an alert may take together: at most two are asked for.
-pub const ALERT_ANSWERS: Duration = Duration::from_secs(20);
-
-/// An HTTP request per round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpIndicator {
-    /// `http://` or `https://`, without credentials.
-    pub url: String,
-    /// Time from the start of one round to the start of the next.
-    #[serde(with = "millis")]
-    pub every: Duration,
-    /// Limit for the whole answer.
-    #[serde(with = "millis")]
-    pub timeout: Duration,
-    /// Status codes of a good answer.
-    pub expect_status: Vec<u16>,
-    /// What no complete answer means.
-    pub unreachable: Unreachable,
-}
-
-/// What no complete answer of an `http` indicator means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Unreachable {
-    /// Not measured.
-    Unknown,
-    /// Bad, if every control answered in the same round; else not measured.
-    Bad,
-}
-
-/// A Prometheus query per round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PrometheusIndicator {
-    /// Which server.
-    pub server: MetricsName,
-    /// Time from the end of one round to the end of the next; `$window` in queries.
-    #[serde(with = "millis")]
-    pub every: Duration,
-    /// What is asked.
-    pub query: PrometheusQuery,
-    /// The selector whose newest sample says how fresh the data is.
-    pub freshness: Option<String>,
-    /// Older samples are no data.
-    #[serde(with = "millis")]
-    pub max_staleness: Duration,
-    /// The selector whose highest sample is 0 where the server scrapes none of the service's targets (`up{…}`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub targets: Option<String>,
-}
-
-/// What a Prometheus indicator asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PrometheusQuery {
-    /// One value, judged by `max` and `min`.
-    Value(String),
-    /// Two counts over `$window`.
-    Ratio {
-        /// Good events.
-        good: String,
-        /// All events.
-        total: String,
-    },
 }
 
 /// The target of an SLO.
@@ -411,79 +291,6 @@ pub struct RevertRules {
     pub max_age_propose: Duration,
 }
 
-/// `guardrails:` of a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Guardrails {
-    /// No force-merge sooner than this after the last merged revert of the policy.
-    #[serde(with = "millis")]
-    pub cooldown: Duration,
-    /// The policy's own budgets.
-    pub limits: Limits,
-    /// The windows in which a revert may be merged without an approval; always, where there is none. Absent in policies that were
-    /// recorded before there were any, so that their digest stays.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub merge_hours: Vec<RecurringWindow>,
-    /// The windows in which breaches are expected, and neither proposed nor merged without an approval.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub maintenance: Vec<RecurringWindow>,
-    /// A revert that touches more services than this is not merged without an approval.
-    #[serde(default = "default_max_services", skip_serializing_if = "is_default_max_services")]
-    pub max_services: u32,
-    /// A revert that changes more objects than this is not merged without an approval.
-    #[serde(default = "default_max_objects", skip_serializing_if = "is_default_max_objects")]
-    pub max_objects: u32,
-    /// Digests, tags or images (`repository:tag`) that no revert goes back to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub never_back_to: Vec<String>,
-    /// Changes that are never reverted.
-    #[serde(default, skip_serializing_if = "Never::is_empty")]
-    pub never: Never,
-    /// What vouches for the state that a merge leads to, and who is asked before it.
-    #[serde(default, skip_serializing_if = "Assurance::is_default")]
-    pub assurance: Assurance,
-}
-
-/// The most services that a revert touches, where the policy says nothing (design §8).
-pub const MAX_SERVICES: u32 = 1;
-/// The most objects that a revert changes, where the policy says nothing (design §8).
-pub const MAX_OBJECTS: u32 = 20;
-
-fn default_max_services() -> u32 {
-    MAX_SERVICES
-}
-
-fn default_max_objects() -> u32 {
-    MAX_OBJECTS
-}
-
-fn is_default_max_services(limit: &u32) -> bool {
-    *limit == MAX_SERVICES
-}
-
-fn is_default_max_objects(limit: &u32) -> bool {
-    *limit == MAX_OBJECTS
-}
-
-/// Budgets: at most so many in so long. Every entry holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// For proposals.
-    pub propose: Vec<Limit>,
-    /// For merged reverts.
-    pub merge: Vec<Limit>,
-}
-
-/// At most `count` in any `per`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limit {
-    /// How many; zero forbids.
-    pub count: u32,
-    /// In how long.
-    #[serde(with = "millis")]
-    pub per: Duration,
-}
-
 /// `verify:` of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -574,54 +381,6 @@ pub fn place(instance: &InstanceName, cluster: Option<&str>) -> String {
     }
 }
 
-// === impl Guardrails ===
-
-impl Guardrails {
-    /// Adds what a newer version of the policy keeps from being reverted, or brought back: tightening holds for open incidents too.
-    pub fn tighten(&mut self, newer: &Self) {
-        irrevertible::add(&mut self.never_back_to, &newer.never_back_to);
-        self.never.tighten(&newer.never);
-        self.assurance.tighten(&newer.assurance);
-    }
-}
-
-// === impl PathSet, PathMatcher ===
-
-impl PathSet {
-    /// Compiles the globs.
-    ///
-    /// # Errors
-    /// A glob that does not parse; `config/` has refused those, so this happens for hand-made values only.
-    pub fn matcher(&self) -> Result<Rc<PathMatcher>, globset::Error> {
-        COMPILED.with_borrow_mut(|compiled| {
-            if let Some(matcher) = compiled.get(self) {
-                return Ok(matcher.clone());
-            }
-            if compiled.len() >= COMPILED_KEPT {
-                compiled.clear();
-            }
-            let matcher = Rc::new(PathMatcher { include: glob_set(&self.include)?, exclude: glob_set(&self.exclude)? });
-            compiled.insert(self.clone(), matcher.clone());
-            Ok(matcher)
-        })
-    }
-}
-
-impl PathMatcher {
-    /// Whether the service owns the path.
-    pub fn owns(&self, path: &str) -> bool {
-        self.include.is_match(path) && !self.exclude.is_match(path)
-    }
-}
-
-fn glob_set(globs: &[String]) -> Result<GlobSet, globset::Error> {
-    let mut builder = GlobSetBuilder::new();
-    for glob in globs {
-        builder.add(GlobBuilder::new(glob).literal_separator(true).build()?);
-    }
-    builder.build()
-}
-
 // === impl Ratio ===
 
 impl Ratio {
@@ -677,17 +436,6 @@ impl fmt::Display for Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_star_does_not_cross_a_separator_and_exclude_wins() {
-        let paths =
-            PathSet { include: vec!["apps/*/deployment.yaml".into(), "apps/checkout/**".into()], exclude: vec!["**/README.md".into()] };
-        let matcher = paths.matcher().unwrap();
-        assert!(matcher.owns("apps/payments/deployment.yaml"));
-        assert!(!matcher.owns("apps/payments/base/deployment.yaml"));
-        assert!(matcher.owns("apps/checkout/base/deployment.yaml"));
-        assert!(!matcher.owns("apps/checkout/README.md"));
-    }
 
     #[test]
     fn a_ratio_is_shown_as_a_percentage() {

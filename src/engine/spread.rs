@@ -136,14 +136,14 @@ impl Cargo {
     pub fn found_in(&self, files: &[FileTexts], is_own: impl Fn(&str) -> bool) -> Option<String> {
         files.iter().find_map(|file| {
             let path = &file.path.path;
-            if file.path.to.is_some_and(|entry| self.contents.contains(&entry.id)) {
-                return Some(format!("`{path}` would be what was reverted"));
-            }
             let content = |text: &Option<String>| text.clone().unwrap_or_default();
             let (before, after) = (content(&file.before), content(&file.after));
             let planned = PlannedFile { path, before: Content::Text(&before), after: Content::Text(&after) };
             if let Some(image) = self.images.iter().find(|image| !brought_back(std::slice::from_ref(image), &[planned]).is_empty()) {
                 return Some(format!("`{path}` brings the image `{image}`, which was reverted"));
+            }
+            if file.path.to.is_some_and(|entry| self.contents.contains(&entry.id)) {
+                return Some(format!("`{path}` would be what was reverted"));
             }
             if self.patches.contains(&lines(Some(&before), Some(&after))) {
                 return Some(format!("`{path}` gets the same change as the one that was reverted"));

@@ -19,8 +19,8 @@ use crate::engine::incident::State;
 use crate::engine::object::{FileChange, ObjectChange, changes};
 use crate::engine::plan::{Plan, PlanKind, PlannedPath};
 use crate::engine::policy::{
-    Alert, AlertRule, BreachWhen, Guardrails, HttpIndicator, Indicator, Limits, Mode, Objective, PathSet, Policy, RevertRules, Scope, Slo,
-    Unreachable, VerifyRules,
+    Alert, AlertRule, BreachWhen, Guardrails, HttpIndicator, Indicator, Instance, Limits, Mode, Objective, PathSet, Policy, RevertRules,
+    Scope, Slo, Sync, Unreachable, VerifyRules,
 };
 use crate::engine::time::{Interval, Timestamp};
 
@@ -68,7 +68,12 @@ pub fn policy() -> Policy {
         repository: RepositoryName::new("manifests"),
         environment: None,
         paths: PathSet { include: vec!["apps/checkout/**".into()], exclude: Vec::new() },
-        instances: Vec::new(),
+        instances: vec![Instance {
+            name: InstanceName::default_instance(),
+            cluster: None,
+            labels: BTreeMap::new(),
+            sync: Sync::Lag(Duration::from_secs(180)),
+        }],
         depends_on: Vec::new(),
         slos: vec![Slo {
             name: SloName::new("up"),

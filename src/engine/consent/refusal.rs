@@ -19,7 +19,7 @@ pub enum ConsentRefusal {
     Unknown(String),
     /// A cancel about which something could not be found out.
     #[error(
-        "Whether you may cancel could not be checked with the forge, so the proposal is on hold instead; `/revertd resume` lifts that."
+        "Whether you may cancel could not be checked with the forge, so the proposal is on hold instead; once it can be checked, `/revertd resume` lifts that."
     )]
     HeldInstead,
     /// It was changed since it was written.

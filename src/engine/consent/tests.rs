@@ -77,6 +77,18 @@ fn a_force_carries_its_reason() {
     assert_eq!(consent.approved.unwrap().force.as_deref(), Some("budget is spent"));
 }
 
+/// Regression: the hold that a cancel became was resumed, and the approval before it counted again.
+#[test]
+fn a_cancel_that_cannot_be_checked_is_not_resumed_away() {
+    let mut said = [said(1, 2, "/revertd approve"), said(2, 3, "/revertd cancel"), said(3, 2, "/revertd resume")];
+    assert_eq!(evaluate(&rules(), &proposal(), &said, NOW).approved, None);
+    said[1].permission = Lookup::Unknown("503".to_owned());
+    said[1].teams = BTreeMap::from([("acme/sre".to_owned(), Lookup::Unknown("503".to_owned()))]);
+    said[1].codeowner = Lookup::Unknown("503".to_owned());
+    let consent = evaluate(&rules(), &proposal(), &said, NOW);
+    assert_eq!((consent.approved, consent.holds), (None, Vec::new()));
+}
+
 fn known<T: Clone + std::fmt::Debug + 'static>(values: Vec<T>) -> impl Strategy<Value = Lookup<T>> {
     prop_oneof![9 => prop::sample::select(values).prop_map(Lookup::Known), 1 => Just(Lookup::Unknown("503".to_owned()))]
 }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::*;
 use crate::engine::id::{BranchName, CommitId, InstanceName, RepositoryName, SloName};
 use crate::engine::landing::LandingShape;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Policy, sample};
 use crate::engine::round::{Outcome, Round, Unknown};
 use crate::engine::situation::SloSeries;
 
@@ -20,24 +18,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn policy() -> Policy {
-    let instance = |name: &str| json!({"name": name, "sync": {"lag": 0}});
-    serde_json::from_value(json!({
-        "name": "checkout", "labels": {}, "repository": "manifests", "environment": null,
-        "paths": {"include": ["apps/checkout/**"], "exclude": []},
-        "instances": [instance("eu"), instance("us")], "dependsOn": [],
-        "slos": [{
-            "name": "up",
-            "indicator": {"http": {"url": "http://a/", "every": 10_000, "timeout": 2000, "expectStatus": [200], "unreachable": "unknown"}},
-            "objective": {"target": null, "max": null, "min": null},
-            "alert": {"rule": {"failing": {"count": 3, "of": 5}}, "recoverGood": null},
-        }],
-        "breachWhen": "any",
-        "revert": {"mode": "merge", "settle": 1000, "attributeWithin": 1_800_000, "maxAgeMerge": 7_200_000, "maxAgePropose": 86_400_000},
-        "guardrails": {"cooldown": 0, "limits": {"propose": [], "merge": []}},
-        "approval": {"from": [], "count": 1, "fourEyes": "unlessSafe", "force": [], "expires": 0},
-        "verify": {"recoverWithin": 60_000, "holdFor": 10_000}, "links": {},
-    }))
-    .unwrap()
+    sample::policy(&["eu", "us"])
 }
 
 /// What is known of the change in the other instance, and its rounds of ten seconds: good up to `from`, then as `then` says, up to `NOW`.

@@ -240,14 +240,18 @@ pub(super) fn bad_by_chance(situation: &Situation, attribution: &Attribution) ->
         let rounds = service.rounds(&slo.name);
         let ended = &rounds[..rounds.partition_point(|round| round.end < applied)];
         let hour = &ended[ended.partition_point(|round| round.end < applied - CHANCE_BEFORE)..];
-        let bad = hour.iter().filter(|round| matches!(slo::quality(slo, round), Quality::Bad | Quality::Unknown)).count();
+        let is_bad = |round: &&Round| matches!(slo::quality(slo, round), Quality::Bad | Quality::Unknown);
+        // One incident lately says little: the worst quarter of an hour is left out.
+        let stretch = |from: usize| hour[from..].iter().take_while(move |round| round.end <= hour[from].end + FORGIVEN);
+        let worst = (0..hour.len()).map(|from| stretch(from).filter(is_bad).count()).max().unwrap_or_default();
+        let bad = hour.iter().filter(is_bad).count() - worst;
         let share = (bad as f64 + 0.5) / (hour.len() as f64 + 1.0);
         let expected = hour.len() as f64 * at_least(count, of, share);
         (bad >= count.max(2) as usize && expected > CHANCE).then(|| {
             refuse(
                 RefusalCode::Unstable,
                 format!(
-                    "{bad} of {} rounds of `{}` were bad in the hour before the change; at that rate {count} of {of} are so by chance.",
+                    "{bad} of {} rounds of `{}` were bad in the hour before the change, beside the worst quarter of it; so {count} of {of} are by chance.",
                     hour.len(),
                     slo.name
                 ),
@@ -258,6 +262,8 @@ pub(super) fn bad_by_chance(situation: &Situation, attribution: &Attribution) ->
 
 /// The rate of bad rounds is that of so long a time.
 const CHANCE_BEFORE: Duration = Duration::from_secs(3600);
+/// So long a stretch of it is left out.
+const FORGIVEN: Duration = Duration::from_secs(900);
 /// As many false alarms in that time are too many.
 const CHANCE: f64 = 0.05;
 

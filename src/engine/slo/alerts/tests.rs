@@ -3,10 +3,9 @@ use std::time::Duration;
 use super::super::{Quality, Verdict, assess, quality};
 use super::*;
 use crate::engine::id::{InstanceName, MetricsName, SloName};
-use crate::engine::policy::{AlertRule, Indicator, Objective, PrometheusIndicator, PrometheusQuery, Ratio, SinceChange};
+use crate::engine::policy::{AlertRule, Indicator, Objective, PrometheusIndicator, PrometheusQuery, Ratio, SinceChange, sample};
 use crate::engine::round::{Decimal, Outcome, Unknown};
 use crate::engine::situation::SloSeries;
-use crate::render::samples;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -80,7 +79,7 @@ fn a_round_that_is_not_known_never_raises_the_ceiling() {
 }
 
 fn evidence(rounds: Vec<Round>) -> ServiceEvidence {
-    let policy = crate::engine::policy::Policy { slos: vec![slo()], ..samples::policy() };
+    let policy = crate::engine::policy::Policy { slos: vec![slo()], ..sample::policy(&["default"]) };
     let series = vec![SloSeries { slo: SloName::new("errors"), rounds }];
     ServiceEvidence { policy, instance: InstanceName::default_instance(), series, applied: None }
 }
