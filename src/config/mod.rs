@@ -81,31 +81,29 @@ pub fn load_texts(agent: (&str, &str), policies: &[(String, String)]) -> Result<
 /// # Errors
 /// Every finding, when at least one of them is an error; a file that cannot be read is one.
 pub fn load_policies(paths: &[PathBuf]) -> Result<Vec<Policy>, Diagnostics> {
-    let mut list = Vec::new();
-    let mut parsed: Vec<Parsed> = Vec::new();
-    for path in paths {
-        match files::expand(path) {
-            Ok(files) => files.iter().for_each(|file| read_once(file, &mut parsed, &mut list)),
-            Err(diagnostic) => list.push(*diagnostic),
-        }
-    }
+    let (parsed, mut list) = read_all(paths);
     let places: Vec<Place<'_>> = parsed.iter().flat_map(policies_of).collect();
     let (_, policies) = load::judge(None, &places, &mut list);
     load::sort(&names(&parsed), &mut list);
     if list.iter().any(Diagnostic::is_error) { Err(Diagnostics(list)) } else { Ok(policies) }
 }
 
-/// Checks agent files, policy files and directories of them together. Policies are checked against the agent file that names them or,
-/// where only one agent file is there, against that one; without an agent file, on their own.
-pub fn check_paths(paths: &[PathBuf]) -> Vec<Diagnostic> {
-    let mut list = Vec::new();
-    let mut parsed: Vec<Parsed> = Vec::new();
+/// Every document of files and directories, each file once, with what was wrong with it.
+fn read_all(paths: &[PathBuf]) -> (Vec<Parsed>, Vec<Diagnostic>) {
+    let (mut parsed, mut list) = (Vec::new(), Vec::new());
     for path in paths {
         match files::expand(path) {
             Ok(files) => files.iter().for_each(|file| read_once(file, &mut parsed, &mut list)),
             Err(diagnostic) => list.push(*diagnostic),
         }
     }
+    (parsed, list)
+}
+
+/// Checks agent files, policy files and directories of them together. Policies are checked against the agent file that names them or,
+/// where only one agent file is there, against that one; without an agent file, on their own.
+pub fn check_paths(paths: &[PathBuf]) -> Vec<Diagnostic> {
+    let (mut parsed, mut list) = read_all(paths);
     let mut named = Vec::new();
     for index in 0..parsed.len() {
         let files = read_named(&mut parsed, index, &mut list);

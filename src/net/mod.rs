@@ -13,5 +13,7 @@ pub mod redact;
 pub mod resolve;
 pub mod secret;
 pub mod server;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod transport;
 pub mod trust;

@@ -20,12 +20,19 @@ fn world_with(argo: &ArgoCd, mode: &str, more: &str) -> World {
 /// A world in which the sync fails of a bump, with the commits before it and of it.
 fn broken(argo: &ArgoCd, mode: &str, more: &str) -> (World, String, String) {
     let mut world = world_with(argo, mode, more);
+    let (before, commit) = breaks(argo, &mut world, REFUSED);
+    (world, before, commit)
+}
+
+/// The sync of what ran well fails of a bump, in these words; gives the commits before it and of it.
+fn breaks(argo: &ArgoCd, world: &mut World, why: &str) -> (String, String) {
     let before = world.remote_head().unwrap();
+    argo.runs(&before, Automation::On);
     world.seconds(8);
     let commit = world.bump("checkout", "1.5.0");
     world.seconds(2);
-    argo.fails(&commit, &before, REFUSED);
-    (world, before, commit)
+    argo.fails(&commit, &before, why);
+    (before, commit)
 }
 
 #[test]
@@ -51,12 +58,7 @@ fn its_revert_is_proposed_and_not_merged() {
 fn the_pull_request_says_that_the_service_runs_on() {
     let argo = ArgoCd::start();
     let mut world = World::on_github_with(&["checkout"], &[ArgoCd::followed(&policy("checkout", "propose", ""))], &argo.lines());
-    let before = world.remote_head().unwrap();
-    argo.runs(&before, Automation::On);
-    world.seconds(8);
-    let commit = world.bump("checkout", "1.5.0");
-    world.seconds(2);
-    argo.fails(&commit, &before, REFUSED);
+    breaks(&argo, &mut world, REFUSED);
     world.until(25, |world| world.branches().len() == 1);
     world.until(15, |world| !world.proposal().shown.is_empty());
     let body = world.pull().body;
@@ -160,11 +162,7 @@ fn a_sync_that_was_failing_at_the_first_look_accuses_nobody() {
 fn a_cluster_that_cannot_be_reached_accuses_nobody() {
     let argo = ArgoCd::start();
     let mut world = world_with(&argo, "propose", "");
-    let first = world.remote_head().unwrap();
-    world.seconds(8);
-    let commit = world.bump("checkout", "1.5.0");
-    world.seconds(2);
-    argo.fails(&commit, &first, "Get \"https://10.0.0.1:443/version\": dial tcp 10.0.0.1:443: connect: connection refused");
+    breaks(&argo, &mut world, "Get \"https://10.0.0.1:443/version\": dial tcp 10.0.0.1:443: connect: connection refused");
     world.seconds(20);
     assert!(world.branches().is_empty() && world.incidents().is_empty());
 }
@@ -196,12 +194,7 @@ fn a_try_that_fails_for_a_moment_is_waited_for() {
     let argo = ArgoCd::start();
     let slow = policy("checkout", "propose", "").replace("settle: 1s", "settle: 30s");
     let mut world = World::with_agent(&["checkout"], &[ArgoCd::followed(&slow)], &argo.lines());
-    let first = world.remote_head().unwrap();
-    argo.runs(&first, Automation::On);
-    world.seconds(8);
-    let commit = world.bump("checkout", "1.5.0");
-    world.seconds(2);
-    argo.fails(&commit, &first, REFUSED);
+    breaks(&argo, &mut world, REFUSED);
     world.seconds(20);
     assert!(world.branches().is_empty());
     assert!(world.incident().decision.unwrap().sentence.contains("that counts once it has lasted 30s"));
@@ -214,12 +207,7 @@ fn a_policy_can_leave_it_alone() {
     let argo = ArgoCd::start();
     let off = policy("checkout", "propose", "").replace("settle: 1s", "settle: 1s, onSyncFailure: ignore");
     let mut world = World::with_agent(&["checkout"], &[ArgoCd::followed(&off)], &argo.lines());
-    let first = world.remote_head().unwrap();
-    argo.runs(&first, Automation::On);
-    world.seconds(8);
-    let commit = world.bump("checkout", "1.5.0");
-    world.seconds(2);
-    argo.fails(&commit, &first, REFUSED);
+    breaks(&argo, &mut world, REFUSED);
     world.seconds(20);
     assert!(world.branches().is_empty() && world.incidents().is_empty());
 }

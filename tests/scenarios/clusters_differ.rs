@@ -36,6 +36,15 @@ impl Clusters {
         self.healthy(World::with_agent(&["checkout"], &[Self::policy(mode, "")], &self.lines()))
     }
 
+    /// Both are well, and one has synced a bump.
+    fn changed_in_eu(&self, mode: &str) -> (World, String) {
+        let mut world = self.world(mode);
+        let commit = world.bump("checkout", "1.5.0");
+        self.eu.runs(&commit, Automation::On);
+        world.seconds(6);
+        (world, commit)
+    }
+
     /// Both run what was there first, and are well for a while.
     fn healthy(&self, mut world: World) -> World {
         self.run(&world.remote_head().unwrap());
@@ -92,10 +101,7 @@ fn a_cluster_without_the_change_that_is_well_is_named_as_control() {
 #[test]
 fn a_change_that_broke_one_cluster_alone_is_merged_away_where_the_other_lacks_it() {
     let clusters = Clusters::start();
-    let mut world = clusters.world("merge");
-    let commit = world.bump("checkout", "1.5.0");
-    clusters.eu.runs(&commit, Automation::On);
-    world.seconds(6);
+    let (mut world, _) = clusters.changed_in_eu("merge");
     world.set_health("checkout/eu", Health::Bad);
     world.until(30, |world| world.reverts() == 1);
 }
@@ -122,10 +128,7 @@ fn a_cluster_that_runs_the_change_well_leaves_the_merge_to_people() {
 #[test]
 fn a_cluster_that_fails_without_the_change_clears_it() {
     let clusters = Clusters::start();
-    let mut world = clusters.world("merge");
-    let commit = world.bump("checkout", "1.5.0");
-    clusters.eu.runs(&commit, Automation::On);
-    world.seconds(6);
+    let (mut world, _) = clusters.changed_in_eu("merge");
     world.set_health("checkout/eu", Health::Bad);
     world.set_health("checkout/us", Health::Bad);
     world.seconds(40);
@@ -140,10 +143,7 @@ fn a_cluster_that_fails_without_the_change_clears_it() {
 #[test]
 fn a_cluster_without_the_change_of_which_nothing_is_known_any_more_clears_it_too() {
     let clusters = Clusters::start();
-    let mut world = clusters.world("merge");
-    let commit = world.bump("checkout", "1.5.0");
-    clusters.eu.runs(&commit, Automation::On);
-    world.seconds(6);
+    let (mut world, _) = clusters.changed_in_eu("merge");
     world.set_health("checkout/eu", Health::Bad);
     world.set_health("checkout/us", Health::Unknown);
     world.seconds(40);

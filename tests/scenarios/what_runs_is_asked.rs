@@ -29,6 +29,15 @@ fn candidate(world: &World) -> Candidate {
     candidates.into_iter().next().unwrap()
 }
 
+/// A world in which a bump was synced just now.
+fn bumped(argo: &ArgoCd, mode: &str) -> (World, String) {
+    let mut world = world(argo, mode);
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    argo.runs(&commit, Automation::On);
+    (world, commit)
+}
+
 #[test]
 fn a_change_counts_from_when_it_was_applied() {
     let argo = ArgoCd::start();
@@ -100,10 +109,7 @@ fn it_is_merged_once_the_tool_tells_when_it_was_applied() {
 #[test]
 fn when_it_was_applied_is_known_after_a_restart() {
     let argo = ArgoCd::start();
-    let mut world = world(&argo, "merge");
-    world.seconds(8);
-    let commit = world.bump("checkout", "1.5.0");
-    argo.runs(&commit, Automation::On);
+    let (mut world, _) = bumped(&argo, "merge");
     world.seconds(4);
     argo.goes_down();
     world.restart();
@@ -167,10 +173,7 @@ fn a_cluster_that_was_rolled_back_by_hand_keeps_the_proposal() {
 #[test]
 fn a_service_that_is_well_while_the_tool_is_silent_keeps_the_proposal() {
     let argo = ArgoCd::start();
-    let mut world = world(&argo, "propose");
-    world.seconds(8);
-    let commit = world.bump("checkout", "1.5.0");
-    argo.runs(&commit, Automation::On);
+    let (mut world, commit) = bumped(&argo, "propose");
     world.seconds(6);
     world.set_health("checkout", Health::Bad);
     world.until(15, |world| world.branches().len() == 1);

@@ -37,6 +37,10 @@ fn other(fact: Option<AppliedFact>, from: i64, then: &Outcome) -> ServiceEvidenc
 }
 
 fn asked(other: &ServiceEvidence) -> Says {
+    asked_at(other, at(NOW))
+}
+
+fn asked_at(other: &ServiceEvidence, now: Timestamp) -> Says {
     let landing = Landing {
         repository: RepositoryName::new("manifests"),
         branch: BranchName::new("main"),
@@ -46,7 +50,7 @@ fn asked(other: &ServiceEvidence) -> Says {
         shape: LandingShape::Line,
         changes: Vec::new(),
     };
-    says(other, &[&landing], Interval::new(at(ONSET), at(ONSET + 10)), at(NOW))
+    says(other, &[&landing], Interval::new(at(ONSET), at(ONSET + 10)), now)
 }
 
 fn applied(after: i64, by: i64) -> Option<AppliedFact> {
@@ -102,15 +106,5 @@ fn one_that_runs_the_change_well_is_told_from_one_that_has_just_got_it() {
 fn one_bad_round_is_waited_for() {
     let mut young = other(not_yet(NOW), ONSET, &bad());
     young.series[0].rounds.retain(|round| round.end <= at(ONSET + 10));
-    let landing_now = at(ONSET + 12);
-    let landing = Landing {
-        repository: RepositoryName::new("manifests"),
-        branch: BranchName::new("main"),
-        from: None,
-        to: CommitId([1; 20]),
-        landed: Interval::new(at(900), at(910)),
-        shape: LandingShape::Line,
-        changes: Vec::new(),
-    };
-    assert_eq!(says(&young, &[&landing], Interval::new(at(ONSET), at(ONSET + 10)), landing_now), Says::UndecidedWithout);
+    assert_eq!(asked_at(&young, at(ONSET + 12)), Says::UndecidedWithout);
 }

@@ -1,49 +1,23 @@
 //! Against a server that gives the answers that the Kubernetes API reference describes.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::engine::id::MetricsName;
 use crate::net::secret::Secret;
 use crate::net::server::Material;
+use crate::net::testing::Api;
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/checkout";
 const PODS: &str = "/api/v1/namespaces/shop/pods?limit=200&labelSelector=app%3Dcheckout%2Ctier%20in%20%28web%2Capi%29";
 
-#[derive(Clone, Default)]
-struct Api {
-    answers: Arc<Mutex<BTreeMap<String, (u16, String)>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Api {
-    fn with(self, path: &str, status: u16, body: &Value) -> Self {
-        self.answers.lock().unwrap().insert(path.to_owned(), (status, body.to_string()));
-        self
-    }
-
-    async fn serve(&self) -> String {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(respond).with_state(self.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        format!("http://{address}")
-    }
-}
-
-async fn respond(State(api): State<Api>, request: Request) -> (StatusCode, String) {
-    let path = request.uri().to_string();
-    let authorization = request.headers().get("authorization").map_or("", |value| value.to_str().unwrap());
-    api.asked.lock().unwrap().push(format!("{} {path} {authorization}", request.method()));
-    let (status, body) = api.answers.lock().unwrap().get(&path).cloned().unwrap_or((404, String::new()));
-    (StatusCode::from_u16(status).unwrap(), body)
+/// Answers by address: `answering(&[(path, status, body)])`.
+fn answering(answers: &[(&str, u16, &Value)]) -> Api {
+    let api = Api::default();
+    answers.iter().for_each(|(path, status, body)| api.answer(path, *status, body.to_string()));
+    api
 }
 
 fn probe(kind: WorkloadKind) -> WorkloadProbe {
@@ -94,9 +68,9 @@ fn crashing() -> Value {
 async fn a_whole_deployment_is_one_question() {
     let status = json!({"observedGeneration": 3, "replicas": 4, "updatedReplicas": 4, "readyReplicas": 4, "availableReplicas": 4,
         "conditions": progressing("NewReplicaSetAvailable", "")});
-    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status));
+    let api = answering(&[(DEPLOYMENT, 200, &deployment(4, &status))]);
     assert_eq!(found(&api, WorkloadKind::Deployment).await, Outcome::Good("4 of 4 ready".into()));
-    assert_eq!(*api.asked.lock().unwrap(), [format!("GET {DEPLOYMENT} Bearer canary-7f3a")]);
+    assert_eq!(api.asked(), [format!("GET {DEPLOYMENT} Bearer canary-7f3a")]);
 }
 
 #[tokio::test]
@@ -106,10 +80,10 @@ async fn a_new_pod_that_crashes_is_found_behind_the_old_ones() {
     let healthy = json!({"name": "app", "ready": true, "restartCount": 0, "state": {"running": {"startedAt": "2026-11-21T03:04:05Z"}}});
     let mut leaving = pod("checkout-old", &crashing());
     leaving["metadata"]["deletionTimestamp"] = json!("2026-11-21T03:04:05Z");
-    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status));
-    let calm = api.clone().with(PODS, 200, &json!({"items": [pod("checkout-1", &healthy), leaving]}));
-    assert_eq!(found(&calm, WorkloadKind::Deployment).await, Outcome::Good("4 of 4 ready, 1 updated".into()));
-    let api = api.with(PODS, 200, &json!({"items": [pod("checkout-1", &healthy), pod("checkout-2", &crashing())]}));
+    let api = answering(&[(DEPLOYMENT, 200, &deployment(4, &status))]);
+    api.object(PODS, &json!({"items": [pod("checkout-1", &healthy), leaving]}));
+    assert_eq!(found(&api, WorkloadKind::Deployment).await, Outcome::Good("4 of 4 ready, 1 updated".into()));
+    api.object(PODS, &json!({"items": [pod("checkout-1", &healthy), pod("checkout-2", &crashing())]}));
     assert_eq!(
         found(&api, WorkloadKind::Deployment).await,
         Outcome::Bad("4 of 4 ready, 1 updated; checkout-2: CrashLoopBackOff, exit code 137, OOMKilled".into())
@@ -117,7 +91,7 @@ async fn a_new_pod_that_crashes_is_found_behind_the_old_ones() {
     // In the moments in which it runs again.
     let running = json!({"name": "app", "ready": false, "restartCount": 4, "state": {"running": {}},
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}});
-    let api = api.with(PODS, 200, &json!({"items": [pod("checkout-2", &running)]}));
+    api.object(PODS, &json!({"items": [pod("checkout-2", &running)]}));
     assert_eq!(
         found(&api, WorkloadKind::Deployment).await,
         Outcome::Bad("4 of 4 ready, 1 updated; checkout-2: restarted 4 times, exit code 1".into())
@@ -131,16 +105,16 @@ async fn a_rollout_leaves_as_many_as_its_strategy_says() {
             "conditions": progressing("ReplicaSetUpdated", "")})
     };
     for (ready, good) in [(3, true), (2, false)] {
-        let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status(ready))).with(PODS, 200, &json!({"items": []}));
+        let api = answering(&[(DEPLOYMENT, 200, &deployment(4, &status(ready))), (PODS, 200, &json!({"items": []}))]);
         assert_eq!(matches!(found(&api, WorkloadKind::Deployment).await, Outcome::Good(_)), good, "{ready}");
     }
     let mut recreate = deployment(4, &status(3));
     recreate["spec"]["strategy"] = json!({"type": "Recreate"});
-    let api = Api::default().with(DEPLOYMENT, 200, &recreate).with(PODS, 200, &json!({"items": []}));
+    let api = answering(&[(DEPLOYMENT, 200, &recreate), (PODS, 200, &json!({"items": []}))]);
     assert!(matches!(found(&api, WorkloadKind::Deployment).await, Outcome::Bad(_)));
     let stuck = json!({"observedGeneration": 3, "replicas": 5, "updatedReplicas": 1, "readyReplicas": 4,
         "conditions": progressing("ProgressDeadlineExceeded", "ReplicaSet \"checkout-7f\" has timed out progressing.")});
-    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &stuck)).with(PODS, 200, &json!({"items": []}));
+    let api = answering(&[(DEPLOYMENT, 200, &deployment(4, &stuck)), (PODS, 200, &json!({"items": []}))]);
     assert_eq!(
         found(&api, WorkloadKind::Deployment).await,
         Outcome::Bad("4 of 4 ready, 1 updated; ReplicaSet \"checkout-7f\" has timed out progressing.".into())
@@ -150,7 +124,7 @@ async fn a_rollout_leaves_as_many_as_its_strategy_says() {
 #[tokio::test]
 async fn a_status_of_an_earlier_version_says_nothing() {
     let status = json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 4, "readyReplicas": 4});
-    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status));
+    let api = answering(&[(DEPLOYMENT, 200, &deployment(4, &status))]);
     let words = found(&api, WorkloadKind::Deployment).await.words();
     assert_eq!(words, "unknown: the status is of generation 2, and 3 is asked for");
 }
@@ -171,15 +145,14 @@ async fn sets_are_read_as_well() {
         // The rollout is over where the partition begins.
         (1, 2, Outcome::Bad("2 of 3 ready".into())),
     ] {
-        let api = Api::default().with(path, 200, &stateful(updated, partition)).with(pods, 200, &json!({"items": []}));
+        let api = answering(&[(path, 200, &stateful(updated, partition)), (pods, 200, &json!({"items": []}))]);
         assert_eq!(found(&api, WorkloadKind::StatefulSet).await, expected);
     }
     let daemons = json!({"metadata": {"name": "checkout", "generation": 1},
         "spec": {"selector": {"matchLabels": {"app": "checkout"}}, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}}},
         "status": {"observedGeneration": 1, "desiredNumberScheduled": 11, "currentNumberScheduled": 11, "numberReady": 9,
             "updatedNumberScheduled": 5, "numberUnavailable": 2, "numberMisscheduled": 0}});
-    let api =
-        Api::default().with("/apis/apps/v1/namespaces/shop/daemonsets/checkout", 200, &daemons).with(pods, 200, &json!({"items": []}));
+    let api = answering(&[("/apis/apps/v1/namespaces/shop/daemonsets/checkout", 200, &daemons), (pods, 200, &json!({"items": []}))]);
     assert_eq!(found(&api, WorkloadKind::DaemonSet).await, Outcome::Good("9 of 11 ready, 5 updated".into()));
 }
 
@@ -188,11 +161,11 @@ async fn what_is_no_answer_is_unknown() {
     let absent = found(&Api::default(), WorkloadKind::Deployment).await.words();
     assert_eq!(absent, "unknown: cluster (there is no Deployment `shop/checkout`)");
     let forbidden = json!({"kind": "Status", "message": "deployments.apps \"checkout\" is forbidden for canary-7f3a", "code": 403});
-    let said = found(&Api::default().with(DEPLOYMENT, 403, &forbidden), WorkloadKind::Deployment).await.words();
+    let said = found(&answering(&[(DEPLOYMENT, 403, &forbidden)]), WorkloadKind::Deployment).await.words();
     assert!(said.contains("403") && said.contains("is forbidden") && !said.contains("canary"), "{said}");
     // Without the pods, old ones that serve hide new ones that crash.
     let status = json!({"observedGeneration": 3, "replicas": 5, "updatedReplicas": 1, "readyReplicas": 4});
-    let api = Api::default().with(DEPLOYMENT, 200, &deployment(4, &status)).with(PODS, 403, &forbidden);
+    let api = answering(&[(DEPLOYMENT, 200, &deployment(4, &status)), (PODS, 403, &forbidden)]);
     let said = found(&api, WorkloadKind::Deployment).await.words();
     assert!(said.starts_with("unknown: cluster (its pods: HTTP status 403"), "{said}");
     let said = probe(WorkloadKind::Deployment).round(Timestamp(0)).await.outcome.words();
