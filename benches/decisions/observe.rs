@@ -19,16 +19,23 @@ impl World {
     pub fn observe(mut self, id: &str, guilty: &[String], action: &str) -> Value {
         let mut rounds = Vec::new();
         let (noise, correlation, latency_noise) = (self.value("noise"), self.value("correlation"), self.value("latencyNoise"));
-        for service in 0..self.services.len() {
-            let measured = self.services[service].measured;
-            if matches!(measured, Measured::Probe | Measured::ProbeAndCounts) {
-                self.probe(service, &mut rounds);
+        for &day in self.days {
+            let another = self.chance_of_another_day();
+            let of_the_story = (day < 0.0).then(|| std::mem::replace(&mut self.random, another));
+            for service in 0..self.services.len() {
+                let measured = self.services[service].measured;
+                if matches!(measured, Measured::Probe | Measured::ProbeAndCounts) {
+                    self.probe(service, day, &mut rounds);
+                }
+                if measured != Measured::Probe {
+                    self.count(service, day, noise, correlation, &mut rounds);
+                }
+                if measured == Measured::CountsAndLatency {
+                    self.latencies(service, day, latency_noise, correlation, &mut rounds);
+                }
             }
-            if measured != Measured::Probe {
-                self.count(service, noise, correlation, &mut rounds);
-            }
-            if measured == Measured::CountsAndLatency {
-                self.latencies(service, latency_noise, correlation, &mut rounds);
+            if let Some(random) = of_the_story {
+                self.random = random;
             }
         }
         let controls = self.answers();
@@ -47,10 +54,10 @@ impl World {
     }
 
     /// A request each half minute.
-    fn probe(&mut self, service: usize, rounds: &mut Vec<Value>) {
+    fn probe(&mut self, service: usize, day: f64, rounds: &mut Vec<Value>) {
         let name = self.services[service].name.clone();
         for number in 1..(self.end / 30.0) as usize {
-            let time = number as f64 * 30.0;
+            let time = day + number as f64 * 30.0;
             let state = self.state(service, time, 0.0);
             let (start, end) = (self.moment(time) - 200, self.moment(time));
             let mut round = json!({"policy": name, "slo": "probe", "start": start, "end": end});
@@ -67,11 +74,11 @@ impl World {
     }
 
     /// Events of each minute. Their rate of failure wanders (an autoregressive process of first order).
-    fn count(&mut self, service: usize, noise: f64, correlation: f64, rounds: &mut Vec<Value>) {
+    fn count(&mut self, service: usize, day: f64, noise: f64, correlation: f64, rounds: &mut Vec<Value>) {
         let name = self.services[service].name.clone();
         let mut wobble = 0.0;
         for number in 1..(self.end / 60.0) as usize {
-            let time = number as f64 * 60.0;
+            let time = day + number as f64 * 60.0;
             wobble = correlation * wobble + noise * (1.0 - correlation * correlation).sqrt() * self.random.normal();
             // What happens within the minute is seen as its mean, by quarters.
             let (mut total, mut bad, mut silence, mut why, mut targets) = (0.0, 0.0, 0.0, "empty", Targets::Up);
@@ -96,11 +103,11 @@ impl World {
     }
 
     /// A latency each half minute; it wanders as well.
-    fn latencies(&mut self, service: usize, noise: f64, correlation: f64, rounds: &mut Vec<Value>) {
+    fn latencies(&mut self, service: usize, day: f64, noise: f64, correlation: f64, rounds: &mut Vec<Value>) {
         let name = self.services[service].name.clone();
         let mut wobble = 0.0;
         for number in 1..(self.end / 30.0) as usize {
-            let time = number as f64 * 30.0;
+            let time = day + number as f64 * 30.0;
             wobble = correlation * wobble + noise * (1.0 - correlation * correlation).sqrt() * self.random.normal();
             let state = self.state(service, time - 15.0, 0.0);
             let mut round = json!({"policy": name, "slo": "latency", "start": self.moment(time - 30.0), "end": self.moment(time)});

@@ -127,5 +127,6 @@ pub const ARCHETYPES: &[(&str, &[Range])] = &[
     ("cosmetic", &[("gap", 5.0, 400.0, Log)]),
     ("unmappedGuilty", &[("gap", 20.0, 200.0, Log)]),
     ("neighbourBusy", &[("gap", 5.0, 300.0, Log)]),
+    ("nightlyJob", &[("gap", 30.0, 900.0, Log), ("long", 240.0, 1500.0, Log), ("late", -45.0, 45.0, Even)]),
     ("coincidence", &[("distance", 5.0, 1200.0, Log)]),
 ];

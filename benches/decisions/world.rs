@@ -32,6 +32,8 @@ pub struct World {
     pub controls: usize,
     /// How much of the load follows the hour.
     pub swing: f64,
+    /// The days of which there are rounds, by the second in which each begins: one agent in three has kept those of the day before.
+    pub days: &'static [f64],
     epoch: i64,
     /// How far into the day the world begins, in seconds.
     pub phase: f64,
@@ -49,6 +51,11 @@ pub enum Measured {
     /// Events, and a latency every 30 s.
     CountsAndLatency,
 }
+
+/// The day of the story.
+const TODAY: &[f64] = &[0.0];
+/// That one and the day before, at the same hours.
+pub const TWO_DAYS: &[f64] = &[-86_400.0, 0.0];
 
 /// One service.
 pub struct Service {
@@ -194,6 +201,7 @@ impl World {
             end,
             controls,
             swing: 0.15,
+            days: if epoch / 60_000 % 3 == 0 { TWO_DAYS } else { TODAY },
             epoch,
             phase,
         };
@@ -309,6 +317,11 @@ impl World {
         };
         let latency = if it.measured == Measured::CountsAndLatency { 1.0 + severity * 2.0 } else { 1.0 };
         Effect { errors: least + (1.0 - least) * severity, latency, ..Effect::at(service, from) }
+    }
+
+    /// A source of chance for the day before, so that having its rounds changes nothing of the story.
+    pub fn chance_of_another_day(&self) -> Random {
+        Random::new(self.epoch.unsigned_abs(), 1)
     }
 
     /// A time of the world in Unix milliseconds, as it is written.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Row, Truth, fault, innocent_deploy_just_before, nobody};
-use crate::world::{Effect, Measured, World};
+use crate::world::{Effect, Measured, TWO_DAYS, World};
 
 pub const ARCHETYPES: &[Row] = &[
     ("outageAfterDeploy", "E4", outage_after_deploy),
@@ -16,6 +16,7 @@ pub const ARCHETYPES: &[Row] = &[
     ("retryStorm", "", retry_storm),
     ("unmappedGuilty", "", unmapped_guilty),
     ("neighbourBusy", "", neighbour_busy),
+    ("nightlyJob", "", nightly_job),
     ("coincidence", "", coincidence),
 ];
 
@@ -139,6 +140,18 @@ fn neighbour_busy(world: &mut World) -> Truth {
         time -= world.random.exponential(120.0) + 10.0;
     }
     fault(world, 0, world.onset);
+    nobody()
+}
+
+/// A job that runs at the same hour every day is too much for one service, which was changed shortly before.
+fn nightly_job(world: &mut World) -> Truth {
+    innocent_deploy_just_before(world);
+    let (severity, long, late) = (world.value("severity"), world.value("long"), world.value("late"));
+    world.days = TWO_DAYS;
+    for from in [world.onset, world.onset + TWO_DAYS[0] + late] {
+        let effect = world.hurt(0, severity, from);
+        world.effects.push(Effect { ramp: 15.0, until: from + long, ..effect });
+    }
     nobody()
 }
 
