@@ -15,6 +15,8 @@ mod random;
 #[path = "../benches/decisions/ranges.rs"]
 #[expect(dead_code, reason = "only one half is needed here")]
 mod ranges;
+#[path = "judge/usual_trouble.rs"]
+mod usual_trouble;
 #[path = "../benches/decisions/world.rs"]
 mod world;
 

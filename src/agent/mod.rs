@@ -14,6 +14,7 @@ pub mod budgets;
 mod clock;
 mod conversation;
 mod courier;
+mod day_before;
 mod decorating;
 pub mod doctor;
 mod everywhere;
@@ -81,7 +82,7 @@ use crate::engine::policy::Policy;
 use crate::engine::round::{Outcome, Round};
 use crate::engine::situation::{ServiceEvidence, SloSeries};
 use crate::engine::slo::Assessment;
-use crate::engine::time::Timestamp;
+use crate::engine::time::{Interval, Timestamp};
 use crate::git::{Listing, Mirror, Signer};
 use crate::journal::{Journal, Series};
 use crate::render::templates::Templates;
@@ -89,6 +90,9 @@ use crate::web::{AgentStatus, Metrics, Standing};
 
 /// Rounds are kept at least this long, so that a proposal of the night can be explained in the morning.
 const ROUNDS_KEPT: Duration = Duration::from_secs(7 * 3600);
+
+/// The day before, with the hour before an onset and the hours that an incident may last.
+const DAY_BEFORE_KEPT: Duration = Duration::from_secs(28 * 3600);
 
 /// A watched repository with its mirror and what its last listing showed.
 pub struct Repository {
@@ -184,7 +188,7 @@ impl Reconciler {
         reconciler.read_journal()?;
         // With what is remembered of each forge: another repository under the old name is noticed before anything is asked of it.
         reconciler.repositories = observe::open_repositories(&reconciler.config, &reconciler.state.forges, &reconciler.clock, now)?;
-        let stored = reconciler.journal.rounds_since(now - reconciler.rounds_kept()).context("cannot read the rounds")?;
+        let stored = reconciler.journal.rounds_since(now - rounds_kept(&reconciler.policies)).context("cannot read the rounds")?;
         reconciler.rounds.restore(stored);
         let hours = reconciler.journal.hours_since(now - budgets::longest(&reconciler.policies)).context("cannot read the hours")?;
         reconciler.budgets.restore(hours);
@@ -260,14 +264,10 @@ impl Reconciler {
             self.journal.append_hours(&counted)?;
             self.journal.prune_hours(now - budgets::longest(&self.policies))?;
         }
-        let before = now - self.rounds_kept();
+        let before = now - rounds_kept(&self.policies);
         self.rounds.prune(before);
         self.journal.prune_rounds(before)?;
         Ok(())
-    }
-
-    fn rounds_kept(&self) -> Duration {
-        rounds_kept(&self.policies)
     }
 
     /// The policy that an incident opened with; the current one of that name where it is not known any more.
@@ -302,9 +302,15 @@ impl Reconciler {
         self.repositories.iter().find(|repository| repository.config.name == *name)
     }
 
-    /// A policy with all of its rounds in one instance, as it is judged at `now`.
+    /// A policy with its recent rounds in one instance, as it is judged at `now`.
     fn evidence(&self, policy: &Policy, instance: &InstanceName, now: Timestamp) -> ServiceEvidence {
-        self.evidence_since(policy, instance, Timestamp(i64::MIN), now)
+        self.evidence_since(policy, instance, now - looked_back(&self.policies), now)
+    }
+
+    /// The same for a breach that began with `onset`, with the same hours of the day before.
+    fn evidence_of(&self, policy: &Policy, instance: &InstanceName, onset: Interval, now: Timestamp) -> ServiceEvidence {
+        let between = |slo: &SloName, from, to| self.rounds.between(&series_in(&policy.name, instance, slo), from, to).to_vec();
+        day_before::with_day_before(self.evidence(policy, instance, now), onset, now, between)
     }
 
     fn evidence_since(&self, policy: &Policy, instance: &InstanceName, from: Timestamp, now: Timestamp) -> ServiceEvidence {
@@ -351,8 +357,13 @@ impl Reconciler {
     }
 }
 
-/// How long rounds are kept in memory: what decides looks at no older ones.
+/// How long rounds are kept: as long as what decides looks back, and for the same hours of the day before.
 fn rounds_kept(policies: &[Policy]) -> Duration {
+    DAY_BEFORE_KEPT.max(looked_back(policies))
+}
+
+/// How far back what decides looks, beside the day before.
+fn looked_back(policies: &[Policy]) -> Duration {
     let longest = policies.iter().map(Policy::longest_window).max().unwrap_or_default();
     ROUNDS_KEPT.max(longest * 2)
 }

@@ -35,6 +35,12 @@ impl Rounds {
         &rounds[rounds.partition_point(|round| round.end <= from)..]
     }
 
+    /// The rounds of a series that ended after `from` and by `to`, oldest first.
+    pub fn between(&self, series: &Series, from: Timestamp, to: Timestamp) -> &[Round] {
+        let since = self.since(series, from);
+        &since[..since.partition_point(|round| round.end <= to)]
+    }
+
     /// The newest round of a series.
     pub fn newest(&self, series: &Series) -> Option<&Round> {
         self.series.get(series).and_then(|rounds| rounds.last())

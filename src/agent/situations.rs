@@ -37,7 +37,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
     let mut situation = Situation {
         now,
         incident: incident.id.clone(),
-        service: reconciler.evidence(policy, &incident.instance, now),
+        service: reconciler.evidence_of(policy, &incident.instance, incident.onset, now),
         elsewhere: elsewhere(reconciler, policy, incident, now),
         others: others(reconciler, policy, from, now),
         controls: controls(reconciler, from),
@@ -106,7 +106,7 @@ fn joint(reconciler: &Reconciler, repository: &Repository, situation: &Situation
         let policy = reconciler.policy_of(&other.id)?;
         let joint = Joint {
             incident: other.id.clone(),
-            service: reconciler.evidence(&policy, &other.instance, situation.now),
+            service: reconciler.evidence_of(&policy, &other.instance, other.onset, situation.now),
             ceilings: ceilings(reconciler, &policy, repository),
             attribution: proposed_attribution(reconciler, other),
         };

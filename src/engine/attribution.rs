@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::before_after;
 use super::broken_sync::Broke;
 use super::change::{Change, ChangeKind, Meaning};
+use super::compare::Evidence;
 use super::elsewhere;
 use super::id::{CommitId, PolicyName, SloName};
 use super::landing::Landing;
@@ -21,7 +23,7 @@ use super::sync::assumed;
 use super::time::{Interval, Timestamp};
 
 /// Every candidate with its evidence, and which of them are suspected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attribution {
     /// When the breach began.
@@ -36,7 +38,7 @@ pub struct Attribution {
 }
 
 /// One change in the window, judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
     /// The commit.
@@ -53,6 +55,20 @@ pub struct Candidate {
     pub standing: Standing,
     /// Why, in one sentence.
     pub because: String,
+    /// What the rounds say of it: before and since it was applied, beside what it cannot have reached. Of several that were applied at once
+    /// the newest has it for all; what cannot have done it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+impl Candidate {
+    /// Why, with what the rounds say; without a full stop.
+    pub fn words(&self) -> String {
+        match &self.evidence {
+            Some(evidence) => format!("{}; {}", self.because, evidence.sentence.trim_end_matches('.')),
+            None => self.because.clone(),
+        }
+    }
 }
 
 /// What the evidence says about a candidate.
@@ -202,7 +218,8 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
     candidates.reverse();
     let suspects =
         candidates.iter().filter(|(_, candidate)| candidate.standing == Standing::Suspect).map(|(_, candidate)| candidate.commit).collect();
-    let candidates = candidates.into_iter().map(|(_, candidate)| candidate).collect();
+    let mut candidates: Vec<Candidate> = candidates.into_iter().map(|(_, candidate)| candidate).collect();
+    before_after::weigh(situation, &beginning, &mut candidates);
     let mut attribution = Attribution { onset: beginning.onset, candidates, suspects, broke: Broke::Objectives };
     let remarks = elsewhere::remarks(situation, &attribution);
     for candidate in attribution.candidates.iter_mut().filter(|candidate| candidate.standing == Standing::Suspect) {
@@ -358,7 +375,16 @@ fn judge(
     } else {
         by_its_applying(service, landing, onset, &names(&touched))
     };
-    Candidate { commit: change.id, subject: change.subject.clone(), landed: landing.landed, applied, touches: touched, standing, because }
+    Candidate {
+        commit: change.id,
+        subject: change.subject.clone(),
+        landed: landing.landed,
+        applied,
+        touches: touched,
+        standing,
+        because,
+        evidence: None,
+    }
 }
 
 /// What the time says of a change that touches the service: whether it was there when the breach began.
@@ -452,65 +478,4 @@ fn is_longer_than_a_baseline(service: &ServiceEvidence, onset: Interval, applied
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::change::{Entry, PathChange, Person};
-    use crate::engine::id::EntryId;
-
-    /// A path that goes from one content to another; 0 stands for nothing.
-    fn path(name: &str, from: u8, to: u8) -> PathChange {
-        let entry = |content: u8| (content > 0).then_some(Entry { mode: 0o100_644, id: EntryId([content; 20]) });
-        PathChange { path: name.into(), from: entry(from), to: entry(to), meaning: Meaning::Changed }
-    }
-
-    fn change(number: u8, paths: Vec<PathChange>) -> Change {
-        Change {
-            id: CommitId([number; 20]),
-            parents: Vec::new(),
-            before: None,
-            author: Person { name: "Robin".into(), email: "robin@shop.example".into() },
-            subject: String::new(),
-            kind: ChangeKind::Ordinary,
-            paths,
-            opt_out: None,
-            plan: None,
-            pulled_in_by: Vec::new(),
-            concerns: Vec::new(),
-        }
-    }
-
-    fn undone(changes: &[Change]) -> Option<CommitId> {
-        let (last, earlier) = changes.split_last().unwrap();
-        puts_back(last, &earlier.iter().collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn a_change_that_puts_everything_back_undoes_what_changed_it() {
-        let bump = change(1, vec![path("a", 1, 2), path("new", 0, 3)]);
-        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1), path("new", 3, 0)])]), Some(bump.id));
-        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1)])]), Some(bump.id), "a part of it");
-        let again = change(2, vec![path("a", 2, 4)]);
-        assert_eq!(undone(&[bump.clone(), again.clone(), change(3, vec![path("a", 4, 1)])]), Some(bump.id), "over what came between");
-        assert_eq!(undone(&[bump, again.clone(), change(3, vec![path("a", 4, 2)])]), Some(again.id), "only the last of them");
-    }
-
-    #[test]
-    fn what_a_change_brings_that_was_not_there_can_have_done_it() {
-        let bump = change(1, vec![path("a", 1, 2)]);
-        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 3)])]), None, "a fix forward");
-        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1), path("b", 1, 2)])]), None, "and something else");
-        assert_eq!(undone(&[bump.clone(), change(2, vec![path("b", 2, 1)])]), None, "another path");
-        assert_eq!(undone(&[change(2, vec![path("a", 2, 1)])]), None, "of a change that is not in the window");
-        let mut executable = path("a", 2, 1);
-        executable.to = executable.to.map(|entry| Entry { mode: 0o100_755, ..entry });
-        assert_eq!(undone(&[bump, change(2, vec![executable])]), None, "another mode");
-    }
-
-    #[test]
-    fn a_rewritten_comment_beside_it_brings_nothing() {
-        let bump = change(1, vec![path("a", 1, 2)]);
-        let comment = PathChange { meaning: Meaning::Same, ..path("b", 1, 2) };
-        assert_eq!(undone(&[bump.clone(), change(2, vec![path("a", 2, 1), comment.clone()])]), Some(bump.id));
-        assert_eq!(undone(&[bump, change(2, vec![comment])]), None);
-    }
-}
+mod tests;

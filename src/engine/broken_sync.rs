@@ -45,7 +45,7 @@ pub enum OnSyncFailure {
 }
 
 /// A sync that a change of a service broke, as it is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BrokenSync {
     /// What the source said, in one sentence.
     pub sentence: String,
@@ -93,7 +93,16 @@ pub fn find<'a>(
                 (false, _) => (Standing::RuledOut, format!("it touches only {}", names(&touches))),
             };
             let landed = failure.landing.landed;
-            Candidate { commit: change.id, subject: change.subject.clone(), landed, applied: None, touches, standing, because }
+            Candidate {
+                commit: change.id,
+                subject: change.subject.clone(),
+                landed,
+                applied: None,
+                touches,
+                standing,
+                because,
+                evidence: None,
+            }
         }));
     }
     let suspected = candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);

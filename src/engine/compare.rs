@@ -20,8 +20,9 @@ use super::rank;
 use super::reading::Reading;
 use super::round::Decimal;
 
-/// The fewest measured rounds on each side. With fewer, a perfect separation is not significant.
-pub const LEAST_ROUNDS: usize = 5;
+/// The fewest measured rounds on either side. They must also be so many that a perfect separation would be significant: five beside five,
+/// or three beside eight.
+pub const LEAST_ROUNDS: usize = 3;
 
 /// The highest two-sided probability of a shift where there was none (Kayenta's judge has the same confidence, 0.98).
 pub const SIGNIFICANCE: f64 = 0.02;
@@ -40,6 +41,10 @@ pub struct Comparison {
     pub before: u32,
     /// Measured rounds after.
     pub after: u32,
+    /// Bad rounds before: readings of 1 and more.
+    pub bad_before: u32,
+    /// Bad rounds after.
+    pub bad_after: u32,
     /// Rounds on either side that were not measured.
     pub unknown: u32,
     /// Cliff's delta, from −1 (every round is better than every one before) to 1 (worse); pairs that are not wholly measured count 0.
@@ -64,14 +69,14 @@ pub enum Shift {
     Better,
     /// Nothing that chance does not explain.
     None,
-    /// Fewer than [`LEAST_ROUNDS`] were measured on a side.
+    /// So few were measured that nothing can be told ([`LEAST_ROUNDS`]).
     TooFew,
 }
 
 /// Something that a change cannot have reached, measured over the same time (or the same hour of another day).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control<'a> {
-    /// For a sentence: `payments`, `checkout the day before`.
+    /// For a sentence: `` `payments` ``, `the day before`.
     pub name: String,
     /// What it is.
     pub kind: ControlKind,
@@ -91,8 +96,6 @@ pub enum ControlKind {
     DayBefore,
     /// The same service where the change was not applied.
     OtherInstance,
-    /// Another version of the service, where the metric tells them apart.
-    OtherVersion,
 }
 
 /// How a control compares.
@@ -170,7 +173,7 @@ pub fn compare(before: &[Reading], after: &[Reading]) -> Comparison {
     let probability = if variance > 0.0 { (2.0 * rank::normal_tail(least / variance.sqrt())).min(1.0) } else { 1.0 };
     let of_pairs = |number: f64| if pairs > 0 { number / pairs as f64 } else { 0.0 };
     let (effect, open) = (of_pairs(sum as f64), of_pairs(open as f64));
-    let shift = if known_before < LEAST_ROUNDS || known_after < LEAST_ROUNDS {
+    let shift = if !are_enough(known_before, known_after) {
         Shift::TooFew
     } else if probability > SIGNIFICANCE || effect.abs() - open < LEAST_EFFECT {
         Shift::None
@@ -182,6 +185,8 @@ pub fn compare(before: &[Reading], after: &[Reading]) -> Comparison {
     Comparison {
         before: counted(known_before),
         after: counted(known_after),
+        bad_before: counted(bad(&before)),
+        bad_after: counted(bad(&after)),
         unknown: counted(together.len() - known_before - known_after),
         effect: Decimal(effect),
         open: Decimal(open),
@@ -191,8 +196,19 @@ pub fn compare(before: &[Reading], after: &[Reading]) -> Comparison {
     }
 }
 
+/// Whether a perfect separation of so many rounds would be significant, two-sided: 2 ⁄ C(n, k).
+fn are_enough(before: usize, after: usize) -> bool {
+    let (all, few) = (before + after, before.min(after));
+    let separation: f64 = (0..few).map(|place| (few - place) as f64 / (all - place) as f64).product();
+    few >= LEAST_ROUNDS && 2.0 * separation <= SIGNIFICANCE
+}
+
 fn values(readings: &[Reading]) -> Vec<Option<f64>> {
     readings.iter().map(|reading| reading.badness).collect()
+}
+
+fn bad(values: &[Option<f64>]) -> usize {
+    values.iter().flatten().filter(|badness| **badness >= 1.0).count()
 }
 
 fn counted(count: usize) -> u32 {
@@ -200,11 +216,14 @@ fn counted(count: usize) -> u32 {
 }
 
 impl fmt::Display for Comparison {
-    /// `effect 0.87 over 30 rounds before and 8 after, p under 0.001`.
+    /// `bad in 8 of 8 rounds since and in 1 of 60 before; effect 0.98, p under 0.001`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "effect {} over {} rounds before and {} after, p ", rounded(self.effect.0), self.before, self.after)?;
-        f.write_str(&shown_probability(self.probability.0))?;
-        if self.unknown > 0 { write!(f, ", {} not measured", self.unknown) } else { Ok(()) }
+        let Self { bad_after, after, bad_before, before, unknown, effect, .. } = self;
+        write!(f, "bad in {bad_after} of {after} rounds since and in {bad_before} of {before} before")?;
+        if *unknown > 0 {
+            write!(f, ", {unknown} not measured")?;
+        }
+        write!(f, "; effect {}, p {}", rounded(effect.0), shown_probability(self.probability.0))
     }
 }
 
@@ -249,7 +268,7 @@ fn stance(subject: &Comparison, control: &Comparison) -> Stance {
 
 /// Whether of every kind of control that there is more than half stood still.
 fn every_kind_stood_still(controls: &[ControlEvidence]) -> bool {
-    [ControlKind::OtherService, ControlKind::DayBefore, ControlKind::OtherInstance, ControlKind::OtherVersion].into_iter().all(|kind| {
+    [ControlKind::OtherService, ControlKind::DayBefore, ControlKind::OtherInstance].into_iter().all(|kind| {
         let of_kind: Vec<&ControlEvidence> = controls.iter().filter(|control| control.kind == kind).collect();
         let still = of_kind.iter().filter(|control| control.stance == Stance::StoodStill).count();
         of_kind.is_empty() || still * 2 > of_kind.len()
@@ -267,7 +286,7 @@ fn sentence(subject: &str, comparison: &Comparison, controls: &[ControlEvidence]
     if comparison.shift == Shift::Worse {
         let with = |stance: Stance| controls.iter().filter(move |control| control.stance == stance);
         let names = |stance: Stance| {
-            let all: Vec<String> = with(stance).take(4).map(|control| format!("`{}`", control.name)).collect();
+            let all: Vec<&str> = with(stance).take(4).map(|control| control.name.as_str()).collect();
             let more = with(stance).count().saturating_sub(all.len());
             if more > 0 { format!("{} and {more} more", all.join(", ")) } else { all.join(", ") }
         };

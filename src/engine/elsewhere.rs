@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::attribution::{Attribution, applied_fact};
 use super::fate::{self, Trouble};
+use super::id::CommitId;
 use super::landing::Landing;
 use super::policy::Slo;
 use super::situation::{ServiceEvidence, Situation};
@@ -78,6 +79,12 @@ fn says(other: &ServiceEvidence, landings: &[&Landing], onset: Interval, now: Ti
         Some(since) => runs_well(other, since, now),
         None => Says::Nothing,
     }
+}
+
+/// Whether a commit is not in the cluster of another instance, as far as is known.
+pub(super) fn lacks(other: &ServiceEvidence, landings: &[Landing], commit: CommitId) -> bool {
+    let landing = landings.iter().find(|landing| landing.changes.iter().any(|change| change.id == commit));
+    landing.is_some_and(|landing| matches!(applied_fact(other, landing), None | Some(AppliedFact::NotYet { .. })))
 }
 
 /// Whether it is known that a landing was not in the cluster at a time.

@@ -29,7 +29,7 @@ use super::verification::Recovery;
 pub const FACT_VERSION: u32 = 1;
 
 /// One entry of the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
     /// Counted from 1, without gaps.
     pub sequence: u64,
@@ -46,7 +46,7 @@ pub struct Fact {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
     /// The agent took the journal.

@@ -303,6 +303,11 @@ fn usual(situation: &Situation, onset: Interval, starts: usize) -> f64 {
     if seen > 0.0 { (starts as f64 + 0.5) * long / seen } else { f64::INFINITY }
 }
 
+/// Whether a policy says that it needs a service, or needs one that does.
+pub(super) fn needs(policy: &Policy, name: &PolicyName, all: &[ServiceEvidence]) -> bool {
+    depends_on_any(policy, &BTreeSet::from([name]), all)
+}
+
 fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[ServiceEvidence]) -> bool {
     let mut seen: BTreeSet<&PolicyName> = BTreeSet::new();
     let mut open: Vec<&PolicyName> = policy.depends_on.iter().collect();

@@ -17,6 +17,7 @@ mod propose;
 mod protect;
 mod sync;
 mod uncertain;
+mod usual;
 
 use std::time::Duration;
 
@@ -133,6 +134,10 @@ pub enum RefusalCode {
     EvidenceLost,
     /// The newest round is bad, and not by more than chance explains.
     HardlyBad,
+    /// The service is bad no more often since the change than chance explains (E1).
+    NotWorse,
+    /// The same trouble was there at the same hour of the day before, and not over by now (E9).
+    SameHourBefore,
     /// A probe and a metric do not agree.
     KindsDisagree,
     /// An SLO of the role `corroborate` is healthy.
@@ -232,6 +237,8 @@ impl RefusalCode {
                 | Self::SloUnknown
                 | Self::EvidenceLost
                 | Self::HardlyBad
+                | Self::NotWorse
+                | Self::SameHourBefore
                 | Self::KindsDisagree
                 | Self::NotCorroborated
                 | Self::OthersFail
@@ -277,6 +284,8 @@ impl RefusalCode {
                 | Self::SloUnknown
                 | Self::EvidenceLost
                 | Self::HardlyBad
+                | Self::NotWorse
+                | Self::SameHourBefore
                 | Self::KindsDisagree
                 | Self::OthersFail
                 | Self::LoadChanged

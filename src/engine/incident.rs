@@ -59,7 +59,7 @@ pub enum Phase {
 }
 
 /// One incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Incident {
     /// Its id.
@@ -151,7 +151,7 @@ pub struct ForgeRepository {
 }
 
 /// Everything that the facts add up to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Every incident.
     pub incidents: BTreeMap<IncidentId, Incident>,

@@ -9,6 +9,7 @@ pub mod approval;
 pub mod assurance;
 pub mod attribution;
 pub mod backtest;
+pub mod before_after;
 pub mod broken_sync;
 pub mod budget;
 pub mod change;

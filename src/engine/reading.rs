@@ -2,6 +2,7 @@
 
 use super::policy::{Objective, Slo};
 use super::round::{Outcome, Round};
+use super::slo::{self, Quality};
 use super::time::Timestamp;
 use super::window::{self, Sum};
 
@@ -33,6 +34,22 @@ pub fn readings(slo: &Slo, rounds: &[Round]) -> Vec<Reading> {
                     Sum { total, .. } if total <= 0.0 => return None,
                     sum => Some(sum.ratio()),
                 },
+            };
+            Some(Reading { start: round.start, end: round.end, badness })
+        })
+        .collect()
+}
+
+/// The same as good (0) or bad (1) by the SLO's own limit, so that SLOs of different scales can be laid beside one another.
+pub fn verdicts(slo: &Slo, rounds: &[Round]) -> Vec<Reading> {
+    rounds
+        .iter()
+        .filter_map(|round| {
+            let badness = match slo::quality(slo, round) {
+                Quality::Good => Some(0.0),
+                Quality::Bad => Some(1.0),
+                Quality::Unknown => None,
+                Quality::Neither => return None,
             };
             Some(Reading { start: round.start, end: round.end, badness })
         })

@@ -360,7 +360,7 @@ fn candidate_context(candidate: &Candidate) -> CandidateContext {
             Standing::RuledOut => "ruled out",
             Standing::Unmapped => "owned by no policy",
         }),
-        because: neutral::sentence(&as_sentence(&candidate.because)),
+        because: neutral::sentence(&as_sentence(&candidate.words())),
     }
 }
 

@@ -365,7 +365,7 @@ fn candidate_context(view: &ProposalView<'_>, candidate: &Candidate, mentioned: 
             Standing::RuledOut => "ruled out",
             Standing::Unmapped => "owned by no policy",
         }),
-        because: neutral::sentence(&candidate.because),
+        because: neutral::sentence(&candidate.words()),
     }
 }
 

@@ -29,7 +29,7 @@ pub fn story(incident: &Incident) -> String {
                 Standing::RuledOut => "ruled out ",
                 Standing::Unmapped => "unmapped  ",
             };
-            lines.push(format!("{standing} {} \"{}\": {}", candidate.commit.short(), flat(&candidate.subject), flat(&candidate.because)));
+            lines.push(format!("{standing} {} \"{}\": {}", candidate.commit.short(), flat(&candidate.subject), flat(&candidate.words())));
         }
         if attribution.suspects.is_empty() {
             lines.push("suspect    none of the changes".to_owned());

@@ -159,6 +159,7 @@ impl Story {
             touches: vec![PolicyName::new("checkout")],
             standing,
             because: format!("it changed {} right before the breach", story.words.path),
+            evidence: None,
         };
         let attribution = Attribution {
             onset,

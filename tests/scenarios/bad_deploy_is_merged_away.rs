@@ -24,6 +24,20 @@ fn bad_deploy_is_merged_away() {
     assert!(world.branches().is_empty());
 }
 
+/// What the rounds say stands beside the suspect, with what it cannot have reached.
+#[test]
+fn the_suspect_is_laid_beside_a_service_that_it_does_not_touch() {
+    let mut world = World::new(&["checkout", "payments"], &[policy("checkout", "propose", ""), policy("payments", "propose", "")]);
+    world.seconds(8);
+    world.break_checkout();
+    world.seconds(6);
+    let attribution = world.incident().attribution.unwrap();
+    let suspect = attribution.candidates.iter().find(|candidate| attribution.suspects.contains(&candidate.commit)).unwrap();
+    let said =
+        "rounds since and in 0 of 16 before; effect 1, p under 0.001); 1 of 1 that the change does not reach stood still: `payments`";
+    assert!(suspect.words().contains("; `up` got worse (bad in ") && suspect.words().ends_with(said), "{}", suspect.words());
+}
+
 #[test]
 fn a_recovered_service_that_breaks_again_is_a_new_incident_and_the_cooldown_holds() {
     let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);

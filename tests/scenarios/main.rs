@@ -73,6 +73,7 @@ mod repositories_that_are_not_worked_with;
 mod revert_changes_nothing;
 mod reverted_change_spreads;
 mod risky_files_are_proposed;
+mod same_hour_every_day;
 mod secrets_of_chats;
 mod several_suspects_are_proposed;
 mod somebody_pushes_onto_the_pull_request;

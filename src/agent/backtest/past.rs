@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use crate::agent::day_before::with_day_before;
+use crate::agent::looked_back;
 use crate::agent::passing::Evidence;
-use crate::agent::rounds_kept;
 use crate::agent::situations::{self, LANDINGS_KEPT, OTHERS_BEFORE};
 use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::change::Change;
@@ -71,7 +72,7 @@ impl<'a> Past<'a> {
             }
         }
         let proposed = vec![None; policies.len()];
-        let kept = rounds_kept(policies);
+        let kept = looked_back(policies);
         Ok(Self { policies, services, landings, branch, repository, paths, kept, proposed, history: History::default() })
     }
 
@@ -161,7 +162,10 @@ impl Evidence for Past<'_> {
         let mut situation = Situation {
             now,
             incident: IncidentId::new(format!("{}-backtest", self.policies[index].name)),
-            service: self.service(index, now),
+            service: with_day_before(self.service(index, now), onset, now, |slo, from, to| {
+                let series = self.services[index].iter().find(|series| series.slo == *slo);
+                series.map(|series| between(&series.rounds, from, to).to_vec()).unwrap_or_default()
+            }),
             elsewhere: elsewhere.map(|other| self.service(other, now)).collect(),
             others: others.map(|other| self.service_since(other, from - self.policies[other].longest_window(), now)).collect(),
             controls: Vec::new(),

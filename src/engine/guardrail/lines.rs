@@ -38,6 +38,8 @@ pub const ALL: &[RefusalCode] = &[
     RefusalCode::RunsWellElsewhere,
     RefusalCode::ReapplyIsForPeople,
     RefusalCode::HardlyBad,
+    RefusalCode::NotWorse,
+    RefusalCode::SameHourBefore,
     RefusalCode::ModePropose,
     RefusalCode::SeveralSuspects,
     RefusalCode::AppliedUnknown,
@@ -154,6 +156,12 @@ impl RefusalCode {
             Self::AppliedTooLongBefore => "The service ran with the change for long before it broke (`revert.attributeWithin`).",
             Self::TooOldToMerge => "The change landed too long ago to be merged away without a person (`revert.maxAge.merge`).",
             Self::SloUnknown => "An objective of the policy could not be measured, and what is not known is no reason to merge.",
+            Self::NotWorse => {
+                "Since the change the service was not bad so much more often than in the hour before it that chance does not explain it."
+            }
+            Self::SameHourBefore => {
+                "The same trouble was there at the same hour of the day before: a job or the load of that hour is the likelier cause."
+            }
             Self::KindsDisagree => "The policy measures by probes and by metrics, and only one of both kinds says that the service is bad.",
             Self::OthersFail => "Another service began to fail at the same time, and the suspect does not explain it.",
             Self::LoadChanged => "The load rose when the service broke, so the load may have done it.",

@@ -9,6 +9,7 @@ use super::lost;
 use super::propose::effective_mode;
 use super::propose::{bad_by_chance, every_control, unstable};
 use super::protect::protected;
+use super::usual::{comes_and_goes, not_worse};
 use super::{Refusal, RefusalCode, care, over, refuse, suspects, uncertain};
 use std::collections::BTreeSet;
 
@@ -41,11 +42,13 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(slos_known(situation));
     refusals.extend(not_corroborated(situation));
     refusals.extend(hardly_bad(situation));
+    refusals.extend(not_worse(situation, attribution));
     refusals.extend(others_fail(situation, attribution));
     refusals.extend(runs_well_elsewhere(situation, attribution));
     refusals.extend(more_load_than_ever(situation, attribution));
     refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
     refusals.extend(bad_by_chance(situation, attribution));
+    refusals.extend(comes_and_goes(situation, attribution));
     refusals.extend(every_control(situation, attribution));
     refusals.extend(of_dependency(situation, attribution));
     refusals.extend(care::suspects(situation, attribution));

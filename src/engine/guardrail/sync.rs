@@ -33,8 +33,8 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
 fn is_measured(code: RefusalCode) -> bool {
     use RefusalCode::{
         AppliedTooLongBefore, AppliedUnknown, BaselineTooOld, BreachBeforeChange, DependencyFails, HardlyBad, KindsDisagree, LoadChanged,
-        MayGrowSlowly, MayHaveBegunBefore, MayHaveBegunUnseen, NoBaseline, NoSuspect, NotCorroborated, OthersFail, RanWellWithIt,
-        SloUnknown, Unstable,
+        MayGrowSlowly, MayHaveBegunBefore, MayHaveBegunUnseen, NoBaseline, NoSuspect, NotCorroborated, NotWorse, OthersFail, RanWellWithIt,
+        SameHourBefore, SloUnknown, Unstable,
     };
     matches!(
         code,
@@ -52,8 +52,10 @@ fn is_measured(code: RefusalCode) -> bool {
             | NoBaseline
             | NoSuspect
             | NotCorroborated
+            | NotWorse
             | OthersFail
             | RanWellWithIt
+            | SameHourBefore
             | SloUnknown
             | Unstable
     )

@@ -73,6 +73,7 @@ impl Story {
             touches: Vec::new(),
             standing: Standing::Suspect,
             because: String::new(),
+            evidence: None,
         };
         let attribution = Attribution { onset, candidates: vec![candidate], suspects: vec![SUSPECT], broke: Broke::Objectives };
         story.tell(3, Event::Attributed { incident: incident(), attribution });

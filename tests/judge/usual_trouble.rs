@@ -1,0 +1,108 @@
+//! Trouble that a service has anyway: by chance, now and then, or at the same hour every day. A commit that lands beside it is not merged away.
+
+use revertd::agent::{Answer, DecideAt, JudgedAction};
+use serde_json::{Value, json};
+
+use crate::decide;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60;
+/// The change is applied in the minute after this one; every round after it may be bad.
+const APPLIED: i64 = 82;
+
+/// One service whose events are counted each minute: 40 of 400 fail where `is_bad` says so of the minute. Minutes before 0 are of the day
+/// before.
+fn case(minutes: impl Iterator<Item = i64>, is_bad: impl Fn(i64) -> bool) -> Value {
+    let begin = 1_760_000_000_000;
+    let rounds: Vec<Value> = minutes
+        .map(|minute| {
+            let (start, end) = (begin + (minute - 1) * MINUTE, begin + minute * MINUTE);
+            json!({"policy": "checkout", "slo": "errors", "start": start, "end": end, "good": if is_bad(minute) { 360 } else { 400 }, "total": 400})
+        })
+        .collect();
+    let now = rounds.last().unwrap()["end"].clone();
+    let at = |seconds: i64| begin + APPLIED * MINUTE + seconds * 1000;
+    json!({
+        "id": "usual-trouble", "now": now, "rounds": rounds,
+        "policies": [{
+            "apiVersion": "revertd.dev/v1alpha1", "kind": "RevertPolicy", "metadata": {"name": "checkout"},
+            "spec": {
+                "repository": "manifests", "paths": ["apps/checkout/**"], "revert": {"mode": "merge"},
+                "slos": [{
+                    "name": "errors", "objective": {"target": 0.999},
+                    "indicator": {"prometheus": {"server": "main", "every": "60s", "freshness": "total",
+                        "good": "sum(increase(good[$window]))", "total": "sum(increase(total[$window]))"}},
+                    "alerts": [{"burnRate": {"factor": 14.4, "long": "1h", "short": "5m", "sinceChange": true}, "minEvents": 100}],
+                }],
+            },
+        }],
+        "landings": [{
+            "branch": "main", "earliest": at(-20), "latest": at(-10), "applied": {"checkout/default": {"earliest": at(5), "latest": at(10)}},
+            "changes": [{"commit": "1".repeat(40), "author": "Robin", "subject": "Change", "paths": ["apps/checkout/deployment.yaml"]}],
+        }],
+    })
+}
+
+fn first(minutes: impl Iterator<Item = i64>, is_bad: impl Fn(i64) -> bool) -> Answer {
+    decide(&case(minutes, is_bad), DecideAt::Each)
+}
+
+fn refused(answer: &Answer) -> (JudgedAction, &str) {
+    (answer.action, answer.refusal.as_deref().unwrap_or_default())
+}
+
+#[test]
+fn bad_rounds_that_chance_explains_are_not_merged_away() {
+    // Two of three since, after 24 of 60 in one long trouble of the hour before.
+    let since = |minute: i64| minute > APPLIED + 1 && minute % 3 != 2;
+    let answer = first(1..=110, |minute| since(minute) || (25..=48).contains(&minute));
+    assert_eq!(refused(&answer), (JudgedAction::Propose, "notWorse"), "{}", answer.why);
+    let answer = first(1..=110, since);
+    assert_eq!(answer.action, JudgedAction::Merge, "after a good hour: {}", answer.why);
+}
+
+#[test]
+fn trouble_that_comes_and_goes_as_before_is_not_merged_away() {
+    let before = |minute: i64| matches!(minute, 35 | 60);
+    let answer = first(1..=110, |minute| before(minute) || (minute > APPLIED + 1 && minute % 6 != 3));
+    assert_eq!(refused(&answer), (JudgedAction::Propose, "unstable"), "{}", answer.why);
+    let answer = first(1..=110, |minute| before(minute) || minute > APPLIED + 1);
+    assert_eq!(answer.action, JudgedAction::Merge, "what stays broken is another trouble: {}", answer.why);
+}
+
+/// The same minutes of two days, with trouble in the second of them.
+fn two_days(of_the_day_before: impl Fn(i64) -> bool) -> Value {
+    let minutes = (1 - DAY..=110 - DAY).chain(1..=110);
+    case(minutes, |minute| minute > APPLIED + 1 || (minute < 0 && of_the_day_before(minute + DAY)))
+}
+
+#[test]
+fn trouble_of_the_same_hour_of_the_day_before_is_no_commit() {
+    let minutes = |from: i64, to: i64| move |minute: i64| (from..=to).contains(&minute);
+    let answer = decide(&two_days(minutes(APPLIED + 3, 110)), DecideAt::Each);
+    assert_eq!(refused(&answer), (JudgedAction::None, "sameHourBefore"), "{}", answer.why);
+    let answer = decide(&two_days(|_| false), DecideAt::Each);
+    assert_eq!(answer.action, JudgedAction::Merge, "a good day before: {}", answer.why);
+    let answer = decide(&two_days(minutes(20, 45)), DecideAt::Each);
+    assert_eq!(answer.action, JudgedAction::Merge, "another hour: {}", answer.why);
+    // It lasted six minutes the day before; ten minutes after that it is something else.
+    let case = two_days(minutes(APPLIED + 2, APPLIED + 8));
+    let answer = decide(&case, DecideAt::Each);
+    assert!(answer.action > JudgedAction::None, "{}", answer.why);
+    let at = (answer.since.unwrap() - case["landings"][0]["latest"].as_i64().unwrap()) / MINUTE;
+    assert!((18..=20).contains(&at), "{at} minutes after the landing");
+}
+
+/// Promise P2, for rounds of the day before.
+#[test]
+fn no_unknown_round_of_the_day_before_takes_it_away() {
+    let case = two_days(|minute| (APPLIED + 2..=APPLIED + 20).contains(&minute) && minute % 4 != 0);
+    assert_eq!(decide(&case, DecideAt::Now).action, JudgedAction::None);
+    for place in (60..110).step_by(3) {
+        let mut case = case.clone();
+        case["rounds"][place]["good"] = Value::Null;
+        case["rounds"][place].as_object_mut().unwrap().remove("total");
+        let answer = decide(&case, DecideAt::Now);
+        assert_eq!(refused(&answer), (JudgedAction::None, "sameHourBefore"), "without round {place}: {}", answer.why);
+    }
+}
