@@ -11,7 +11,7 @@ use super::agent::{
     Agent, CommitIdentity, Control, Credentials, Environment, Forge, Github, GithubAuth, MetricsKind, MetricsServer, Notifier,
     NotifierKind, Repository, SyncSource,
 };
-use super::diagnostic::{Findings, quoted};
+use super::diagnostic::{Findings, Span, quoted};
 use super::form;
 use super::gates;
 use super::node::{Node, key_name};
@@ -125,14 +125,19 @@ pub fn read(root: &Node, directory: &Path, findings: &mut Findings<'_>) -> Optio
 
 /// Reports names that are there twice in a list of named objects.
 pub fn unique_names(view: &View<'_>, key: &str, findings: &mut Findings<'_>) {
+    let items = view.objects(key);
+    let names = items.iter().filter_map(|item| Some((item.text("name")?, item.span("name"))));
+    told_apart(names, key, "give one of them another name", findings);
+}
+
+/// Reports names of the items of `key` that are there twice.
+pub fn told_apart(names: impl Iterator<Item = (String, Span)>, key: &str, advice: &str, findings: &mut Findings<'_>) {
     let mut seen: Vec<(String, usize)> = Vec::new();
-    for item in view.objects(key) {
-        let Some(name) = item.text("name") else { continue };
-        let span = item.span("name");
+    for (name, span) in names {
         match seen.iter().find(|(other, _)| *other == name) {
             Some((_, line)) => {
                 let message = format!("two items of `{key}` are named {}; the first is at line {line}", quoted(&name));
-                findings.error(span, message, "give one of them another name".to_owned());
+                findings.error(span, message, advice.to_owned());
             }
             None => seen.push((name, span.line)),
         }
@@ -239,36 +244,36 @@ fn server(view: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Opt
         return kubernetes(view, &cluster, directory);
     }
     let prometheus = view.object("prometheus")?;
-    headers(&prometheus, findings);
-    let url = prometheus.text("url");
-    if let Some(base) = url.as_deref().and_then(|url| url.trim_end_matches('/').strip_suffix("/api/v1")) {
-        let hint = format!("write {}", quoted(base));
-        findings.error(prometheus.span("url"), "`url` is the base address of the server, without `/api/v1`", hint);
-    }
-    Some(MetricsServer {
-        name: MetricsName::new(view.text("name")?),
-        url: url?,
-        headers: prometheus.map("headers")?.into_iter().collect(),
-        bearer_token_file: prometheus.text("bearerTokenFile").map(|path| directory.join(path)),
-        ingest_delay: prometheus.duration("ingestDelay")?,
-        kind: MetricsKind::Prometheus,
-    })
+    let base = base_address(&prometheus, "/api/v1", findings);
+    let ingest_delay = prometheus.duration("ingestDelay")?;
+    asked_over_http(view, &prometheus, base?, directory).map(|server| MetricsServer { ingest_delay, ..server })
 }
 
 fn alertmanager(view: &View<'_>, manager: &View<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<MetricsServer> {
-    headers(manager, findings);
-    let url = manager.text("url");
-    if let Some(base) = url.as_deref().and_then(|url| url.trim_end_matches('/').strip_suffix("/api/v2")) {
+    let base = base_address(manager, "/api/v2", findings);
+    let kind = MetricsKind::Alertmanager { watchdog: manager.text("watchdog")? };
+    asked_over_http(view, manager, base?, directory).map(|server| MetricsServer { kind, ..server })
+}
+
+/// The address of a server. `api` is what people copy along with it.
+fn base_address(server: &View<'_>, api: &str, findings: &mut Findings<'_>) -> Option<String> {
+    headers(server, findings);
+    let url = server.text("url");
+    if let Some(base) = url.as_deref().and_then(|url| url.trim_end_matches('/').strip_suffix(api)) {
         let hint = format!("write {}", quoted(base));
-        findings.error(manager.span("url"), "`url` is the base address of the server, without `/api/v2`", hint);
+        findings.error(server.span("url"), format!("`url` is the base address of the server, without `{api}`"), hint);
     }
+    url
+}
+
+fn asked_over_http(view: &View<'_>, server: &View<'_>, url: String, directory: &Path) -> Option<MetricsServer> {
     Some(MetricsServer {
         name: MetricsName::new(view.text("name")?),
-        url: url?,
-        headers: manager.map("headers")?.into_iter().collect(),
-        bearer_token_file: manager.text("bearerTokenFile").map(|path| directory.join(path)),
+        url,
+        headers: server.map("headers")?.into_iter().collect(),
+        bearer_token_file: server.text("bearerTokenFile").map(|path| directory.join(path)),
         ingest_delay: Duration::ZERO,
-        kind: MetricsKind::Alertmanager { watchdog: manager.text("watchdog")? },
+        kind: MetricsKind::Prometheus,
     })
 }
 

@@ -1,8 +1,9 @@
 //! The defaults put into a tree, so that what reads it meets every key that has a value.
 
 use super::diagnostic::Span;
-use super::node::{Entry, Node, Origin, Piece, Scalar, Value, parse};
+use super::node::{Entry, Node, Origin, Scalar, Value};
 use super::shape::{Field, Kind, Object, Presence};
+use super::yaml::{Piece, parse};
 
 /// The same object with every absent key that has a default, down to the last. A default stands where its object stands.
 pub fn complete(shape: &'static Object, node: &Node) -> Node {

@@ -42,6 +42,8 @@ pub struct Span {
     pub column: usize,
     /// How many characters, on this line only.
     pub length: usize,
+    /// Which file: 0 for the one that the findings are about, from 1 for those that it takes values from.
+    pub file: usize,
 }
 
 /// One finding.
@@ -83,6 +85,7 @@ pub struct Source {
 /// Collects the findings of one file.
 pub struct Findings<'a> {
     source: &'a Source,
+    further: &'a [&'a Source],
     list: &'a mut Vec<Diagnostic>,
 }
 
@@ -177,7 +180,12 @@ impl Source {
 impl<'a> Findings<'a> {
     /// Findings about `source`, added to `list`.
     pub fn new(source: &'a Source, list: &'a mut Vec<Diagnostic>) -> Self {
-        Self { source, list }
+        Self { source, further: &[], list }
+    }
+
+    /// The same, also about places of other files, from which the first takes values: the file numbers of their places count from 1.
+    pub fn with(self, further: &'a [&'a Source]) -> Self {
+        Self { further, ..self }
     }
 
     /// Adds an error.
@@ -195,14 +203,14 @@ impl<'a> Findings<'a> {
         /// So many lines of a text are looked through.
         const LINES: usize = 40;
         for line in span.line..span.line.saturating_add(LINES) {
-            let Some(text) = self.source.line(line) else { return span };
+            let Some(text) = self.source_of(span).line(line) else { return span };
             let from = if line == span.line { span.column.saturating_sub(1) } else { 0 };
             let characters: Vec<char> = text.chars().collect();
             let rest: String = characters.iter().skip(from).collect();
             let found = words.iter().filter_map(|word| Some((rest.find(word.as_str())?, word))).min();
             if let Some((at, word)) = found {
                 let column = from + rest[..at].chars().count() + 1;
-                return Span { line, column, length: word.chars().count() };
+                return Span { line, column, length: word.chars().count(), file: span.file };
             }
         }
         span
@@ -213,17 +221,22 @@ impl<'a> Findings<'a> {
         self.list.iter().filter(|diagnostic| diagnostic.is_error()).count()
     }
 
+    fn source_of(&self, span: Span) -> &'a Source {
+        span.file.checked_sub(1).and_then(|index| self.further.get(index)).copied().unwrap_or(self.source)
+    }
+
     fn add(&mut self, severity: Severity, span: Span, message: String, hint: Option<String>) {
+        let source = self.source_of(span);
         self.list.push(Diagnostic {
             severity,
             cause: Cause::Content,
-            file: self.source.name.clone(),
+            file: source.name.clone(),
             line: span.line,
             column: span.column,
             length: span.length,
             message,
             hint,
-            excerpt: self.source.line(span.line),
+            excerpt: source.line(span.line),
         });
     }
 }
@@ -322,7 +335,7 @@ mod tests {
     fn render(line: &str, column: usize, length: usize) -> String {
         let source = Source::new("a.yaml", line);
         let mut list = Vec::new();
-        Findings::new(&source, &mut list).error(Span { line: 1, column, length }, "wrong", Some("right".to_owned()));
+        Findings::new(&source, &mut list).error(Span { line: 1, column, length, file: 0 }, "wrong", Some("right".to_owned()));
         list[0].to_string()
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Cause, Diagnostic};
-use super::node::MAX_BYTES;
+use super::yaml::MAX_BYTES;
 
 /// Reads a file, one byte more than may be at most.
 ///

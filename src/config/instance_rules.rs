@@ -76,18 +76,9 @@ fn cluster(view: &View<'_>, findings: &mut Findings<'_>) -> Option<String> {
 }
 
 fn unique(views: &[View<'_>], findings: &mut Findings<'_>) {
-    let mut seen: Vec<(String, usize)> = Vec::new();
-    for view in views {
-        let Some(name) = name(view) else { continue };
-        let span = view.span(if view.node("name").is_some() { "name" } else { "cluster" });
-        match seen.iter().find(|(other, _)| *other == name) {
-            Some((_, line)) => {
-                let message = format!("two items of `instances` are named {}; the first is at line {line}", quoted(&name));
-                findings.error(span, message, "give one of them another `name`".to_owned());
-            }
-            None => seen.push((name, span.line)),
-        }
-    }
+    let span = |view: &View<'_>| view.span(if view.node("name").is_some() { "name" } else { "cluster" });
+    let names = views.iter().filter_map(|view| Some((name(view)?, span(view))));
+    super::agent_file::told_apart(names, "instances", "give one of them another `name`", findings);
 }
 
 fn reserved(view: &View<'_>, findings: &mut Findings<'_>) {

@@ -1,8 +1,9 @@
 //! The lines that `revertd judge` reads: one incident a line, from what was typed to values that cannot be wrong.
 //!
-//! Only the form is judged here: names, times, known keys. What the values mean is the engine's; `agent/judge.rs` hands them to it. Times
+//! Only the form is judged here: known keys, and in `check` names and times of one line. What the values mean is the engine's; `agent/judge.rs` hands them to it. Times
 //! are Unix milliseconds, ratios 0 to 1, and what is not known is null.
 
+mod check;
 mod mistake;
 mod schema;
 mod time;
@@ -378,7 +379,7 @@ impl CaseReader {
         let line: CaseLine = serde_json::from_str(line).map_err(|error| InvalidCase(mistake::sentence(line, &error)))?;
         let policies = self.policies(line.policies)?;
         let observed = Observed { landings: line.landings, rounds: line.rounds, controls: line.controls, history: line.history };
-        check(&policies, &observed)?;
+        check::check(&policies, &observed)?;
         Ok(Case { id: line.id, now: line.now, policies, observed, expected: line.expected })
     }
 
@@ -411,114 +412,20 @@ fn read_policies(texts: &[String]) -> Result<Vec<Policy>, InvalidCase> {
     let mut list = Vec::new();
     let parsed: Vec<load::Parsed> =
         texts.iter().enumerate().map(|(index, text)| load::read(&format!("policies[{index}]"), text.as_bytes(), &mut list)).collect();
-    let places: Vec<load::Place<'_>> = parsed.iter().flat_map(super::policies_of).collect();
+    let places: Vec<load::Place<'_>> = parsed.iter().flat_map(super::policies_and_slos_of).collect();
     let (_, policies) = load::judge(None, &places, &mut list);
     if let Some(error) = list.iter().find(|diagnostic| diagnostic.is_error()) {
         let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
         return Err(InvalidCase(format!("{}: {}{hint}", error.file, error.message)));
     }
-    if policies.len() != texts.len() {
-        return Err(InvalidCase("each entry of `policies` is one RevertPolicy object".to_owned()));
+    if policies.len() != places.iter().filter(|(_, document)| document.kind == load::DocumentKind::Policy).count()
+        || places.len() != texts.len()
+    {
+        return Err(InvalidCase(
+            "each entry of `policies` is one RevertPolicy object, or an OpenSLO one that such a policy takes".to_owned(),
+        ));
     }
     Ok(policies)
-}
-
-fn check(policies: &[Policy], observed: &Observed) -> Result<(), InvalidCase> {
-    let wrong = |text: &str| Err(InvalidCase(text.to_owned()));
-    check_rounds(policies, &observed.rounds)?;
-    if let Some(number) = observed.controls.iter().position(|control| control.end < control.start) {
-        return wrong(&format!("controls[{number}]: a round of the control `{}` ends before it starts", observed.controls[number].name));
-    }
-    if policies.windows(2).any(|pair| pair[0].repository != pair[1].repository) {
-        return wrong("the policies of one incident watch one repository");
-    }
-    if observed.landings.windows(2).any(|pair| pair[0].branch != pair[1].branch) {
-        return wrong("the landings of one incident are of one branch");
-    }
-    for (number, landing) in observed.landings.iter().enumerate() {
-        check_landing(policies, landing).map_err(|InvalidCase(text)| InvalidCase(format!("landings[{number}]: {text}")))?;
-    }
-    for (number, past) in observed.history.iter().enumerate() {
-        for name in &past.policies {
-            named(policies, name).map_err(|InvalidCase(text)| InvalidCase(format!("history[{number}]: {text}")))?;
-        }
-    }
-    Ok(())
-}
-
-fn named<'a>(policies: &'a [Policy], name: &PolicyName) -> Result<&'a Policy, InvalidCase> {
-    policies.iter().find(|policy| policy.name == *name).ok_or_else(|| InvalidCase(format!("there is no policy `{name}`")))
-}
-
-fn check_rounds(policies: &[Policy], rounds: &[RoundLine]) -> Result<(), InvalidCase> {
-    let mut ends = std::collections::HashSet::new();
-    for (number, round) in rounds.iter().enumerate() {
-        let place = |InvalidCase(text): InvalidCase| InvalidCase(format!("rounds[{number}]: {text}"));
-        let policy = named(policies, &round.policy).map_err(place)?;
-        if !policy.measured().any(|slo| slo.name.as_str() == round.slo) {
-            return Err(place(InvalidCase(format!("the policy `{}` has no SLO `{}`", policy.name, round.slo))));
-        }
-        if !policy.instances.iter().any(|instance| instance.name.as_str() == round.instance) {
-            return Err(place(InvalidCase(format!("the policy `{}` has no instance `{}`", policy.name, round.instance))));
-        }
-        check_round(round).map_err(place)?;
-        if !ends.insert((&round.policy, &round.slo, &round.instance, round.end)) {
-            return Err(place(InvalidCase(format!("another round of `{}` `{}` ends at {} as well", round.policy, round.slo, round.end))));
-        }
-    }
-    Ok(())
-}
-
-fn check_landing(policies: &[Policy], landing: &LandingLine) -> Result<(), InvalidCase> {
-    let wrong = |text: String| Err(InvalidCase(text));
-    if let Some(earliest) = landing.earliest.filter(|earliest| *earliest > landing.latest) {
-        return wrong(format!("`earliest` {earliest} is after `latest` {}", landing.latest));
-    }
-    for (key, applied) in &landing.applied {
-        let known = key.split_once('/').is_some_and(|(name, instance)| {
-            policies.iter().any(|policy| policy.name.as_str() == name && policy.instances.iter().any(|at| at.name.as_str() == instance))
-        });
-        if !known {
-            return wrong(format!("`applied` is by `policy/instance`, and there is no `{key}`"));
-        }
-        if applied.earliest > applied.latest {
-            return wrong(format!("`applied` of `{key}`: `earliest` {} is after `latest` {}", applied.earliest, applied.latest));
-        }
-    }
-    for name in landing.changes.iter().flat_map(|change| &change.services) {
-        named(policies, name)?;
-    }
-    Ok(())
-}
-
-/// Prometheus extrapolates both counts on its own, so that the good ones may come out a little higher.
-const EXTRAPOLATED: f64 = 1.05;
-
-fn check_round(round: &RoundLine) -> Result<(), InvalidCase> {
-    let place = || format!("the round of `{}` `{}` that ends at {}", round.policy, round.slo, round.end);
-    if round.end < round.start {
-        return Err(InvalidCase(format!("{} ends before it starts", place())));
-    }
-    let fits = match (&round.good, &round.value) {
-        (Some(None), None) | (None, Some(_)) => round.total.is_none(),
-        (Some(Some(Good::Whole(_))), None) => round.total.is_none(),
-        (Some(Some(Good::Events(good))), None) => *good >= 0.0 && round.total.is_some_and(|total| total >= 0.0),
-        _ => false,
-    };
-    if !fits {
-        let message = "has neither `good` (true, false, null), nor `good` and `total` (events from 0), nor `value`";
-        return Err(InvalidCase(format!("{} {message}", place())));
-    }
-    if let (Some(Some(Good::Events(good))), Some(total)) = (round.good, round.total)
-        && good > total * EXTRAPOLATED + 1.0
-    {
-        return Err(InvalidCase(format!("{} has more good events ({good}) than events ({total})", place())));
-    }
-    let known = matches!((&round.good, &round.value), (Some(Some(_)), _) | (_, Some(Some(_))));
-    if known && round.why.is_some() {
-        return Err(InvalidCase(format!("{} is known and has a `why`", place())));
-    }
-    Ok(())
 }
 
 /// `Some(None)` for a null that was written, `None` only where the key is absent.
@@ -544,94 +451,4 @@ fn control() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Case, InvalidCase> {
-        CaseReader::default().read(line)
-    }
-
-    const POLICY: &str = r#"{"apiVersion":"revertd.dev/v1alpha1","kind":"RevertPolicy","metadata":{"name":"a"},"spec":{"repository":"m","paths":["a/**"],"sync":{"source":"none of yours"},"slos":[{"name":"up","indicator":{"http":{"url":"http://a/","unreachable":"unknown"}}}]}}"#;
-
-    fn case(rest: &str) -> Result<Case, InvalidCase> {
-        read(&format!(r#"{{"id":"x","now":1000,"policies":[{POLICY}]{rest}}}"#))
-    }
-
-    #[test]
-    fn a_policy_is_read_as_an_agent_reads_it_and_its_sync_is_ignored() {
-        let case = case("").unwrap();
-        assert_eq!(case.policies.len(), 1);
-        assert_eq!(case.policies[0].name, PolicyName::new("a"));
-    }
-
-    #[test]
-    fn a_null_is_unknown_and_an_absent_key_is_a_mistake() {
-        let round = |rest: &str| case(&format!(r#","rounds":[{{"policy":"a","slo":"up","start":0,"end":10{rest}}}]"#));
-        assert_eq!(round(r#","good":null"#).unwrap().observed.rounds[0].good, Some(None));
-        assert_eq!(round(r#","good":3,"total":4"#).unwrap().observed.rounds[0].good, Some(Some(Good::Events(3.0))));
-        for wrong in
-            ["", r#","good":3"#, r#","good":true,"total":1"#, r#","good":true,"value":1"#, r#","good":true,"why":"stale""#, r#","god":1"#]
-        {
-            assert!(round(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_there_is_said() {
-        let message = |rest: &str| case(rest).unwrap_err().to_string();
-        assert!(message(r#","rounds":[{"policy":"b","slo":"up","start":0,"end":1,"good":true}]"#).contains("no policy `b`"));
-        assert!(message(r#","rounds":[{"policy":"a","slo":"down","start":0,"end":1,"good":true}]"#).contains("no SLO `down`"));
-        assert!(
-            message(r#","rounds":[{"policy":"a","slo":"up","instance":"eu","start":0,"end":1,"good":true}]"#).contains("no instance `eu`")
-        );
-        assert!(message(r#","controls":[{"start":2,"end":1,"good":true}]"#).contains("ends before it starts"));
-        assert!(read(r#"{"id":"x","now":1,"policies":[{"kind":"Agent"}]}"#).is_err());
-        assert!(read("nonsense").is_err());
-    }
-
-    #[test]
-    fn a_mistake_is_named_with_its_place_and_in_words() {
-        let message = |rest: &str| case(rest).unwrap_err().to_string();
-        let begins = |rest: &str, sentence: &str| assert!(message(rest).starts_with(sentence), "{}", message(rest));
-        let landing = |rest: &str| format!(r#","landings":[{{"branch":"main","earliest":1,"latest":2,"changes":[]{rest}}}]"#);
-        begins(
-            r#","rounds":[{"policy":"a","slo":"up","start":"5","end":1,"good":true}]"#,
-            "`rounds[0].start`: invalid type: string \"5\", expected a time in whole Unix milliseconds",
-        );
-        begins(
-            r#","rounds":[{"policy":"a","slo":"up","start":0,"end":1,"good":"yes"}]"#,
-            "`rounds[0].good`: it is true, false, null or a number",
-        );
-        begins(r#","rounds":[5]"#, "`rounds[0]`: invalid type: integer `5`, expected a round, which is an object");
-        begins(
-            r#","rounds":[{"policy":"a","slo":"up","start":0,"end":1,"good":10,"total":5}]"#,
-            "rounds[0]: the round of `a` `up` that ends at 1 has more good",
-        );
-        begins(&landing(r#","kind":"odd""#), "`landings[0].kind`: unknown value `odd`, expected one of `normal`");
-        begins(
-            &landing(r#","applied":{"a/default":{"earliest":9,"latest":3}}"#),
-            "landings[0]: `applied` of `a/default`: `earliest` 9 is after",
-        );
-        begins(
-            &landing(r#","applied":{"a/mars":{"earliest":1,"latest":3}}"#),
-            "landings[0]: `applied` is by `policy/instance`, and there is no `a/mars`",
-        );
-        assert_eq!(read(r#"["x",5,[],[],[]]"#).unwrap_err().to_string(), "a line is an object, and this is a list");
-        assert!(read("5").unwrap_err().to_string().contains("expected an incident, which is an object"));
-        assert!(read(r#"{"id":"x""#).unwrap_err().to_string().starts_with("the JSON ends too early"));
-    }
-
-    #[test]
-    fn a_time_is_whole_milliseconds_of_years_that_there_are() {
-        let now = |text: &str| read(&format!(r#"{{"id":"x","now":{text},"policies":[{POLICY}]}}"#)).map(|case| case.now);
-        assert_eq!(now("1760000900000.0"), Ok(1_760_000_900_000), "an integer for JSON Schema");
-        for wrong in ["-1", "1.5", "253402300800000", "18446744073709551616", "1e300", "null", "\"5\""] {
-            assert!(now(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn prometheus_may_count_a_little_more_good_ones_than_all() {
-        assert!(case(r#","rounds":[{"policy":"a","slo":"up","start":0,"end":1,"good":1001.7,"total":1000}]"#).is_ok());
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use self::agent::{AGENT, LIMIT};
 use self::policy::POLICY;
+pub use self::policy::SLO;
 use super::shape::{Field, Form, Kind, Object};
 
 /// The value of `apiVersion`.

@@ -1,6 +1,7 @@
 //! Texts to a valid agent with its policies: reads documents, applies the rules of each, then those between files. It touches no file
 //! system; [`super::files`] does.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::engine::policy::Policy;
@@ -10,11 +11,14 @@ use super::agent_file::{self, Names};
 use super::check::{self, nearest};
 use super::defaults::complete;
 use super::diagnostic::{Cause, Diagnostic, Findings, Source, Span, quoted};
+use super::import::openslo;
 use super::keys::{AGENT_DOCUMENT, API_VERSION, LATER_KINDS, POLICY_DOCUMENT};
-use super::node::{MAX_BYTES, Node, Value, parse, pieces};
+use super::node::{Node, Value};
+use super::openslo::Catalogue;
 use super::policy_file;
 use super::secrets;
 use super::shape::Object;
+use super::yaml::{MAX_BYTES, parse, pieces};
 
 /// A file whose documents have each been checked on their own.
 pub struct Parsed {
@@ -43,6 +47,8 @@ pub enum DocumentKind {
     Agent,
     /// `kind: RevertPolicy`.
     Policy,
+    /// Any kind of OpenSLO: policies take SLOs from it.
+    OpenSlo,
 }
 
 /// Whether a document has errors of its own.
@@ -97,24 +103,30 @@ pub fn read(name: &str, bytes: &[u8], list: &mut Vec<Diagnostic>) -> Parsed {
     Parsed { source, directory, documents }
 }
 
-/// Applies the rules between values and between files. The agent is `None` where it has errors or there is none.
-pub fn judge(agent: Option<Place<'_>>, policies: &[Place<'_>], list: &mut Vec<Diagnostic>) -> (Option<Agent>, Vec<Policy>) {
+/// Applies the rules between values and between files. The agent is `None` where it has errors or there is none; `others` are policies and
+/// OpenSLO documents.
+pub fn judge(agent: Option<Place<'_>>, others: &[Place<'_>], list: &mut Vec<Diagnostic>) -> (Option<Agent>, Vec<Policy>) {
     let names = agent.map(|(_, document)| Names::of(&document.root));
     let valid_agent = agent.and_then(|(file, document)| {
         let read = agent_file::read(&document.root, &file.directory, &mut Findings::new(&file.source, list));
         read.filter(|_| document.soundness == Soundness::Sound)
     });
+    let of_kind = |kind: DocumentKind| -> Vec<Place<'_>> { others.iter().filter(|(_, other)| other.kind == kind).copied().collect() };
+    let (policies, catalogue) = (of_kind(DocumentKind::Policy), Catalogue::new(&of_kind(DocumentKind::OpenSlo)));
     let known: Vec<String> = policies.iter().filter_map(|(_, document)| policy_name(document).map(|(name, _)| name)).collect();
     let mut valid = Vec::new();
-    for (file, document) in policies {
-        let mut findings = Findings::new(&file.source, list);
-        let policy = policy_file::read(&document.root, names.as_ref(), &mut findings);
+    let mut taken = BTreeSet::new();
+    for (file, document) in &policies {
+        let mut findings = Findings::new(&file.source, list).with(catalogue.sources());
+        let expanded = catalogue.expand(&document.root, names.as_ref(), &mut taken, &mut findings);
+        let policy = policy_file::read(&expanded.root, names.as_ref(), &mut findings);
         if names.is_some() {
             policy_file::unknown_dependencies(&document.root, &known, &mut findings);
         }
-        valid.extend(policy.filter(|_| document.soundness == Soundness::Sound));
+        valid.extend(policy.filter(|_| document.soundness == Soundness::Sound && expanded.soundness == Soundness::Sound));
     }
-    unique_policies(policies, list);
+    unique_policies(&policies, list);
+    catalogue.judge(&taken, &known, list);
     if let (Some((file, document)), true) = (agent, policies.is_empty()) {
         let message = "the agent has no policies: it watches, and reverts nothing";
         Findings::new(&file.source, list).warning(document.root.span, message, "name policy files under `policies`".to_owned());
@@ -157,10 +169,11 @@ fn document(root: &Node, findings: &mut Findings<'_>) -> Option<Document> {
         return None;
     }
     let version = root.get("apiVersion").and_then(Node::text);
-    if version.is_some_and(|version| version.starts_with("openslo/")) {
-        let hint = "`revertd import openslo FILE` prints a policy that says the same".to_owned();
-        findings.error(root.span, "an OpenSLO document is no policy: it names no repository and no paths", hint);
-        return None;
+    if version.is_some_and(|version| version.starts_with("openslo/") || version.starts_with("openslo.com/")) {
+        let before = findings.errors();
+        openslo::form(root, findings);
+        let soundness = if findings.errors() == before { Soundness::Sound } else { Soundness::Broken };
+        return Some(Document { kind: DocumentKind::OpenSlo, root: root.clone(), soundness });
     }
     let (kind, shape) = match root.get("kind").and_then(Node::text) {
         Some("Agent") => (DocumentKind::Agent, &AGENT_DOCUMENT),

@@ -65,7 +65,7 @@ fn decimal_parts(text: &str, places: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::node::{Piece, parse};
+    use crate::config::yaml::{Piece, parse};
 
     #[test]
     fn durations_are_a_number_and_a_unit() {

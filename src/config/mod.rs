@@ -4,6 +4,8 @@
 //! bytes → node (tree with places) → check (against keys) → defaults → agent_file, policy_file → Agent, Policy
 //! ```
 //!
+//! OpenSLO documents are no policies: `openslo` puts their SLOs into those that take them, each value at its place in its own file.
+//!
 //! `keys` describes every key once; the checker, the defaults and [`schema()`] are read from it. Every error of every document that
 //! parses is reported, the first one of a document that does not, each with its place.
 
@@ -22,6 +24,7 @@ mod keys;
 mod load;
 mod measure;
 mod node;
+mod openslo;
 mod policy_file;
 mod schema;
 mod secrets;
@@ -30,6 +33,7 @@ mod slo_rules;
 mod sync_rules;
 mod syntax;
 mod view;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +56,8 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads an agent file and the policy files that it names, which are relative to it. Other documents of the agent file may be policies.
+/// Reads an agent file and the policy files that it names, which are relative to it. Other documents of the agent file may be policies, and
+/// OpenSLO documents may stand beside policies.
 ///
 /// # Errors
 /// Every finding, when at least one of them is an error; a file that cannot be read is one.
@@ -82,7 +87,7 @@ pub fn load_texts(agent: (&str, &str), policies: &[(String, String)]) -> Result<
 /// Every finding, when at least one of them is an error; a file that cannot be read is one.
 pub fn load_policies(paths: &[PathBuf]) -> Result<Vec<Policy>, Diagnostics> {
     let (parsed, mut list) = read_all(paths);
-    let places: Vec<Place<'_>> = parsed.iter().flat_map(policies_of).collect();
+    let places: Vec<Place<'_>> = parsed.iter().flat_map(policies_and_slos_of).collect();
     let (_, policies) = load::judge(None, &places, &mut list);
     load::sort(&names(&parsed), &mut list);
     if list.iter().any(Diagnostic::is_error) { Err(Diagnostics(list)) } else { Ok(policies) }
@@ -135,8 +140,8 @@ fn agent_of(file: &Parsed) -> Option<Place<'_>> {
     file.documents.iter().find(|document| document.kind == DocumentKind::Agent).map(|document| (file, document))
 }
 
-fn policies_of(file: &Parsed) -> impl Iterator<Item = Place<'_>> {
-    file.documents.iter().filter(|document| document.kind == DocumentKind::Policy).map(move |document| (file, document))
+fn policies_and_slos_of(file: &Parsed) -> impl Iterator<Item = Place<'_>> {
+    file.documents.iter().filter(|document| document.kind != DocumentKind::Agent).map(move |document| (file, document))
 }
 
 fn read_once(path: &Path, parsed: &mut Vec<Parsed>, list: &mut Vec<Diagnostic>) {
@@ -200,12 +205,12 @@ fn judge_groups(parsed: &[Parsed], agents: &[(usize, Vec<usize>)], list: &mut Ve
         if agents.len() == 1 {
             members.append(&mut rest);
         }
-        let policies: Vec<Place<'_>> = members.iter().flat_map(|index| policies_of(&parsed[*index])).collect();
+        let policies: Vec<Place<'_>> = members.iter().flat_map(|index| policies_and_slos_of(&parsed[*index])).collect();
         load::judge(agent_of(&parsed[*index]), &policies, list);
         further_agents(&parsed[*index], 1, list);
         files.iter().filter(|file| *file != index).for_each(|file| further_agents(&parsed[*file], 0, list));
     }
-    let policies: Vec<Place<'_>> = rest.iter().flat_map(|index| policies_of(&parsed[*index])).collect();
+    let policies: Vec<Place<'_>> = rest.iter().flat_map(|index| policies_and_slos_of(&parsed[*index])).collect();
     load::judge(None, &policies, list);
 }
 
@@ -220,7 +225,7 @@ fn further_agents(file: &Parsed, allowed: usize, list: &mut Vec<Diagnostic>) {
 /// Judges an agent, which the first file holds, with all policies there are.
 fn finish(parsed: &[Parsed], mut list: Vec<Diagnostic>) -> Result<Loaded, Diagnostics> {
     let agent = parsed.first().and_then(agent_of);
-    let policies: Vec<Place<'_>> = parsed.iter().flat_map(policies_of).collect();
+    let policies: Vec<Place<'_>> = parsed.iter().flat_map(policies_and_slos_of).collect();
     let (valid_agent, valid_policies) = load::judge(agent, &policies, &mut list);
     for (index, file) in parsed.iter().enumerate() {
         further_agents(file, usize::from(index == 0), &mut list);
@@ -228,7 +233,7 @@ fn finish(parsed: &[Parsed], mut list: Vec<Diagnostic>) -> Result<Loaded, Diagno
     if let (None, Some(file)) = (agent, parsed.first())
         && !list.iter().any(Diagnostic::is_error)
     {
-        let start = Span { line: 1, column: 1, length: 1 };
+        let start = Span { line: 1, column: 1, length: 1, file: 0 };
         let hint = "write an agent file with `kind: Agent`; policies go into files of their own or after a `---` line".to_owned();
         Findings::new(&file.source, &mut list).error(start, "the file holds no `kind: Agent`", hint);
     }

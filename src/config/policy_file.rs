@@ -291,10 +291,14 @@ fn references(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {
 
 fn reference(view: &View<'_>, key: &str, known: &[String], what: &str, list: &str, findings: &mut Findings<'_>) {
     let Some(name) = view.text(key).filter(|name| !known.contains(name)) else { return };
-    findings.error(view.span(key), format!("the agent file has no {what} {}", quoted(&name)), instead(&name, known, &format!("`{list}`")));
+    let mut hint = instead(&name, known, &format!("`{list}`"));
+    if view.span(key).file != 0 {
+        hint.push_str("; or write another `server` beside `openslo` in the policy");
+    }
+    findings.error(view.span(key), format!("the agent file has no {what} {}", quoted(&name)), hint);
 }
 
-fn instead(name: &str, known: &[String], list: &str) -> String {
+pub(super) fn instead(name: &str, known: &[String], list: &str) -> String {
     match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => format!("there are no {list}"),

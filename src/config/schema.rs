@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::defaults::default_of;
 use super::diagnostic::Span;
+use super::import::openslo;
 use super::keys::{AGENT_DOCUMENT, POLICY_DOCUMENT};
 use super::measure::{DURATION_PATTERN, PERCENTAGE_PATTERN};
 use super::shape::{Alternative, Field, Form, Kind, Object, Presence};
@@ -19,14 +20,32 @@ pub fn schema() -> Value {
         "required": ["kind"],
         "if": {"properties": {"kind": {"const": "Agent"}}},
         "then": {"$ref": "#/$defs/Agent"},
-        "else": {"$ref": "#/$defs/RevertPolicy"},
-        "$defs": {"Agent": object(&AGENT_DOCUMENT), "RevertPolicy": object(&POLICY_DOCUMENT)},
+        "else": policy_or_slo(&json!({"$ref": "#/$defs/OpenSLO"}), &json!({"$ref": "#/$defs/RevertPolicy"})),
+        "$defs": {"Agent": object(&AGENT_DOCUMENT), "RevertPolicy": object(&POLICY_DOCUMENT), "OpenSLO": open_slo()},
     })
 }
 
-/// The schema of one policy.
+/// The schema of one policy, or of an OpenSLO document that a policy takes.
 pub fn policy() -> Value {
-    object(&POLICY_DOCUMENT)
+    policy_or_slo(&open_slo(), &object(&POLICY_DOCUMENT))
+}
+
+fn policy_or_slo(slo: &Value, policy: &Value) -> Value {
+    json!({"if": {"required": ["apiVersion"], "properties": {"apiVersion": {"type": "string", "pattern": "^openslo(\\.com)?/"}}}, "then": slo, "else": policy})
+}
+
+/// No more than revertd reads of every OpenSLO document: OpenSLO has a schema of its own.
+fn open_slo() -> Value {
+    let named = json!({"type": "object", "required": ["name"], "properties": {"name": {"type": ["string", "number", "boolean"]}}});
+    let of_service = json!({"type": "object", "required": ["service"]});
+    json!({
+        "type": "object",
+        "description": "An OpenSLO document of version 1, which policies can take SLOs from.",
+        "required": ["apiVersion", "kind", "metadata"],
+        "properties": {"apiVersion": enumeration(openslo::API_VERSIONS), "kind": enumeration(openslo::KINDS), "metadata": named},
+        "if": {"properties": {"kind": {"const": "SLO"}}},
+        "then": {"required": ["spec"], "properties": {"spec": of_service}},
+    })
 }
 
 fn object(shape: &'static Object) -> Value {

@@ -4,13 +4,17 @@
 
 use super::check::nearest;
 use super::diagnostic::Source;
-use super::node::{Entry, Node, Piece, Scalar, Value};
+use super::node::{Entry, Node, Scalar, Value};
+use super::yaml::Piece;
 
 const SECRET_WORDS: &[&str] =
     &["password", "passphrase", "token", "secret", "authorization", "cookie", "apikey", "privatekey", "routingkey", "credential"];
 
 /// Under this key, addresses may be secrets as well: a webhook's address is all that it takes to use it.
 const NOTIFIERS: &str = "notifiers";
+
+/// Under this key, an OpenSLO `DataSource` has whatever a connection needs.
+const CONNECTION: &str = "connectionDetails";
 
 /// Masks the secrets of a document that parses.
 pub fn mask_tree(node: &Node, source: &mut Source) {
@@ -78,7 +82,7 @@ fn sounds_secret(key: &str) -> bool {
     if lower.ends_with("file") || lower == "credentials" && key == "credentials" {
         return false;
     }
-    SECRET_WORDS.iter().any(|word| lower.contains(word)) || nearest(key, ["headers", "header"].into_iter()).is_some()
+    SECRET_WORDS.iter().any(|word| lower.contains(word)) || nearest(key, ["headers", "header", CONNECTION].into_iter()).is_some()
 }
 
 fn mask_all(node: &Node, source: &mut Source) {

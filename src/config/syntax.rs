@@ -2,7 +2,7 @@
 
 use serde_yaml::granit_parser::ErrorKind;
 
-use super::node::MAX_DEPTH;
+use super::yaml::MAX_DEPTH;
 
 /// What is wrong, and what to do about it, for what the parser found.
 #[expect(clippy::too_many_lines, reason = "a list of one repeated thing: complaint, sentence, advice")]

@@ -97,6 +97,47 @@ spec:
       alerts: [{burnRate: {factor: 14.4, long: 1h, short: 5m, sinceChange: true}, minEvents: 100}]
 ";
 
+/// A valid policy that takes OpenSLO documents, with them in the same file.
+pub const SLOS: &str = "\
+apiVersion: revertd.dev/v1alpha1
+kind: RevertPolicy
+metadata: {name: checkout}
+spec:
+  repository: manifests
+  paths: [\"apps/checkout/**\"]
+  slos:
+    - {openslo: answers}
+    - {openslo: latency, server: main, role: corroborate}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: answers}
+spec:
+  service: checkout
+  indicatorRef: good-answers
+  timeWindow: [{duration: 30d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.999}]
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata: {name: good-answers}
+spec:
+  ratioMetric:
+    counter: true
+    good: {metricSource: {metricSourceRef: main, type: Prometheus, spec: {query: http_ok}}}
+    total: {metricSource: {metricSourceRef: main, type: Prometheus, spec: {query: http_all}}}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: latency}
+spec:
+  service: checkout
+  indicator:
+    spec: {thresholdMetric: {metricSource: {type: Prometheus, spec: {query: 'max(seconds{app=\"checkout\"})'}}}}
+  objectives: [{op: lte, value: 0.3}]
+";
+
 /// The table.
 pub const CASES: &[Case] = &[
     Case {
@@ -895,12 +936,203 @@ pub const CASES: &[Case] = &[
         findings: &["2:7-18 `kind: PolicyClass` is not supported yet; use `kind: RevertPolicy`"],
     },
     Case {
-        name: "OpenSLO",
+        name: "a policy that says it is OpenSLO",
         base: POLICY,
         edit: Edit::Replace("apiVersion: revertd.dev/v1alpha1", "apiVersion: openslo/v1"),
         schema: Schema::Refuses,
+        findings: &["2:7-19 `RevertPolicy` is no kind of OpenSLO 1; did you mean `AlertPolicy`?"],
+    },
+    Case {
+        name: "an OpenSLO document that is not there",
+        base: SLOS,
+        edit: Edit::Replace("openslo: answers}", "openslo: answer}"),
+        schema: Schema::NotReached,
+        findings: &["8:17-23 there is no OpenSLO document `answer`; did you mean `answers`?"],
+    },
+    Case {
+        name: "an OpenSLO document twice",
+        base: SLOS,
+        edit: Edit::Replace("openslo: latency, server: main, role: corroborate", "openslo: answers"),
+        schema: Schema::NotReached,
         findings: &[
-            "1:1-11 an OpenSLO document is no policy: it names no repository and no paths; `revertd import openslo FILE` prints a policy that says the same",
+            "9:17-24 `answers` is there twice; remove one of the two",
+            "32:18-25 warning: no policy takes the SLO `latency`: nothing measures it; write `slos: [{openslo: latency}]` in the policy of the service `checkout`",
+        ],
+    },
+    Case {
+        name: "an OpenSLO document and an indicator",
+        base: SLOS,
+        edit: Edit::Replace("{openslo: answers}", "{openslo: answers, indicator: {http: {url: https://a, unreachable: bad}}}"),
+        schema: Schema::NotReached,
+        findings: &["8:26-35 an item of `slos` takes only one of `name` with `indicator` and `openslo`; remove the others"],
+    },
+    Case {
+        name: "a name without an indicator",
+        base: SLOS,
+        edit: Edit::Replace("{openslo: answers}", "{name: answers}"),
+        schema: Schema::NotReached,
+        findings: &[
+            "8:7-22 an item of `slos` lacks the key `indicator`; an item of `slos` needs `name` with `indicator` or `openslo`",
+            "13:18-25 warning: no policy takes the SLO `answers`: nothing measures it; write `slos: [{openslo: answers}]` in the policy of the service `checkout`",
+        ],
+    },
+    Case {
+        name: "a key that does not go with OpenSLO",
+        base: SLOS,
+        edit: Edit::Replace("{openslo: answers}", "{openslo: answers, objective: {target: 99%}}"),
+        schema: Schema::NotReached,
+        findings: &["8:26-35 `objective` does not go with `openslo`; remove it"],
+    },
+    Case {
+        name: "a server that an OpenSLO document names and nobody knows",
+        base: SLOS,
+        edit: Edit::Replace(
+            "main, type: Prometheus, spec: {query: http_ok}}}\n    total: {metricSource: {metricSourceRef: main,",
+            "thanos, type: Prometheus, spec: {query: http_ok}}}\n    total: {metricSource: {metricSourceRef: thanos,",
+        ),
+        schema: Schema::NotReached,
+        findings: &[
+            "28:45-51 the agent file has no metrics server `thanos`; `metrics`: `main`; or write another `server` beside `openslo` in the policy",
+        ],
+    },
+    Case {
+        name: "two data sources in one ratio",
+        base: SLOS,
+        edit: Edit::Replace("good: {metricSource: {metricSourceRef: main", "good: {metricSource: {metricSourceRef: thanos"),
+        schema: Schema::NotReached,
+        findings: &[
+            "27:44-50 the SLO `answers` cannot be taken: its events are at the data source `thanos`, and all of them at `main`; write this SLO into the policy by hand",
+        ],
+    },
+    Case {
+        name: "a server beside OpenSLO that nobody knows",
+        base: SLOS,
+        edit: Edit::Replace("server: main, role", "server: mian, role"),
+        schema: Schema::NotReached,
+        findings: &["9:34-38 the agent file has no metrics server `mian`; did you mean `main`?"],
+    },
+    Case {
+        name: "an SLI that is not there",
+        base: SLOS,
+        edit: Edit::Replace("indicatorRef: good-answers", "indicatorRef: good-answer"),
+        schema: Schema::NotReached,
+        findings: &["16:17-28 the SLO `answers` cannot be taken: there is no SLI `good-answer`; did you mean `good-answers`?"],
+    },
+    Case {
+        name: "a query of an OpenSLO document that does not close",
+        base: SLOS,
+        edit: Edit::Replace("query: http_ok", "query: 'sum(http_ok[5m]'"),
+        schema: Schema::NotReached,
+        findings: &[
+            "27:82-99 warning: not carried over: a fixed range of its queries became `$window`",
+            "27:82-99 `good` has a `(` without its counterpart",
+        ],
+    },
+    Case {
+        name: "the same query twice in OpenSLO",
+        base: SLOS,
+        edit: Edit::Replace("query: http_ok", "query: http_all"),
+        schema: Schema::NotReached,
+        findings: &["27:82-90 `good` and `total` are the same query: nothing is ever bad"],
+    },
+    Case {
+        name: "an OpenSLO document without metrics of Prometheus",
+        base: SLOS,
+        edit: Edit::Replace(
+            "indicator:\n    spec: {thresholdMetric: {metricSource: {type: Prometheus",
+            "indicator:\n    spec: {thresholdMetric: {metricSource: {type: Datadog",
+        ),
+        schema: Schema::NotReached,
+        findings: &[
+            "36:51-58 the SLO `latency` cannot be taken: its metric source is `Datadog`, and only servers with the API of Prometheus are asked; write this SLO into the policy by hand",
+        ],
+    },
+    Case {
+        name: "an OpenSLO query whose metric is not found",
+        base: SLOS,
+        edit: Edit::Replace("'max(seconds{app=\"checkout\"})'", "vector(1)"),
+        schema: Schema::NotReached,
+        findings: &[
+            "36:77-86 the SLO `latency` cannot be taken: no metric is found in its query; write `{openslo: latency, freshness: …}` in the policy, with the metric and its labels",
+        ],
+    },
+    Case {
+        name: "an OpenSLO document without a target",
+        base: SLOS,
+        edit: Edit::Replace("objectives: [{target: 0.999}]", "objectives: [{target: 99.9}]"),
+        schema: Schema::NotReached,
+        findings: &["19:16-30 the SLO `answers` cannot be taken: it has no target between 0 and 100 %"],
+    },
+    Case {
+        name: "an OpenSLO document without objectives",
+        base: SLOS,
+        edit: Edit::Replace("  objectives: [{target: 0.999}]\n", ""),
+        schema: Schema::NotReached,
+        findings: &["15:3-10 the SLO `answers` cannot be taken: it has no `objectives`"],
+    },
+    Case {
+        name: "an OpenSLO document without a service",
+        base: SLOS,
+        edit: Edit::Replace("metadata: {name: answers}\nspec:\n  service: checkout\n", "metadata: {name: answers}\nspec:\n"),
+        schema: Schema::NotReached,
+        findings: &["15:3-15 it lacks the key `service`, or that is no text"],
+    },
+    Case {
+        name: "an OpenSLO document without a name",
+        base: SLOS,
+        edit: Edit::Replace("metadata: {name: latency}", "metadata: {displayName: latency}"),
+        schema: Schema::NotReached,
+        findings: &[
+            "9:17-24 there is no OpenSLO document `latency`; OpenSLO documents of the kind `SLO` among the policy files: `answers`",
+            "32:11-33 it lacks the key `name`, or that is no text",
+        ],
+    },
+    Case {
+        name: "a kind that OpenSLO does not have",
+        base: SLOS,
+        edit: Edit::Replace("kind: SLI", "kind: SLIs"),
+        schema: Schema::NotReached,
+        findings: &[
+            "16:17-29 the SLO `answers` cannot be taken: there is no SLI `good-answers`; put the document of the kind `SLI` beside this one",
+            "22:7-11 `SLIs` is no kind of OpenSLO 1; did you mean `SLI`?",
+        ],
+    },
+    Case {
+        name: "an OpenSLO version that is not read",
+        base: SLOS,
+        edit: Edit::Replace("apiVersion: openslo/v1\nkind: SLI", "apiVersion: openslo/v2alpha\nkind: SLI"),
+        schema: Schema::NotReached,
+        findings: &["21:13-28 this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`"],
+    },
+    Case {
+        name: "two OpenSLO documents of one name",
+        base: SLOS,
+        edit: Edit::Replace("metadata: {name: latency}", "metadata: {name: answers}"),
+        schema: Schema::NotReached,
+        findings: &[
+            "9:17-24 there is no OpenSLO document `latency`; OpenSLO documents of the kind `SLO` among the policy files: `answers`",
+            "32:18-25 another SLO is named `answers`; it is first seen at policy.yaml:13; give one of them another name",
+        ],
+    },
+    Case {
+        name: "no SLOs and no OpenSLO document",
+        base: POLICY,
+        edit: Edit::Whole(
+            "apiVersion: revertd.dev/v1alpha1\nkind: RevertPolicy\nmetadata: {name: a}\nspec: {repository: manifests, paths: [a/**]}\n",
+        ),
+        schema: Schema::Accepts,
+        findings: &[
+            "4:1-5 `spec` lacks the key `slos`; `slos`: how the service's health is measured; OpenSLO documents among the policy files can say it",
+        ],
+    },
+    Case {
+        name: "a variable of an OpenSLO query that nothing sets",
+        base: SLOS,
+        edit: Edit::Replace("query: http_ok", "query: 'sum(increase(http_ok{region=\"$region\"}[5m]))'"),
+        schema: Schema::NotReached,
+        findings: &[
+            "27:82-128 warning: not carried over: a fixed range of its queries became `$window`",
+            "27:112-119 `good`: `$region` is no variable here; `$window` is there in queries; `$cluster` and labels come from `instances`, `$env` from `environment`",
         ],
     },
     Case {

@@ -78,7 +78,7 @@ impl Draft {
         let paths: Vec<String> = options.paths.iter().map(|path| quoted(&path.replace("{service}", &self.name))).collect();
         text.push_str("spec:\n  # Which repository and which paths make the service, the source does not say.\n");
         line(&mut text, format_args!("  repository: {}\n  paths: [{}]\n  slos:", quoted(&options.repository), paths.join(", ")));
-        self.slos.iter().for_each(|slo| slo.write(&mut text, options));
+        self.slos.iter().for_each(|slo| slo.write(&mut text, &options.server));
         if let Some(runbook) = &self.runbook {
             line(&mut text, format_args!("  links: {{runbook: {}}}", quoted(runbook)));
         }
@@ -87,10 +87,17 @@ impl Draft {
 }
 
 impl SloDraft {
-    fn write(&self, text: &mut String, options: &Options) {
+    /// The SLO as the only item of `slos`. `server` is the metrics server where the source names none.
+    pub fn to_yaml(&self, server: &str) -> String {
+        let mut text = String::from("slos:\n");
+        self.write(&mut text, server);
+        text
+    }
+
+    fn write(&self, text: &mut String, server: &str) {
         self.comments.iter().for_each(|line| comment(text, "    ", line));
         line(text, format_args!("    - name: {}\n      indicator:\n        prometheus:", self.name));
-        line(text, format_args!("          server: {}", quoted(self.server.as_ref().unwrap_or(&options.server))));
+        line(text, format_args!("          server: {}", quoted(self.server.as_deref().unwrap_or(server))));
         match &self.query {
             QueryDraft::Ratio { good, total } => {
                 line(text, format_args!("          good: {}\n          total: {}", quoted(good), quoted(total)));

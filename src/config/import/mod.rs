@@ -5,7 +5,7 @@
 //! no such document knows them. What is printed passes `revertd check`.
 
 mod draft;
-mod openslo;
+pub(super) mod openslo;
 mod promql;
 mod pyrra;
 mod sloth;
@@ -16,7 +16,8 @@ use super::check_texts;
 use super::diagnostic::{Cause, Diagnostic, Findings, Source, Span};
 use super::load::decode;
 use super::measure;
-use super::node::{Node, Scalar, Value, parse, pieces};
+use super::node::{Node, Scalar, Value};
+use super::yaml::{parse, pieces};
 
 use draft::{Draft, QueryDraft, SloDraft};
 
@@ -192,7 +193,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A name that policies can have: small letters, digits, `-` and `.`.
-fn name_of(text: &str) -> String {
+pub(super) fn name_of(text: &str) -> String {
     let name: String = text
         .trim()
         .to_ascii_lowercase()

@@ -1,132 +1,373 @@
-//! OpenSLO v1: `SLO` documents with what they refer to (`SLI`, `AlertPolicy`, `AlertCondition`), inline or by name, in one file.
+//! OpenSLO v1: `SLO` documents with what they refer to (`SLI`, `AlertPolicy`, `AlertCondition`, `DataSource`), inline or by name.
 //!
-//! `DataSource` gives the name of the metrics server, `Service` its labels; `AlertNotificationTarget` has no counterpart.
+//! One translation for both who print policies and who read such documents beside policies: it says what each objective becomes, what of
+//! it cannot be said and where. `Service` has labels for a printed policy; `AlertNotificationTarget` has no counterpart.
+
+mod alerts;
 
 use super::promql::{self, Ranges};
 use super::{
-    Burn, FAILING, Importer, PAGE_FACTOR, QueryDraft, SloDraft, UpTo, burn_rates, highest_ratio, name_of, one_line, percentage, plain,
-    scalar_text, time_window,
+    FAILING, Importer, QueryDraft, SloDraft, burn_rates, highest_ratio, name_of, one_line, percentage, plain, scalar_text, time_window,
 };
-use crate::config::measure;
+use crate::config::check::{listed, nearest};
+use crate::config::diagnostic::{Findings, Span, quoted};
 use crate::config::node::Node;
 
-/// Kinds that a policy has no use for, or that are looked up by the name that refers to them.
-const OTHER_KINDS: &[&str] = &["SLI", "AlertPolicy", "AlertCondition", "Service", "DataSource", "AlertNotificationTarget"];
+/// The second is the group under which the operator OSKO keeps the same documents in Kubernetes.
+pub const API_VERSIONS: &[&str] = &["openslo/v1", "openslo.com/v1"];
 
-/// Reads every SLO.
-pub fn import(roots: &[Node], importer: &mut Importer<'_, '_>) {
+/// The kinds of OpenSLO 1.
+pub const KINDS: &[&str] = &["SLO", "SLI", "AlertPolicy", "AlertCondition", "Service", "DataSource", "AlertNotificationTarget"];
+
+/// An objective of an SLO as an SLO of a policy.
+pub struct Translated {
+    /// The SLO.
+    pub draft: SloDraft,
+    /// Where its parts are.
+    pub places: Places,
+    /// What is not carried over, and where.
+    pub notes: Vec<(Span, String)>,
+}
+
+/// Where the parts of a translated SLO are.
+#[derive(Clone, Copy)]
+pub struct Places {
+    /// The name of the SLO.
+    pub name: Span,
+    /// The objective.
+    pub objective: Span,
+    /// The query for good events; the only one, where there is one.
+    pub good: Span,
+    /// The query for all events; the only one, where there is one.
+    pub total: Span,
+    /// The name of the data source; the metric source, where it has none.
+    pub server: Span,
+}
+
+/// Why an SLO cannot be translated.
+#[derive(Debug)]
+pub struct Unfit {
+    /// Where.
+    pub span: Span,
+    /// The end of a sentence.
+    pub why: String,
+    /// What sort of reason it is.
+    pub reason: Reason,
+    /// What was meant, if that can be guessed.
+    pub hint: Option<String>,
+}
+
+/// Why an SLO cannot be translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The document is wrong.
+    Wrong,
+    /// The document is right, and says what no policy can say.
+    Beyond,
+    /// How old the data is cannot be seen from its query.
+    NoFreshness,
+}
+
+/// Reads every SLO for printing.
+pub(super) fn import(roots: &[Node], importer: &mut Importer<'_, '_>) {
     for root in roots {
-        let version = root.get("apiVersion").and_then(Node::text);
-        let kind = root.get("kind").and_then(Node::text).unwrap_or_default();
-        // The second is the group under which the operator OSKO keeps the same documents in Kubernetes.
-        if !matches!(version, Some("openslo/v1" | "openslo.com/v1")) {
-            importer.findings.error(root.span, "this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`", None);
-        } else if kind == "SLO" {
-            slo(root, roots, importer);
-        } else if !OTHER_KINDS.contains(&kind) {
-            importer.findings.error(root.span, "this is no kind of OpenSLO 1", None);
+        let before = importer.findings.errors();
+        form(root, importer.findings);
+        if importer.findings.errors() == before && is_slo(root) {
+            print(root, roots, importer);
         }
     }
+}
+
+/// Adds what an SLO becomes to the policies to print.
+fn print(root: &Node, roots: &[Node], importer: &mut Importer<'_, '_>) {
+    let (Some(name), Some(service)) = (name(root), service(root)) else { return };
+    for (objective, span) in translate(root, roots, None) {
+        match objective {
+            Ok(translated) => {
+                for (span, sentence) in translated.notes {
+                    importer.findings.warning(span, sentence, None);
+                }
+                importer.add(&service, root.get("metadata").and_then(|metadata| metadata.get("labels")), span, translated.draft);
+                let labels = named(roots, "Service", &service).and_then(|service| service.get("metadata")?.get("labels"));
+                importer.policy(&service, labels);
+            }
+            Err(unfit) => importer.skip(unfit.span, format!("the SLO `{}` is left out: {}", one_line(&name), unfit.why)),
+        }
+    }
+}
+
+/// Reports what no OpenSLO document can be without.
+pub fn form(root: &Node, findings: &mut Findings<'_>) {
+    let version = root.get("apiVersion");
+    if !version.and_then(Node::text).is_some_and(|version| API_VERSIONS.contains(&version)) {
+        let span = version.map_or(root.span, |version| version.span);
+        return findings.error(span, "this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`", None);
+    }
+    let Some(kind) = text(root, root, "kind", findings) else { return };
+    if !KINDS.contains(&kind.as_str()) {
+        let span = root.get("kind").map_or(root.span, |kind| kind.span);
+        let known: Vec<String> = KINDS.iter().map(|kind| format!("`{kind}`")).collect();
+        let hint = nearest(&kind, KINDS.iter().copied())
+            .map_or_else(|| format!("it has {}", listed(&known, "and")), |near| format!("did you mean `{near}`?"));
+        return findings.error(span, format!("{} is no kind of OpenSLO 1", quoted(&kind)), hint);
+    }
+    if let Some(metadata) = object(root, "metadata", findings) {
+        text(root, metadata, "name", findings);
+    }
+    if kind == "SLO"
+        && let Some(spec) = object(root, "spec", findings)
+    {
+        text(root, spec, "service", findings);
+    }
+}
+
+/// A required object; says what is missing where it is not there.
+fn object<'a>(root: &'a Node, key: &str, findings: &mut Findings<'_>) -> Option<&'a Node> {
+    let found = root.get(key).filter(|node| !node.entries().is_empty());
+    if found.is_none() {
+        findings.error(root.get(key).map_or(root.span, |node| node.span), format!("it lacks the key `{key}`, or that is no object"), None);
+    }
+    found
+}
+
+/// A required text; says what is missing where it is not there.
+fn text(root: &Node, node: &Node, key: &str, findings: &mut Findings<'_>) -> Option<String> {
+    let found = node.get(key).and_then(scalar_text);
+    if found.is_none() {
+        let at = if node.entries().is_empty() { root.span } else { node.span };
+        findings.error(node.get(key).map_or(at, |value| value.span), format!("it lacks the key `{key}`, or that is no text"), None);
+    }
+    found
+}
+
+/// Whether a document is an SLO.
+pub fn is_slo(root: &Node) -> bool {
+    root.get("kind").and_then(Node::text) == Some("SLO")
+}
+
+/// `metadata.name`.
+pub fn name(root: &Node) -> Option<String> {
+    scalar_text(root.get("metadata")?.get("name")?)
+}
+
+/// The service of an SLO.
+pub fn service(root: &Node) -> Option<String> {
+    scalar_text(root.get("spec")?.get("service")?)
 }
 
 /// The document of a kind and name.
-fn named<'a>(roots: &'a [Node], kind: &str, name: &str) -> Option<&'a Node> {
-    let is = |root: &&Node| {
-        root.get("kind").and_then(Node::text) == Some(kind)
-            && root.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::text) == Some(name)
-    };
-    roots.iter().find(is)
+fn named<'a>(roots: &'a [Node], kind: &str, wanted: &str) -> Option<&'a Node> {
+    roots.iter().find(|root| root.get("kind").and_then(Node::text) == Some(kind) && name(root).as_deref() == Some(wanted))
 }
 
-fn slo(root: &Node, roots: &[Node], importer: &mut Importer<'_, '_>) {
-    let Some(spec) = root.get("spec") else {
-        return importer.findings.error(root.span, "it lacks the key `spec`", None);
-    };
-    let Some(metadata) = root.get("metadata") else {
-        return importer.findings.error(root.span, "it lacks the key `metadata`", None);
-    };
-    let (Some(name), Some(service)) = (importer.text(metadata, "name"), importer.text(spec, "service")) else { return };
-    let reference = spec.get("indicatorRef").and_then(scalar_text);
-    let indicator = match &reference {
-        Some(reference) => named(roots, "SLI", reference),
-        None => spec.get("indicator"),
-    };
-    let Some(indicator) = indicator.and_then(|indicator| indicator.get("spec")) else {
-        let which = reference.map_or_else(|| "an `indicator`".to_owned(), |reference| format!("the SLI `{}`", one_line(&reference)));
-        return importer.skip(spec.span, format!("the SLO `{name}` is left out: {which} is not in the file"));
-    };
-    let objectives = spec.get("objectives").map_or(&[][..], Node::items);
-    if objectives.is_empty() {
-        importer.skip(spec.span, format!("the SLO `{name}` is left out: it has no `objectives`"));
-    }
-    for objective in objectives {
-        let Some(draft) = one(&name, spec, indicator, objective, roots, importer) else { continue };
-        importer.add(&service, metadata.get("labels"), objective.span, draft);
-        let service_labels =
-            named(roots, "Service", &service).and_then(|service| service.get("metadata")).and_then(|node| node.get("labels"));
-        importer.policy(&service, service_labels);
+/// What each objective of an SLO becomes, with its place. `freshness` stands in for what a query does not show.
+pub fn translate(root: &Node, roots: &[Node], freshness: Option<&str>) -> Vec<(Result<Translated, Unfit>, Span)> {
+    let (Some(spec), Some(metadata)) = (root.get("spec"), root.get("metadata")) else { return Vec::new() };
+    let slo = Slo { name: metadata.get("name").unwrap_or(metadata), spec, roots, freshness };
+    match spec.get("objectives").map_or(&[][..], Node::items) {
+        [] => {
+            let span = spec.get("objectives").map_or(spec.span, |node| node.span);
+            vec![(Err(wrong(span, "it has no `objectives`")), span)]
+        }
+        objectives => objectives.iter().map(|objective| (slo.objective(objective), objective.span)).collect(),
     }
 }
 
-/// One objective of an SLO.
-fn one(name: &str, spec: &Node, indicator: &Node, objective: &Node, roots: &[Node], importer: &mut Importer<'_, '_>) -> Option<SloDraft> {
-    let mut comments: Vec<String> = spec.get("description").and_then(scalar_text).map(|text| one_line(&text)).into_iter().collect();
-    let measured = match measured(indicator) {
-        Ok(measured) => measured,
-        Err(why) => {
-            importer.skip(indicator.span, format!("the SLO `{name}` is left out: {why}"));
-            return None;
-        }
-    };
-    if measured.ranges == Ranges::Fixed {
-        importer.note(&mut comments, indicator.span, "a fixed range of its queries became `$window`");
+fn wrong(span: Span, why: impl Into<String>) -> Unfit {
+    Unfit { span, why: why.into(), reason: Reason::Wrong, hint: None }
+}
+
+fn beyond(span: Span, why: impl Into<String>) -> Unfit {
+    Unfit { span, why: why.into(), reason: Reason::Beyond, hint: None }
+}
+
+/// An SLO with what it may refer to.
+struct Slo<'a> {
+    name: &'a Node,
+    spec: &'a Node,
+    roots: &'a [Node],
+    freshness: Option<&'a str>,
+}
+
+/// What is not carried over: as comments of a printed policy, and with places.
+#[derive(Default)]
+struct Notes {
+    comments: Vec<String>,
+    placed: Vec<(Span, String)>,
+}
+
+impl Notes {
+    fn add(&mut self, span: Span, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        self.comments.push(format!("Not carried over: {sentence}."));
+        self.placed.push((span, sentence));
     }
-    if spec.get("budgetingMethod").and_then(Node::text).is_some_and(|method| method != "Occurrences") {
-        let span = spec.get("budgetingMethod").map_or(spec.span, |node| node.span);
-        importer.note(&mut comments, span, "its budgeting by time slices: events are counted");
+}
+
+impl Slo<'_> {
+    fn objective(&self, objective: &Node) -> Result<Translated, Unfit> {
+        let spec = self.spec;
+        let mut notes = Notes::default();
+        notes.comments.extend(spec.get("description").and_then(scalar_text).map(|text| one_line(&text)));
+        // An objective of a composite SLO has its own indicator.
+        let indicator = self.indicator(objective).or_else(|| self.indicator(spec));
+        let indicator = indicator.ok_or_else(|| wrong(spec.span, "it has neither an `indicator` nor an `indicatorRef`"))??;
+        let measured = self.measured(indicator)?;
+        if measured.ranges == Ranges::Fixed {
+            notes.add(measured.places.good, "a fixed range of its queries became `$window`");
+        }
+        if let Some(method) = spec.get("budgetingMethod").filter(|method| method.text().is_some_and(|method| method != "Occurrences")) {
+            notes.add(method.span, "its budgeting by time slices: events are counted");
+        }
+        let window = window(spec, &mut notes);
+        let (objective_text, alerts) = self.judged(objective, measured.sort, &window, &mut notes)?;
+        let name = scalar_text(self.name).unwrap_or_default();
+        let places = Places { name: self.name.span, objective: objective.span, ..measured.places };
+        let draft = SloDraft {
+            name: name_of(&name),
+            comments: notes.comments,
+            server: measured.server,
+            query: measured.query,
+            freshness: measured.freshness,
+            objective: objective_text,
+            alerts,
+        };
+        Ok(Translated { draft, places, notes: notes.placed })
     }
-    let window = window(spec, &mut comments, importer);
-    let target = target(objective);
-    let (objective_text, alerts) = match measured.sort {
-        Sort::Counts => {
-            let Some((target, allowed)) = target else {
-                importer.skip(objective.span, format!("the SLO `{name}` is left out: it has no target between 0 and 100 %"));
-                return None;
-            };
-            let alerts = burn_rates(burns(spec, roots, &mut comments, importer), allowed);
-            (format!("{{target: {target}{window}}}"), alerts)
-        }
-        Sort::FailureRatio => {
-            let Some((target, allowed)) = target else {
-                importer.skip(objective.span, format!("the SLO `{name}` is left out: it has no target between 0 and 100 %"));
-                return None;
-            };
-            let sentence =
-                format!("its target of {target}: a ratio without its events has no burn rate, so that a fixed `max` stands for it");
-            importer.note(&mut comments, objective.span, sentence);
-            (format!("{{max: {}}}", highest_ratio(allowed)), vec![FAILING.to_owned()])
-        }
-        Sort::Threshold => {
-            let bound = threshold(objective).or_else(|| {
-                importer.skip(objective.span, format!("the SLO `{name}` is left out: its objective has no `op` with a `value`"));
-                None
-            })?;
-            if let Some((target, _)) = target {
-                let sentence = format!("its target of {target}: of a value, rounds are counted and not events");
-                importer.note(&mut comments, objective.span, sentence);
+
+    /// The objective and the alerts of what is measured.
+    fn judged(&self, objective: &Node, sort: Sort, window: &str, notes: &mut Notes) -> Result<(String, Vec<String>), Unfit> {
+        let target = target(objective);
+        let no_target = || wrong(objective.span, "it has no target between 0 and 100 %");
+        match sort {
+            Sort::Counts => {
+                let (target, allowed) = target.ok_or_else(no_target)?;
+                let alerts = burn_rates(alerts::burns(self.spec, self.roots, notes), allowed);
+                Ok((format!("{{target: {target}{window}}}"), alerts))
             }
-            (format!("{{{bound}}}"), vec![FAILING.to_owned()])
+            Sort::FailureRatio => {
+                let (target, allowed) = target.ok_or_else(no_target)?;
+                let sentence =
+                    format!("its target of {target}: a ratio without its events has no burn rate, so that a fixed `max` stands for it");
+                notes.add(objective.span, sentence);
+                Ok((format!("{{max: {}}}", highest_ratio(allowed)), vec![FAILING.to_owned()]))
+            }
+            Sort::Threshold => {
+                let bound = threshold(objective).ok_or_else(|| wrong(objective.span, "its objective has no `op` with a `value`"))?;
+                if let Some((target, _)) = target {
+                    let sentence = format!("its target of {target}: of a value, rounds are counted and not events");
+                    notes.add(objective.span, sentence);
+                }
+                Ok((format!("{{{bound}}}"), vec![FAILING.to_owned()]))
+            }
         }
-    };
-    Some(SloDraft {
-        name: name_of(name),
-        comments,
-        server: measured.server,
-        query: measured.query,
-        freshness: measured.freshness,
-        objective: objective_text,
-        alerts,
-    })
+    }
+
+    /// The `spec` of the indicator that an SLO or an objective has or names.
+    fn indicator<'n>(&'n self, holder: &'n Node) -> Option<Result<&'n Node, Unfit>> {
+        if let Some(reference) = holder.get("indicatorRef") {
+            let wanted = scalar_text(reference).unwrap_or_default();
+            let known = self.roots.iter().filter(|root| root.get("kind").and_then(Node::text) == Some("SLI")).filter_map(name);
+            let known: Vec<String> = known.collect();
+            let unfit = || {
+                let near = nearest(&wanted, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+                let hint = near.unwrap_or_else(|| "put the document of the kind `SLI` beside this one".to_owned());
+                Unfit { hint: Some(hint), ..wrong(reference.span, format!("there is no SLI {}", quoted(&one_line(&wanted)))) }
+            };
+            return Some(named(self.roots, "SLI", &wanted).and_then(|sli| sli.get("spec")).ok_or_else(unfit));
+        }
+        let indicator = holder.get("indicator")?;
+        Some(indicator.get("spec").ok_or_else(|| wrong(indicator.span, "its `indicator` has no `spec`")))
+    }
+
+    fn measured(&self, indicator: &Node) -> Result<Measured, Unfit> {
+        if let Some(threshold) = indicator.get("thresholdMetric") {
+            let source = self.source(threshold)?;
+            let query = source.query.clone();
+            return self.valued(Sort::Threshold, &source, query);
+        }
+        let no_metric = || wrong(indicator.span, "it has neither `thresholdMetric` nor `ratioMetric`");
+        let ratio = indicator.get("ratioMetric").ok_or_else(no_metric)?;
+        if let Some(raw) = ratio.get("raw") {
+            let source = self.source(raw)?;
+            let query = match ratio.get("rawType").and_then(Node::text) {
+                Some("success") => format!("1 - ({})", source.query),
+                Some("failure") => source.query.clone(),
+                _ => return Err(wrong(ratio.span, "its `rawType` is neither `success` nor `failure`")),
+            };
+            return self.valued(Sort::FailureRatio, &source, query);
+        }
+        let all = self.source(ratio.get("total").ok_or_else(|| wrong(ratio.span, "it has no `total`"))?)?;
+        let freshness = self.freshness_of(&all)?;
+        let (total, ranges) = counted(&all, ratio)?;
+        let part = ratio.get("good").or_else(|| ratio.get("bad")).ok_or_else(|| wrong(ratio.span, "it has neither `good` nor `bad`"))?;
+        let part = self.source(part)?;
+        if let (Some(one), Some(other)) = (&part.server, &all.server)
+            && one != other
+        {
+            let why = format!("its events are at the data source {}, and all of them at {}", quoted(one), quoted(other));
+            return Err(beyond(part.server_span, why));
+        }
+        let (events, part_ranges) = counted(&part, ratio)?;
+        let good = if ratio.get("good").is_some() { events } else { super::good_from_bad(&events, &total) };
+        let ranges = if part_ranges == Ranges::Fixed { part_ranges } else { ranges };
+        let places = Places { good: part.span, ..all.places() };
+        Ok(Measured {
+            sort: Sort::Counts,
+            query: QueryDraft::Ratio { good, total },
+            freshness,
+            ranges,
+            server: all.server.or(part.server),
+            places,
+        })
+    }
+
+    fn valued(&self, sort: Sort, source: &MetricSource, query: String) -> Result<Measured, Unfit> {
+        let (freshness, server) = (self.freshness_of(source)?, source.server.clone());
+        Ok(Measured { sort, query: QueryDraft::Value(query), freshness, ranges: Ranges::Templates, server, places: source.places() })
+    }
+
+    fn freshness_of(&self, source: &MetricSource) -> Result<String, Unfit> {
+        let found = self.freshness.map(str::to_owned).or_else(|| promql::selector(&source.query));
+        found.ok_or_else(|| Unfit { reason: Reason::NoFreshness, ..beyond(source.span, "no metric is found in its query") })
+    }
+
+    /// The query of a metric and the name of its data source, where it has one.
+    fn source(&self, metric: &Node) -> Result<MetricSource, Unfit> {
+        let source = metric.get("metricSource").ok_or_else(|| wrong(metric.span, "a metric has no `metricSource`"))?;
+        let reference = source.get("metricSourceRef");
+        let server = reference.and_then(scalar_text);
+        let data_source = server.as_ref().and_then(|name| named(self.roots, "DataSource", name)).and_then(|source| source.get("spec"));
+        let kind = source.get("type").or_else(|| data_source?.get("type"));
+        if let Some((node, kind)) = kind.and_then(|node| Some((node, node.text()?))).filter(|(_, kind)| !speaks_promql(kind)) {
+            let why = format!("its metric source is `{}`, and only servers with the API of Prometheus are asked", one_line(kind));
+            return Err(beyond(node.span, why));
+        }
+        let spec = source.get("spec").ok_or_else(|| wrong(source.span, "a metric source has no `spec`"))?;
+        let node = ["query", "promql", "expr"].into_iter().find_map(|key| spec.get(key));
+        let query = node.and_then(scalar_text).map(|query| promql::tidy(&query)).filter(|query| !query.is_empty());
+        Ok(MetricSource {
+            query: query.ok_or_else(|| wrong(spec.span, "a metric source has no `query`"))?,
+            span: node.map_or(spec.span, |node| node.span),
+            server: server.map(|name| name_of(&name)),
+            server_span: reference.map_or(source.span, |node| node.span),
+        })
+    }
+}
+
+/// A query of an indicator.
+struct MetricSource {
+    query: String,
+    span: Span,
+    server: Option<String>,
+    server_span: Span,
+}
+
+impl MetricSource {
+    fn places(&self) -> Places {
+        Places { name: self.span, objective: self.span, good: self.span, total: self.span, server: self.server_span }
+    }
 }
 
 /// What an SLI gives.
@@ -143,51 +384,7 @@ struct Measured {
     freshness: String,
     ranges: Ranges,
     server: Option<String>,
-}
-
-fn measured(indicator: &Node) -> Result<Measured, String> {
-    if let Some(threshold) = indicator.get("thresholdMetric") {
-        let (query, server) = source(threshold)?;
-        let freshness = promql::selector(&query).ok_or("no metric is found in its query")?;
-        return Ok(Measured { sort: Sort::Threshold, query: QueryDraft::Value(query), freshness, ranges: Ranges::Templates, server });
-    }
-    let ratio = indicator.get("ratioMetric").ok_or("it has neither `thresholdMetric` nor `ratioMetric`")?;
-    if let Some(raw) = ratio.get("raw") {
-        let (query, server) = source(raw)?;
-        let freshness = promql::selector(&query).ok_or("no metric is found in its query")?;
-        let query = match ratio.get("rawType").and_then(Node::text) {
-            Some("success") => format!("1 - ({query})"),
-            Some("failure") => query,
-            _ => return Err("its `rawType` is neither `success` nor `failure`".to_owned()),
-        };
-        return Ok(Measured { sort: Sort::FailureRatio, query: QueryDraft::Value(query), freshness, ranges: Ranges::Templates, server });
-    }
-    let (total, server) = source(ratio.get("total").ok_or("it has no `total`")?)?;
-    let freshness = promql::selector(&total).ok_or("no metric is found in its `total`")?;
-    let (total, ranges) = counted(&total, counts_up(ratio, &total))?;
-    let (good, good_ranges) = if let Some(good) = ratio.get("good") {
-        let good = source(good)?.0;
-        counted(&good, counts_up(ratio, &good))?
-    } else {
-        let bad = ratio.get("bad").ok_or("it has neither `good` nor `bad`")?;
-        let bad = source(bad)?.0;
-        let (bad, ranges) = counted(&bad, counts_up(ratio, &bad))?;
-        (super::good_from_bad(&bad, &total), ranges)
-    };
-    let ranges = if good_ranges == Ranges::Fixed { good_ranges } else { ranges };
-    Ok(Measured { sort: Sort::Counts, query: QueryDraft::Ratio { good, total }, freshness, ranges, server })
-}
-
-/// The query of a metric source and the name of its data source, where it has one.
-fn source(metric: &Node) -> Result<(String, Option<String>), String> {
-    let source = metric.get("metricSource").ok_or("a metric has no `metricSource`")?;
-    if let Some(kind) = source.get("type").and_then(Node::text).filter(|kind| !speaks_promql(kind)) {
-        return Err(format!("its metric source is `{}`, and only servers with the API of Prometheus are asked", one_line(kind)));
-    }
-    let spec = source.get("spec").ok_or("a metric source has no `spec`")?;
-    let query = ["query", "promql", "expr"].into_iter().find_map(|key| spec.get(key)).and_then(scalar_text);
-    let query = query.map(|query| promql::tidy(&query)).filter(|query| !query.is_empty()).ok_or("a metric source has no `query`")?;
-    Ok((query, source.get("metricSourceRef").and_then(scalar_text).map(|name| name_of(&name))))
+    places: Places,
 }
 
 fn speaks_promql(kind: &str) -> bool {
@@ -207,15 +404,16 @@ fn counts_up(ratio: &Node, query: &str) -> bool {
 }
 
 /// A query of events as their number over `$window`. Without a range it is a counter's own value: then its increase is meant.
-fn counted(query: &str, counter: bool) -> Result<(String, Ranges), String> {
+fn counted(source: &MetricSource, ratio: &Node) -> Result<(String, Ranges), Unfit> {
+    let query = &source.query;
     match promql::over_window(query) {
         Ok((query, ranges)) => Ok((promql::single(&query), ranges)),
         Err(why) => {
             let selector = promql::selector(query).filter(|selector| *query == *selector || *query == format!("sum({selector})"));
             match selector {
-                Some(selector) if counter => Ok((format!("sum(increase({selector}[$window]))"), Ranges::Templates)),
-                Some(_) => Err("its events are no counters, and cannot be counted over a window".to_owned()),
-                None => Err(format!("its query cannot be counted over a window: {why}")),
+                Some(selector) if counts_up(ratio, query) => Ok((format!("sum(increase({selector}[$window]))"), Ranges::Templates)),
+                Some(_) => Err(beyond(source.span, "its events are no counters, and cannot be counted over a window")),
+                None => Err(beyond(source.span, format!("its query cannot be counted over a window: {why}"))),
             }
         }
     }
@@ -239,63 +437,17 @@ fn threshold(objective: &Node) -> Option<String> {
     }
 }
 
-fn window(spec: &Node, comments: &mut Vec<String>, importer: &mut Importer<'_, '_>) -> String {
+fn window(spec: &Node, notes: &mut Notes) -> String {
     let Some(window) = spec.get("timeWindow").and_then(|windows| windows.items().first()) else { return String::new() };
     if window.get("calendar").is_some() || window.get("isRolling").and_then(scalar_text).as_deref() == Some("false") {
-        importer.note(comments, window.span, "its calendar window: the window of the budget rolls");
+        notes.add(window.span, "its calendar window: the window of the budget rolls");
     }
     let text = window.get("duration").and_then(scalar_text).unwrap_or_default();
     match time_window(&text) {
         Some(window) => format!(", timeWindow: {window}"),
         None => {
-            importer.note(comments, window.span, format!("its window `{}`, which no policy can have", one_line(&text)));
+            notes.add(window.span, format!("its window `{}`, which no policy can have", one_line(&text)));
             String::new()
         }
-    }
-}
-
-/// The burn rates that the SLO names, of which the quickest may go furthest; Google's quick one where it names none.
-fn burns(spec: &Node, roots: &[Node], comments: &mut Vec<String>, importer: &mut Importer<'_, '_>) -> Vec<Burn> {
-    let mut burns: Vec<Burn> = Vec::new();
-    let policies = spec.get("alertPolicies").map_or(&[][..], Node::items);
-    for (policy, _) in policies.iter().filter_map(|item| resolve(item, "AlertPolicy", "alertPolicyRef", roots)) {
-        for item in policy.get("spec").and_then(|spec| spec.get("conditions")).map_or(&[][..], Node::items) {
-            let Some((condition, span)) = resolve(item, "AlertCondition", "conditionRef", roots) else {
-                importer.note(comments, item.span, "an alert condition that is not in the file");
-                continue;
-            };
-            let inner = condition.get("spec").and_then(|spec| spec.get("condition"));
-            let number =
-                inner.and_then(|inner| inner.get("threshold")).and_then(scalar_text).and_then(|text| text.trim().parse::<f64>().ok());
-            let minutes = inner
-                .and_then(|inner| inner.get("lookbackWindow"))
-                .and_then(scalar_text)
-                .and_then(|text| measure::duration(text.trim()))
-                .map(|window| window.as_secs() / 60);
-            let is_burn = inner.and_then(|inner| inner.get("kind")).and_then(Node::text) == Some("burnrate");
-            let upward = inner.and_then(|inner| inner.get("op")).and_then(Node::text).is_none_or(|op| matches!(op, "gt" | "gte"));
-            match (number.filter(|number| number.is_finite() && *number > 0.0), minutes.filter(|minutes| (2..=43_200).contains(minutes))) {
-                (Some(factor), Some(minutes)) if is_burn && upward => {
-                    burns.push(Burn { factor, long_minutes: minutes, short_minutes: minutes / 12, up_to: UpTo::Propose });
-                }
-                _ => importer.note(comments, span, "an alert condition that is no burn rate over two minutes to 30 days"),
-            }
-        }
-    }
-    match burns.iter_mut().max_by(|one, other| one.factor.total_cmp(&other.factor)) {
-        Some(quickest) => {
-            quickest.up_to = UpTo::Merge;
-            comments.push("The source has one window; the short one is a twelfth of it, as Google's are.".to_owned());
-        }
-        None => burns.push(Burn { factor: PAGE_FACTOR, long_minutes: 60, short_minutes: 5, up_to: UpTo::Merge }),
-    }
-    burns
-}
-
-/// An item that is what it names, or refers to it.
-fn resolve<'a>(item: &'a Node, kind: &str, reference: &str, roots: &'a [Node]) -> Option<(&'a Node, crate::config::diagnostic::Span)> {
-    match item.get(reference).and_then(scalar_text) {
-        Some(name) => named(roots, kind, &name).map(|node| (node, item.span)),
-        None => item.get("spec").map(|_| (item, item.span)),
     }
 }

@@ -234,7 +234,7 @@ fn openslo_with_references() {
         [
             "41: its budgeting by time slices: events are counted",
             "45: its target of 95%: of a value, rounds are counted and not events",
-            "50: the SLO `elsewhere` is left out: the SLI `missing` is not in the file",
+            "50: the SLO `elsewhere` is left out: there is no SLI `missing`",
         ]
     );
 }
@@ -289,7 +289,11 @@ fn what_is_something_else_is_an_error_with_its_place() {
             "apiVersion: openslo/v1alpha\nkind: SLO\n",
             "1: this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`",
         ),
-        (Format::OpenSlo, "apiVersion: openslo/v1\nkind: Service\n", "0: the file holds nothing that a policy can be made of"),
+        (
+            Format::OpenSlo,
+            "apiVersion: openslo/v1\nkind: Service\nmetadata: {name: a}\n",
+            "0: the file holds nothing that a policy can be made of",
+        ),
         (Format::OpenSlo, "a: [\n", "1: `[` is not closed"),
     ] {
         let found = import(format, "slo.yaml", text.as_bytes(), &options());

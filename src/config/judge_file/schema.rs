@@ -18,7 +18,7 @@ pub fn schema() -> Value {
             "id": {"type": "string", "description": "A name that the answer repeats."},
             "now": time("When it is decided."),
             "policies": {"type": "array", "items": policy,
-                "description": "Each policy as it stands in its file. Names of repositories, environments and servers are not resolved; `sync` is ignored."},
+                "description": "Each policy as it stands in its file, and the OpenSLO documents that they take. Names of repositories, environments and servers are not resolved; `sync` is ignored."},
             "landings": {"type": "array", "items": landing()},
             "rounds": {"type": "array", "items": round(),
                 "description": "Probe results. The time before an SLO's first round is Unknown. No two rounds of one SLO end at the same time."},

@@ -27,7 +27,7 @@ pub(super) static AGENT: Object = Object {
             "policies",
             Kind::List(&PATH, 0, &[]),
             "[]",
-            "Policy files, and directories whose *.yaml and *.yml files are policies.",
+            "Files of policies and OpenSLO documents, and directories of such *.yaml and *.yml files.",
         ),
         Field::optional(
             "templates",

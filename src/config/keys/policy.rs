@@ -19,7 +19,11 @@ pub(super) static POLICY: Object = Object {
         Field::default("exclude", GLOBS, "[]", "Globs that take paths out again."),
         Field::default("sync", Kind::Object(&POLICY_SYNC), "{lag: 3m}", "How it is known which revision runs."),
         Field::default("dependsOn", Kind::List(&NAME, 0, &[]), "[]", "Policies of the services that this one needs."),
-        Field::required("slos", Kind::List(&Kind::Object(&SLO), 1, &[]), "How the service's health is measured."),
+        Field::optional(
+            "slos",
+            Kind::List(&Kind::Object(&SLO), 1, &[]),
+            "How the service's health is measured; without it, by every OpenSLO document whose `service` is the name of the policy.",
+        ),
         Field::default("breachWhen", Kind::WordOr(&["any", "all"], &AT_LEAST), "any", "How many of the SLOs make a breach."),
         Field::default("revert", Kind::Object(&REVERT), "{}", "What may be done about a breach."),
         Field::default("guardrails", Kind::Object(&GUARDRAILS), "{}", "What limits it."),
@@ -84,17 +88,27 @@ static NAMESPACED: Object = Object {
     choice: &[],
 };
 
-static SLO: Object = Object {
-    doc: "An indicator, its objective and its alert.",
+pub static SLO: Object = Object {
+    doc: "An indicator, its objective and its alert; or an OpenSLO document that says them.",
     fields: &[
-        Field::required("name", NAME, "Its name within the policy."),
-        Field::required("indicator", Kind::Object(&INDICATOR), "How it is measured."),
+        Field::optional("name", NAME, "Its name within the policy."),
+        Field::optional("indicator", Kind::Object(&INDICATOR), "How it is measured."),
+        Field::optional("openslo", LINE, "An OpenSLO document of the kind `SLO` among the policy files, by its name."),
+        Field::optional("server", NAME, "One of the agent's metrics servers, instead of the document's data source."),
+        Field::optional(
+            "every",
+            Kind::Duration(seconds(1), days(1)),
+            "The time from one round to the next and the length of `$window`, instead of `1m`.",
+        ),
+        Field::optional("freshness", Kind::Text(Form::Selector), "Says how old the data is, instead of the first metric of its query."),
+        Field::optional("maxStaleness", Kind::Duration(seconds(1), days(1)), "Older samples are no data, instead of `1m`."),
+        Field::optional("targets", Kind::Text(Form::Selector), "The selector of the service's own scrape targets."),
         Field::default("objective", Kind::Object(&OBJECTIVE), "{}", "The target."),
         Field::default(
             "alerts",
             Kind::List(&Kind::Object(&ALERT), 1, &[]),
             "[{failing: {count: 3, of: 5}}]",
-            "When it breaches; of several that fire, the one that may reach the most.",
+            "When it breaches; of several that fire, the one that may reach the most. Of an OpenSLO document, its own unless they are written.",
         ),
         Field::default(
             "role",
@@ -103,7 +117,10 @@ static SLO: Object = Object {
             "Whether it can breach; or opens no incident, and a merge without an approval needs it not healthy; or is only shown.",
         ),
     ],
-    choice: &[],
+    choice: &[
+        Alternative { needs: &["name", "indicator"], with: &["objective"] },
+        Alternative { needs: &["openslo"], with: &["server", "every", "freshness", "maxStaleness", "targets"] },
+    ],
 };
 
 static INDICATOR: Object = Object {

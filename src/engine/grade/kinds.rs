@@ -85,7 +85,7 @@ pub fn class(identity: &Identity) -> Class {
         }
         ("networking.istio.io", "VirtualService" | "DestinationRule") | ("traefik.io", "IngressRoute") => Class::Plain,
         ("autoscaling" | "autoscaling.k8s.io", _) | ("keda.sh", "ScaledObject") | ("policy", "PodDisruptionBudget") => Class::Plain,
-        ("monitoring.coreos.com", _) | ("openslo", _) | ("sloth.slok.dev", _) | ("pyrra.dev", _) => Class::Health,
+        ("monitoring.coreos.com", _) | ("openslo" | "openslo.com", _) | ("sloth.slok.dev", _) | ("pyrra.dev", _) => Class::Health,
         ("flagger.app", "MetricTemplate") | ("argoproj.io", "AnalysisTemplate" | "ClusterAnalysisTemplate") => Class::Health,
         ("flagger.app", "Canary") => Class::Plain,
         _ => Class::Unknown,
