@@ -17,6 +17,8 @@ mod random;
 mod ranges;
 #[path = "judge/usual_trouble.rs"]
 mod usual_trouble;
+#[path = "judge/waiting.rs"]
+mod waiting;
 #[path = "../benches/decisions/world.rs"]
 mod world;
 
@@ -498,6 +500,8 @@ mod ceilings {
     fn with_one_more(role: &str, good: bool) -> JudgedAction {
         let mut case = merged();
         let names: Vec<Value> = case["policies"].as_array().unwrap().iter().map(|policy| policy["metadata"]["name"].clone()).collect();
+        // Late enough for nothing to be waited for any more.
+        case["now"] = (case["now"].as_i64().unwrap() + 300_000).into();
         for policy in case["policies"].as_array_mut().unwrap() {
             policy["spec"]["slos"].as_array_mut().unwrap().push(json!({
                 "name": "more", "role": role, "indicator": {"http": {"url": "https://more.shop.example/", "every": "30s", "unreachable": "unknown"}},
@@ -507,8 +511,8 @@ mod ceilings {
         for name in names {
             for number in 0..200 {
                 let end = now - number * 30_000;
-                // It began to fail two minutes ago; a fault that is older would be no evidence.
-                let good = good || number > 8;
+                // It began to fail with the rest; a fault that is older would be no evidence.
+                let good = good || number > 18;
                 case["rounds"].as_array_mut().unwrap().push(json!({
                     "policy": name, "slo": "more", "instance": "default", "start": end - 100, "end": end, "good": good,
                 }));

@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 
-use super::Reconciler;
 use super::following::{STUCK_AFTER, is_followed};
+use super::{Reconciler, series_in};
 use crate::engine::attribution;
 use crate::engine::broken_sync::{self, Broke};
 use crate::engine::id::{CommitId, InstanceName};
 use crate::engine::incident::{Incident, LandedRevert};
 use crate::engine::policy::{Instance, Policy};
+use crate::engine::situation::{ServiceEvidence, SloSeries};
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::sync::follow::Finding;
 use crate::engine::time::Timestamp;
@@ -53,7 +54,7 @@ impl Reconciler {
         landed: &LandedRevert,
         now: Timestamp,
     ) -> (Recovery, Option<Finding>) {
-        let service = self.evidence(policy, instance, now);
+        let service = self.evidence_of_recovery(policy, instance, now);
         match self.followed(policy, instance, landed.commit, landed.landed, now) {
             Some(followed) => match incident.broke() {
                 Broke::Sync => (broken_sync::judge(&service, &followed, now), broken_sync::told(&followed, STUCK_AFTER, now)),
@@ -67,6 +68,16 @@ impl Reconciler {
                 (verification::judge(&service, incident.onset, effective, now), None)
             }
         }
+    }
+
+    /// The evidence of a decision, and what `verify.checks` names beside it.
+    fn evidence_of_recovery(&self, policy: &Policy, instance: &InstanceName, now: Timestamp) -> ServiceEvidence {
+        let mut service = self.evidence(policy, instance, now);
+        for slo in policy.reported.iter().filter(|slo| policy.verify.checks.contains(&slo.name)) {
+            let rounds = self.rounds.since(&series_in(&policy.name, instance, &slo.name), Timestamp(i64::MIN)).to_vec();
+            service.series.push(SloSeries { slo: slo.name.clone(), rounds });
+        }
+        service
     }
 
     /// Whether it is known that an instance never applied a suspect: then it does not run the other version, and need not get the revert.

@@ -21,7 +21,7 @@ use crate::engine::plan::{self, PlanKind};
 use crate::engine::policy::{Instance, Policy, Slo};
 use crate::engine::slo::{self, Verdict};
 use crate::engine::time::Timestamp;
-use crate::engine::verification;
+use crate::engine::verification::{self, Recovery};
 
 impl Reconciler {
     /// One pass at `now`.
@@ -212,7 +212,8 @@ impl Reconciler {
         if let Some(remark) = current.proposal.as_ref().and_then(|key| self.state.proposals.get(key)?.remark()) {
             recovery.sentence = format!("{}; {remark}", recovery.sentence);
         }
-        if current.recovery.as_ref().is_none_or(|before| before.standing != recovery.standing) {
+        let news = |before: &Recovery| (before.standing, &before.unpassed) != (recovery.standing, &recovery.unpassed);
+        if current.recovery.as_ref().is_none_or(news) {
             info!(%incident, standing = ?recovery.standing, "{}", recovery.sentence);
             self.record(now, vec![Event::Verified { incident: incident.clone(), recovery: recovery.clone() }])?;
         }

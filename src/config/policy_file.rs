@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::broken_sync::OnSyncFailure;
 use crate::engine::consent::{ApprovalSource, ConsentRules, FourEyes, IfSilent, Role, Silence};
-use crate::engine::id::{EnvironmentName, NotifierName, PolicyName, RepositoryName};
+use crate::engine::id::{EnvironmentName, NotifierName, PolicyName, RepositoryName, SloName};
 use crate::engine::irrevertible::{self, Never};
 use crate::engine::policy::{BreachWhen, Guardrails, Mode, PathSet, Policy, RevertRules, Scope, Slo, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
@@ -234,7 +234,14 @@ fn verify(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<VerifyRules> {
         let message = "`holdFor` is longer than `recoverWithin`: no recovery could be seen in time".to_owned();
         findings.error(verify.span("holdFor"), message, "make `recoverWithin` the longer of the two".to_owned());
     }
-    Some(VerifyRules { recover_within: within, hold_for: hold })
+    let slos: Vec<String> = spec.objects("slos").iter().filter_map(|slo| slo.text("name")).collect();
+    for item in verify.node("checks").map_or(&[][..], Node::items) {
+        if let Some(name) = item.text().filter(|name| !slos.iter().any(|slo| slo == name)) {
+            findings.error(item.span, format!("the policy has no SLO {}", quoted(name)), instead(name, &slos, "`slos`"));
+        }
+    }
+    let checks = verify.texts("checks")?.into_iter().map(SloName::new).collect();
+    Some(VerifyRules { recover_within: within, hold_for: hold, checks })
 }
 
 /// Entries that could never match, which would be a guardrail that is not there.

@@ -169,7 +169,7 @@ pub fn judge(service: &ServiceEvidence, followed: &Followed, now: Timestamp) -> 
     if let Some(applied) = followed.applied() {
         let effective = followed.effective().unwrap_or(applied);
         let sentence = format!("the sync succeeds again: the revert was applied {applied}");
-        return Recovery { standing: RecoveryStanding::Recovered, effective, sentence };
+        return Recovery { standing: RecoveryStanding::Recovered, effective, sentence, unpassed: None };
     }
     let effective = Interval { by: now, ..followed.landed };
     let why = match &followed.finding {
@@ -184,8 +184,9 @@ pub fn judge(service: &ServiceEvidence, followed: &Followed, now: Timestamp) -> 
             standing: RecoveryStanding::Unverified,
             effective,
             sentence: format!("{why}; it landed more than {} ago", spoken(within)),
+            unpassed: None,
         },
-        false => Recovery { standing: RecoveryStanding::Landed, effective, sentence: why },
+        false => Recovery { standing: RecoveryStanding::Landed, effective, sentence: why, unpassed: None },
     }
 }
 

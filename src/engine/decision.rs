@@ -12,8 +12,8 @@ use super::change::ChangeKind;
 use super::elsewhere;
 use super::fate::shared_fate;
 use super::guardrail::{
-    Refusal, RefusalCode, asked, fix_under_way, held, is_still_open, may_merge, may_propose, open_fix, open_revert, push_failed, switches,
-    unsignable,
+    Refusal, RefusalCode, asked, fix_under_way, held, is_up_to_rounds, may_merge, may_propose, open_fix, open_revert, push_failed,
+    switches, unsignable, waits_for_rounds,
 };
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::landing::Landing;
@@ -259,18 +259,26 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     let mut blocking = against_merging(situation, &attribution, &inverse, &joint, approval.as_ref());
     if approval.is_none() && blocking.is_empty() {
         // A merge without an approval needs the evidence of the propose gate now, also when a proposal is open.
-        for refusal in all().flat_map(|(situation, attribution)| may_propose(situation, attribution)) {
+        let of_joint = joint.iter().flat_map(|(theirs, attribution)| may_propose(theirs, attribution)).filter(is_about_the_plan);
+        for refusal in may_propose(situation, &attribution).into_iter().chain(of_joint) {
             if !blocking.contains(&refusal) {
                 blocking.push(refusal);
             }
         }
-        if blocking.is_empty()
-            && let Some(sentence) = all().find_map(|(situation, attribution)| not_yet(situation, attribution))
-        {
-            return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
-        }
     }
-    if let Some(sentence) = waits_for_rounds(situation, &attribution, &blocking) {
+    // Also where only rounds stand against it: else one that was not measured, and that made such a refusal, would end this waiting.
+    let may_wait = blocking.is_empty() || (!is_open(situation) && is_up_to_rounds(situation, &attribution, &blocking));
+    // One that is not open was asked before its plan was.
+    let mut unasked = is_open(situation).then_some((situation, &attribution)).into_iter().chain(all().skip(1));
+    if approval.is_none()
+        && may_wait
+        && let Some(sentence) = unasked.find_map(|(situation, attribution)| not_yet(situation, attribution))
+    {
+        return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
+    }
+    if !is_open(situation)
+        && let Some(sentence) = waits_for_rounds(situation, &attribution, &blocking)
+    {
         return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
     }
     let record = |verdict, refusals: Vec<Refusal>, sentence| DecisionRecord {
@@ -312,9 +320,8 @@ fn against_merging(
 ) -> Vec<Refusal> {
     let lifted = |refusal: &Refusal| approval.is_some_and(|approval| lifts(approval, refusal));
     let mut blocking: Vec<Refusal> = Vec::new();
-    // That a joint service is only one that needs what the plan touches says nothing against the plan; its own incident is not merged by it.
     let others = joint.iter().flat_map(|(theirs, attribution)| may_merge(theirs, attribution, inverse));
-    let of_others = others.filter(|refusal| refusal.code != RefusalCode::OfDependency);
+    let of_others = others.filter(is_about_the_plan);
     for refusal in may_merge(situation, attribution, inverse).into_iter().chain(of_others) {
         if !lifted(&refusal) && !blocking.contains(&refusal) {
             blocking.push(refusal);
@@ -328,20 +335,16 @@ fn against_merging(
     blocking
 }
 
+/// Whether what stands against the incident of a joint service stands against the plan too. That such a service only needs what the plan
+/// touches, and fails with it, says nothing against the plan: else the plan would be merged as soon as that service was not measured any more.
+fn is_about_the_plan(of_joint: &Refusal) -> bool {
+    !matches!(of_joint.code, RefusalCode::OfDependency | RefusalCode::DependencyFails)
+}
+
 /// The newest approval that counts for a plan.
 fn approval(situation: &Situation, plan: &PlanDigest) -> Option<Approval> {
     let approvals = &situation.proposal.as_ref()?.approvals;
     approvals.iter().rev().find(|approval| approval.counts_for(plan, situation.now)).cloned()
-}
-
-/// Nothing but a few more rounds may stand between this and a merge.
-fn waits_for_rounds(situation: &Situation, attribution: &Attribution, blocking: &[Refusal]) -> Option<String> {
-    // Every refusal that a round can make or take away, and not only those that more rounds are likely to take away: else a round that was not
-    // measured, and that made one of the others, would end the waiting with a proposal (promise 2).
-    let first = blocking.first()?;
-    let waits =
-        blocking.iter().all(|refusal| refusal.code.is_about_rounds()) && is_still_open(situation, attribution) && !is_open(situation);
-    waits.then(|| format!("It is waited for more rounds: {}", first.sentence))
 }
 
 fn lifts(approval: &Approval, refusal: &Refusal) -> bool {

@@ -301,6 +301,9 @@ pub struct VerifyRules {
     /// Recovered once healthy for this long.
     #[serde(with = "millis")]
     pub hold_for: Duration,
+    /// SLOs of the policy, of any role, that must be healthy too before a revert counts as recovered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<SloName>,
 }
 
 // === impl Policy ===

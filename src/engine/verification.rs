@@ -10,7 +10,7 @@ pub use self::everywhere::{Elsewhere, everywhere};
 
 use super::attribution::lag_of;
 use super::fact::{Ending, LandedBy};
-use super::id::CommitId;
+use super::id::{CommitId, SloName};
 use super::incident::LandedRevert;
 use super::policy::{Policy, Slo};
 use super::round::Round;
@@ -31,6 +31,9 @@ pub struct Recovery {
     pub effective: Interval,
     /// The arithmetic, in one sentence.
     pub sentence: String,
+    /// The check that has not passed, where nothing else is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpassed: Option<SloName>,
 }
 
 /// The verdict on a recovery.
@@ -43,7 +46,7 @@ pub enum RecoveryStanding {
     Watching,
     /// Clearly better, not yet good.
     Improving,
-    /// Fresh evidence, healthy for `holdFor`.
+    /// Fresh evidence, healthy for `holdFor`, and `verify.checks` passed.
     Recovered,
     /// Landed, and something still runs the other version.
     NotEffective,
@@ -66,9 +69,15 @@ const EFFECTIVE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 /// Judges the recovery of a service after a revert that was effective at `effective`. `onset` is when the breach had begun.
 pub fn judge(service: &ServiceEvidence, onset: Interval, effective: Interval, now: Timestamp) -> Recovery {
     let policy = &service.policy;
-    let recovery = |standing, sentence| Recovery { standing, effective, sentence };
-    if let Some(sentence) = healthy_for(service, effective.by.max(onset.by), now) {
-        return recovery(RecoveryStanding::Recovered, sentence);
+    let recovery = |standing, sentence| Recovery { standing, effective, sentence, unpassed: None };
+    let since = effective.by.max(onset.by);
+    if let Some(sentence) = healthy_for(service, since, now) {
+        let Some((check, why)) = unpassed(service, since, now) else { return recovery(RecoveryStanding::Recovered, sentence) };
+        // What broke is well again, so that the revert was not in vain: what the checks leave open is no reason to bring the change back.
+        let over = now.since(effective.by) >= policy.verify.recover_within;
+        let standing = if over { RecoveryStanding::Unverified } else { RecoveryStanding::Improving };
+        let sentence = format!("{sentence}; the check `{check}` has not passed: {why}");
+        return Recovery { unpassed: Some(check), ..recovery(standing, sentence) };
     }
     if now < effective.by {
         return recovery(RecoveryStanding::Landed, format!("the revert is assumed to be effective by {}", effective.by));
@@ -103,8 +112,12 @@ pub fn judge_followed(service: &ServiceEvidence, onset: Interval, commit: Commit
     let within = service.policy.verify.recover_within;
     // A roll-out that comes to no end is taken for what it is once the service had the time that it has to recover.
     let overdue = || followed.applied().map(|applied| applied.stretched(within)).filter(|effective| effective.by <= now);
-    let landed =
-        |sentence: String| Recovery { standing: RecoveryStanding::Landed, effective: Interval { by: now, ..followed.landed }, sentence };
+    let landed = |sentence: String| Recovery {
+        standing: RecoveryStanding::Landed,
+        effective: Interval { by: now, ..followed.landed },
+        sentence,
+        unpassed: None,
+    };
     if let Some(Finding::RolledBack { to, .. }) = &followed.finding {
         return landed(format!("the revert was applied, and somebody put {} in its place", to.short()));
     }
@@ -177,6 +190,31 @@ fn healthy_for(service: &ServiceEvidence, after: Timestamp, now: Timestamp) -> O
     Some(format!("healthy for {} (needs {}): the last {rounds_seen} rounds were good", spoken(held), spoken(verify.hold_for)))
 }
 
+/// The first of `verify.checks` that has not passed since `after`, with what is missing; `None` where all have. One that is not known has not.
+fn unpassed(service: &ServiceEvidence, after: Timestamp, now: Timestamp) -> Option<(SloName, String)> {
+    service.policy.verify.checks.iter().find_map(|name| {
+        let why = match service.policy.measured().find(|slo| slo.name == *name) {
+            Some(slo) => not_passed(slo, service.rounds(name), after, now)?,
+            None => "the policy has no such SLO".to_owned(),
+        };
+        Some((name.clone(), why))
+    })
+}
+
+fn not_passed(slo: &Slo, rounds: &[Round], after: Timestamp, now: Timestamp) -> Option<String> {
+    let Some(newest) = rounds.last() else { return Some("nothing was measured".to_owned()) };
+    if now.since(newest.end) > slo.every() * 3 {
+        return Some(format!("nothing was measured since {}", newest.end));
+    }
+    let (run, needed) = (good_run(slo, rounds, after), slo.baseline_rounds());
+    // Rounds without events break no run, and alone they say nothing.
+    let is_good = run.iter().any(|round| quality(slo, round) == Quality::Good);
+    (run.len() < needed || !is_good).then(|| {
+        let good = run.iter().filter(|round| quality(slo, round) == Quality::Good).count();
+        format!("{good} good rounds in a row (needs {needed}), the newest: {}", newest.outcome.words())
+    })
+}
+
 /// The unbroken run of good rounds at the end of a series, of those that began after `after`. Rounds without events break nothing.
 fn good_run<'a>(slo: &Slo, rounds: &'a [Round], after: Timestamp) -> &'a [Round] {
     let broken = rounds.iter().rposition(|round| round.start < after || matches!(quality(slo, round), Quality::Bad | Quality::Unknown));
@@ -205,3 +243,6 @@ fn shares(service: &ServiceEvidence, onset: Interval, effective: Interval) -> (S
     let known = after.total as usize;
     (before, after, known)
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,7 @@ pub fn policy() -> Policy {
             if_silent: None,
             expires: Duration::from_secs(4 * 3600),
         },
-        verify: VerifyRules { recover_within: Duration::from_secs(900), hold_for: Duration::from_secs(300) },
+        verify: VerifyRules { recover_within: Duration::from_secs(900), hold_for: Duration::from_secs(300), checks: Vec::new() },
         links: BTreeMap::from([("runbook".to_owned(), "https://wiki.shop.example/checkout".to_owned())]),
         notify: Vec::new(),
     }

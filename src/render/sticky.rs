@@ -357,7 +357,12 @@ mod tests {
                 not_the_plan: Vec::new(),
             },
         );
-        let recovery = Recovery { standing: RecoveryStanding::Improving, effective: landed, sentence: "1 of 9 rounds were bad".to_owned() };
+        let recovery = Recovery {
+            standing: RecoveryStanding::Improving,
+            effective: landed,
+            sentence: "1 of 9 rounds were bad".to_owned(),
+            unpassed: None,
+        };
         story.tell(140, Event::Verified { incident: story.incident(), recovery });
         assert!(
             told(&story).contains("### Merged; the recovery is watched") && told(&story).contains("1 of 9 rounds were bad."),

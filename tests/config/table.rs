@@ -755,6 +755,27 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a check that is no SLO, near",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "verify: {checks: [upp]}"),
+        schema: Schema::Accepts,
+        findings: &["12:21-24 the policy has no SLO `upp`; did you mean `up`?"],
+    },
+    Case {
+        name: "a check that is no SLO",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "verify: {checks: [up, backlog]}"),
+        schema: Schema::Accepts,
+        findings: &["12:25-32 the policy has no SLO `backlog`; `slos`: `up`"],
+    },
+    Case {
+        name: "checks that are no list",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "verify: {checks: up}"),
+        schema: Schema::Refuses,
+        findings: &["12:20-22 `checks` is a list, and this is a text; write `[\"up\"]`"],
+    },
+    Case {
         name: "no instance",
         base: POLICY,
         edit: Edit::Replace("breachWhen: any", "instances: []"),

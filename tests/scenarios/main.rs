@@ -67,6 +67,7 @@ mod pull_request_is_adorned;
 mod pull_request_is_closed;
 mod push_races_with_a_person;
 mod reader_approves_in_vain;
+mod recovery_is_checked;
 mod remote_refuses_a_push;
 mod render_vouches;
 mod repositories_that_are_not_worked_with;

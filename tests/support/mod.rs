@@ -356,7 +356,7 @@ impl World {
         self.github().comments(number).into_iter().filter(|comment| comment.author == "revertd").map(|comment| comment.body).collect()
     }
 
-    /// `service` is a policy, or one of its instances: `checkout/eu`.
+    /// `service` is a policy, one of its instances (`checkout/eu`), or one SLO there (`checkout/default/backlog`).
     pub fn set_health(&mut self, service: &str, health: Health) {
         self.health.insert(service.to_owned(), health);
     }
@@ -384,8 +384,10 @@ impl World {
             for agent in self.agent.iter_mut().chain(&mut self.twin) {
                 agent.rounds.add(control_series("control-1"), round(start, end, self.control));
                 for (service, health) in &self.health {
-                    let (policy, instance) = service.split_once('/').unwrap_or((service, "default"));
-                    let series = series_in(&PolicyName::new(policy), &InstanceName::new(instance), &SloName::new("up"));
+                    let mut parts = service.split('/');
+                    let mut next = |usual| parts.next().unwrap_or(usual);
+                    let (policy, instance, slo) = (next(""), next("default"), next("up"));
+                    let series = series_in(&PolicyName::new(policy), &InstanceName::new(instance), &SloName::new(slo));
                     agent.rounds.add(series, round(start, end, *health));
                 }
                 agent.pass(end).unwrap();

@@ -520,7 +520,12 @@ static VERIFY: Object = Object {
     fields: &[
         Field::default("recoverWithin", Kind::Duration(seconds(1), days(7)), "15m", "Not recovered when it has not by then."),
         Field::default("holdFor", Kind::Duration(seconds(1), days(7)), "3m", "Recovered once healthy for this long."),
-        Field::later("checks"),
+        Field::default(
+            "checks",
+            Kind::List(&NAME, 0, &[]),
+            "[]",
+            "SLOs of any role that must be healthy too before a revert counts as recovered.",
+        ),
     ],
     choice: &[],
 };

@@ -36,13 +36,6 @@ pub(super) fn may_grow_slowly(situation: &Situation, attribution: &Attribution) 
     })
 }
 
-/// Whether it is too early to tell growth from a step: as long as a baseline after the onset, rounds that come may exclude it.
-pub fn is_still_open(situation: &Situation, attribution: &Attribution) -> bool {
-    let slos = &situation.service.policy.slos;
-    let enough = slos.iter().map(|slo| slo.every() * u32::try_from(slo.baseline_rounds()).unwrap_or(u32::MAX)).max();
-    enough.is_some_and(|enough| situation.now.since(attribution.onset.by) < enough)
-}
-
 /// Why growth is not excluded; `None` where it is, or where rounds have no size.
 fn growth(slo: &Slo, rounds: &[Round], onset: Interval, applied: Interval) -> Option<String> {
     // The first bad round is bad only from somewhere inside it on.

@@ -1,6 +1,6 @@
 //! What each guardrail means, in one line for somebody who has not seen it before: what `revertd explain` lists.
 
-use super::RefusalCode;
+use super::{RefusalCode, UnderApproval};
 
 /// Every guardrail, in the order in which they are declared.
 pub const ALL: &[RefusalCode] = &[
@@ -41,6 +41,7 @@ pub const ALL: &[RefusalCode] = &[
     RefusalCode::NotWorse,
     RefusalCode::SameHourBefore,
     RefusalCode::ModePropose,
+    RefusalCode::AlertUpTo,
     RefusalCode::SeveralSuspects,
     RefusalCode::AppliedUnknown,
     RefusalCode::RolledBackByHand,
@@ -143,6 +144,7 @@ impl RefusalCode {
                 "The newest round is no worse than chance explains: the trouble may be over, and only the alert remembers it."
             }
             Self::ModePropose => "The policy, or a ceiling above it, says `propose`: a person merges.",
+            Self::AlertUpTo => "The alert that fires may go no further than this (`upTo`); another alert of the policy may.",
             Self::SeveralSuspects => "More than one change can have done it, and a merge needs exactly one suspect.",
             Self::AppliedUnknown => {
                 "What runs in the cluster is not known, so neither is whether the change was there when the breach began."
@@ -208,12 +210,10 @@ impl RefusalCode {
 
     /// What can stand in for it, in a few words.
     pub fn lifted_by(self) -> &'static str {
-        if self.is_lifted_by_approval() {
-            "an approval stands in for it"
-        } else if self.is_lifted_by_force() {
-            "only a forced approval stands in for it"
-        } else {
-            "no approval stands in for it"
+        match self.row().under_approval {
+            UnderApproval::Lifts => "an approval stands in for it",
+            UnderApproval::OnlyForced => "only a forced approval stands in for it",
+            UnderApproval::Stands => "no approval stands in for it",
         }
     }
 }
@@ -226,7 +226,7 @@ mod tests {
 
     /// The names in the declaration, which no list can keep in step with by itself.
     fn declared() -> BTreeSet<String> {
-        let source = include_str!("../guardrail.rs");
+        let source = include_str!("codes.rs");
         let body = source.split("pub enum RefusalCode {").nth(1).unwrap().split("\n}\n").next().unwrap();
         body.lines()
             .filter_map(|line| line.trim().strip_suffix(','))

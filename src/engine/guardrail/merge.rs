@@ -6,8 +6,7 @@ use super::growth::may_grow_slowly;
 use super::instances::runs_well_elsewhere;
 use super::load::more_load_than_ever;
 use super::lost;
-use super::propose::effective_mode;
-use super::propose::{bad_by_chance, every_control, unstable};
+use super::propose::{bad_by_chance, effective_mode, every_control, mode_code, unstable};
 use super::protect::protected;
 use super::usual::{comes_and_goes, not_worse};
 use super::{Refusal, RefusalCode, care, over, refuse, suspects, uncertain};
@@ -32,7 +31,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     let situation = &*lost::known_only(situation);
     let (mode, whose) = effective_mode(situation);
     if mode < Mode::Merge {
-        refusals.push(refuse(RefusalCode::ModePropose, format!("The mode is `{mode}`, by {whose}.")));
+        refusals.push(refuse(mode_code(situation, Mode::Merge, RefusalCode::ModePropose), format!("The mode is `{mode}`, by {whose}.")));
     }
     refusals.extend(merge_rejected(situation));
     refusals.extend(unsigned(situation));

@@ -10,7 +10,7 @@ use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches}
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline};
 use crate::engine::consent::Silence;
 use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, shared_fate, usual_starts};
-use crate::engine::policy::{AlertRule, Guardrails, Mode};
+use crate::engine::policy::{AlertRule, Guardrails, Mode, Slo};
 use crate::engine::round::{Outcome, Round};
 use crate::engine::situation::{ProposalBranch, Situation};
 use crate::engine::slo::{self, Baseline, Quality};
@@ -42,18 +42,27 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
 
 /// The lowest of the policy's mode and every ceiling, with whose it is.
 pub fn effective_mode(situation: &Situation) -> (Mode, String) {
+    let written = written_mode(situation);
+    let of_alerts = slo::alerts::ceiling(&situation.service, &situation.landings, situation.now);
+    of_alerts.filter(|of_alerts| of_alerts.0 < written.0).unwrap_or(written)
+}
+
+/// The same without the alerts that happen to fire.
+fn written_mode(situation: &Situation) -> (Mode, String) {
     let policy = &situation.service.policy;
     let own = match policy.revert.mode {
         Mode::Propose if silence_merges(situation) => (Mode::Merge, format!("`ifSilent` of the policy `{}`", policy.name)),
         mode => (mode, format!("the policy `{}`", policy.name)),
     };
-    let of_alerts = slo::alerts::ceiling(&situation.service, &situation.landings, situation.now);
-    situation
-        .ceilings
-        .iter()
-        .map(|ceiling| (ceiling.max_mode, ceiling.of.clone()))
-        .chain(of_alerts)
-        .fold(own, |lowest, ceiling| if ceiling.0 < lowest.0 { ceiling } else { lowest })
+    let ceilings = situation.ceilings.iter().map(|ceiling| (ceiling.max_mode, ceiling.of.clone()));
+    ceilings.fold(own, |lowest, ceiling| if ceiling.0 < lowest.0 { ceiling } else { lowest })
+}
+
+/// Which code says that the mode is below `wanted`: `written`, or the alert's where one that does not fire now may go that far.
+pub(super) fn mode_code(situation: &Situation, wanted: Mode, written: RefusalCode) -> RefusalCode {
+    let highest = situation.service.policy.slos.iter().flat_map(Slo::alerts).map(|alert| alert.up_to).max();
+    let may_reach_it = written_mode(situation).0 >= wanted && highest.is_some_and(|highest| highest >= wanted);
+    if may_reach_it { RefusalCode::AlertUpTo } else { written }
 }
 
 /// Whether nobody has answered for so long that the policy's own mode counts as `merge`. Every ceiling still holds.
@@ -65,8 +74,10 @@ fn silence_merges(situation: &Situation) -> bool {
 
 fn mode_observe(situation: &Situation) -> Option<Refusal> {
     let (mode, whose) = effective_mode(situation);
-    (mode == Mode::Observe)
-        .then(|| refuse(RefusalCode::ModeObserve, format!("The mode is `observe`, by {whose}: incidents are only recorded.")))
+    (mode == Mode::Observe).then(|| {
+        let code = mode_code(situation, Mode::Propose, RefusalCode::ModeObserve);
+        refuse(code, format!("The mode is `observe`, by {whose}: incidents are only recorded."))
+    })
 }
 
 /// A maintenance window is open, or cannot be read: what breaches in it says nothing about a change (catalogue of failures E9).

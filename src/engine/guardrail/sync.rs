@@ -1,6 +1,6 @@
 //! What stands against undoing a change that broke the sync (design §7; E6). Nothing of it is measured, so the guardrails of rounds have no say.
 
-use super::{Refusal, RefusalCode, merge, propose, refuse};
+use super::{OnBrokenSync, Refusal, RefusalCode, merge, propose, refuse};
 use crate::engine::attribution::Attribution;
 use crate::engine::broken_sync::{Broke, other_failures};
 use crate::engine::fate::SHARED_FATE_WINDOW;
@@ -12,7 +12,7 @@ use crate::engine::time::spoken;
 pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let mut refusals = propose::may_propose(situation, attribution);
     if attribution.broke == Broke::Sync {
-        refusals.retain(|refusal| !is_measured(refusal.code));
+        refusals.retain(|refusal| refusal.code.row().on_broken_sync == OnBrokenSync::Holds);
         refusals.extend(other_syncs_fail(situation, attribution));
     }
     refusals
@@ -23,42 +23,10 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
 pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
     let mut refusals = merge::may_merge(situation, attribution, inverse);
     if attribution.broke == Broke::Sync {
-        refusals.retain(|refusal| !is_measured(refusal.code));
+        refusals.retain(|refusal| refusal.code.row().on_broken_sync == OnBrokenSync::Holds);
         refusals.insert(0, only_the_sync(attribution));
     }
     refusals
-}
-
-/// Whether a guardrail judges rounds, of which none is bad where only the sync fails. What is not named here holds.
-fn is_measured(code: RefusalCode) -> bool {
-    use RefusalCode::{
-        AppliedTooLongBefore, AppliedUnknown, BaselineTooOld, BreachBeforeChange, DependencyFails, HardlyBad, KindsDisagree, LoadChanged,
-        MayGrowSlowly, MayHaveBegunBefore, MayHaveBegunUnseen, NoBaseline, NoSuspect, NotCorroborated, NotWorse, OthersFail, RanWellWithIt,
-        SameHourBefore, SloUnknown, Unstable,
-    };
-    matches!(
-        code,
-        AppliedTooLongBefore
-            | AppliedUnknown
-            | BaselineTooOld
-            | BreachBeforeChange
-            | DependencyFails
-            | HardlyBad
-            | KindsDisagree
-            | LoadChanged
-            | MayGrowSlowly
-            | MayHaveBegunBefore
-            | MayHaveBegunUnseen
-            | NoBaseline
-            | NoSuspect
-            | NotCorroborated
-            | NotWorse
-            | OthersFail
-            | RanWellWithIt
-            | SameHourBefore
-            | SloUnknown
-            | Unstable
-    )
 }
 
 /// The service runs on with what was applied before, so there is time for people: it is never merged without an approval.

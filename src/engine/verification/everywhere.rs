@@ -41,7 +41,7 @@ mod tests {
 
     fn recovery(standing: RecoveryStanding, sentence: &str) -> Recovery {
         let at = Timestamp::from_secs(10);
-        Recovery { standing, effective: Interval::new(at, at), sentence: sentence.into() }
+        Recovery { standing, effective: Interval::new(at, at), sentence: sentence.into(), unpassed: None }
     }
 
     fn other(place: &str, standing: RecoveryStanding, hindrance: Option<&str>) -> Elsewhere {
