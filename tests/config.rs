@@ -14,7 +14,8 @@ use revertd::config::diagnostic::{Diagnostic, Diagnostics};
 use revertd::config::{check_paths, check_texts, load_agent, load_texts, schema};
 use revertd::engine::broken_sync::OnSyncFailure;
 use revertd::engine::id::{MetricsName, SyncName};
-use revertd::engine::policy::{AlertRule, Mode, Sync, SyncTarget};
+use revertd::engine::policy::{AlertRule, Indicator, Mode, Sync, SyncTarget};
+use revertd::engine::variables::Variables;
 
 #[path = "config/openslo.rs"]
 mod openslo;
@@ -232,7 +233,7 @@ fn every_kind_of_sync_source_is_read_with_what_a_policy_follows_of_it() {
     - {name: inside, flux: {inCluster: {}}}
     - {name: outside, flux: {kubeconfig: kubeconfig, context: prod}}
     - {name: builds, revisionMetric: {server: main}}
-    - {name: statuses, commitStatus: {}}
+    - {name: statuses, commitStatus: {creator: [acme-bot, 'acme-flux[bot]']}}
 ";
     let agent = AGENT.replace("    - {name: cluster, lag: 3m}\n", &format!("    - {{name: cluster, lag: 3m}}\n{sources}"));
     let follows = |sync: &str| {
@@ -253,7 +254,7 @@ fn every_kind_of_sync_source_is_read_with_what_a_policy_follows_of_it() {
         SyncKind::FluxInCluster,
         SyncKind::FluxKubeconfig { path: "/etc/revertd/kubeconfig".into(), context: Some("prod".into()) },
         SyncKind::RevisionMetric { server: MetricsName::new("main"), label: "revision".into() },
-        SyncKind::CommitStatus,
+        SyncKind::CommitStatus { creators: vec!["acme-bot".into(), "acme-flux[bot]".into()] },
     ];
     assert_eq!(kinds, expected);
     let (namespace, name) = ("shop".to_owned(), "checkout".to_owned());
@@ -294,7 +295,7 @@ fn commit_statuses_are_followed_by_their_context() {
     let agent = AGENT
         .replace("https://git.acme.example/manifests.git", "https://github.com/acme/manifests.git")
         .replace("forge: {plain: {}}", "forge: {github: {tokenFile: token}}")
-        .replace("{name: cluster, lag: 3m}", "{name: statuses, commitStatus: {}}");
+        .replace("{name: cluster, lag: 3m}", "{name: statuses, commitStatus: {creator: acme-bot}}");
     let policy = POLICY.replace("  breachWhen: any", "  sync: {source: statuses, context: kustomization/checkout/*}");
     let loaded = load_texts(("agent.yaml", &agent), &[("policy.yaml".to_owned(), policy)]).unwrap();
     let follows = SyncTarget::Context("kustomization/checkout/*".into());
@@ -375,6 +376,62 @@ fn a_variable_is_known_in_every_instance_and_stands_inside_quotes() {
     );
 }
 
+/// The metrics servers of an agent with two clusters and an Argo CD, and a policy of two instances whose workload and application have variables.
+fn workload_of(server: &str, namespace: &str, application: &str) -> Result<revertd::engine::policy::Policy, Vec<String>> {
+    let agent = AGENT
+        .replace(
+            "  metrics:\n",
+            "  metrics:\n    - {name: eu, kubernetes: {kubeconfig: eu}}\n    - {name: us-1, kubernetes: {kubeconfig: us}}\n",
+        )
+        .replace("    - {name: cluster, lag: 3m}\n", "    - {name: argo, argocd: {url: https://argocd.acme.example, tokenFile: argo}}\n");
+    let policy = format!(
+        "apiVersion: revertd.dev/v1alpha1\nkind: RevertPolicy\nmetadata: {{name: checkout}}\nspec:\n  repository: manifests\n  \
+         environment: prod\n  paths: [a/**]\n  sync: {{source: argo, application: {application}}}\n  \
+         instances: [{{cluster: eu, labels: {{region: europe}}}}, {{name: us, cluster: us-1, labels: {{region: America}}}}]\n  \
+         slos: [{{name: up, indicator: {{workload: {{server: {server}, kind: Deployment, namespace: {namespace}, name: checkout}}}}}}]\n"
+    );
+    let loaded = load_texts(("agent.yaml", &agent), &[("policy.yaml".to_owned(), policy)]);
+    let line = |found: Diagnostic| format!("{}:{} {}; {}", found.line, found.column, found.message, found.hint.unwrap_or_default());
+    loaded.map(|mut loaded| loaded.policies.remove(0)).map_err(|found| found.0.into_iter().filter(Diagnostic::is_error).map(line).collect())
+}
+
+#[test]
+fn the_cluster_of_a_workload_and_what_is_followed_are_named_by_variables() {
+    let policy = workload_of("$cluster", "'shop-${env}'", "checkout-$region").unwrap();
+    let named: Vec<(String, String)> = policy
+        .instances
+        .iter()
+        .map(|instance| {
+            let Ok(Indicator::Workload(workload)) = Variables::of(&policy, instance).in_indicator(&policy.slos[0].indicator) else {
+                panic!("{instance:?}")
+            };
+            let Sync::Source { follows: SyncTarget::Application { name, .. }, .. } = &instance.sync else { panic!("{instance:?}") };
+            (format!("{}/{}", workload.server, workload.namespace), name.clone())
+        })
+        .collect();
+    let expected = [("eu/shop-prod", "checkout-europe"), ("us-1/shop-prod", "checkout-America")];
+    assert_eq!(named, expected.map(|(server, name)| (server.to_owned(), name.to_owned())));
+}
+
+#[test]
+fn a_name_with_a_variable_is_one_that_there_is_in_every_instance() {
+    let wrong = |server, namespace, application| workload_of(server, namespace, application).unwrap_err();
+    assert_eq!(
+        wrong("$region", "shop", "a"),
+        [
+            "10:52 the agent file has no cluster `europe` for the instance `eu`; `metrics` of the kind `kubernetes`: `eu` and `us-1`",
+            "10:52 `server` is a name, and `America` is none for the instance `us`; a name has small letters, digits, `-` and `.`, begins and \
+             ends with a letter or digit, and has at most 63 characters",
+        ]
+    );
+    assert_eq!(wrong("$clustr", "shop", "a").len(), 2);
+    assert_eq!(
+        wrong("eu", "shop", "checkout-$regoin")[0],
+        "8:46 `application`: `$regoin` is no variable here for the instance `eu`; did you mean `$region`?"
+    );
+    assert_eq!(wrong("eu", "$windows", "a").len(), 2);
+}
+
 #[test]
 fn the_shortest_policy_has_every_default() {
     let shortest = std::fs::read_to_string(root().join("policies/shortest.yaml")).unwrap();
@@ -418,6 +475,10 @@ fn what_does_not_do_what_it_seems_to_is_a_warning() {
         let loaded = load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), text)]).unwrap_or_else(|found| panic!("{found}"));
         assert!(loaded.warnings.iter().any(|found| found.message == message), "{message}\n{:#?}", loaded.warnings);
     }
+    let anybody = AGENT.replace("{name: cluster, lag: 3m}", "{name: cluster, commitStatus: {}}");
+    let loaded = load_texts(("agent.yaml", &anybody), &[("policy.yaml".to_owned(), POLICY.to_owned())]).unwrap();
+    let message = "whoever may write statuses in the repository is believed about what runs";
+    assert_eq!(loaded.warnings.iter().filter(|found| found.message == message).count(), 1, "{:#?}", loaded.warnings);
     let secret = AGENT.replace("X-Scope-OrgID: hunter2", "Authorization: Bearer hunter2");
     let loaded = load_texts(("agent.yaml", &secret), &[("policy.yaml".to_owned(), POLICY.to_owned())]).unwrap();
     let warning = loaded.warnings.iter().find(|found| found.message == "a secret stands in the configuration file").unwrap();

@@ -8,6 +8,8 @@
 mod archetypes;
 #[path = "judge/budgets.rs"]
 mod budgets;
+#[path = "judge/failed_syncs.rs"]
+mod failed_syncs;
 #[path = "../benches/decisions/observe.rs"]
 mod observe;
 #[path = "../benches/decisions/random.rs"]

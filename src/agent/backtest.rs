@@ -16,7 +16,7 @@ use crate::engine::attribution;
 use crate::engine::backtest::{Deed, Incident, LeftOut, MeasuredSeries, People, Report, Scope, Suspect, parts, report};
 use crate::engine::decision::{Action, Decision};
 use crate::engine::human_revert::{Origin, Spoken, human_reverts};
-use crate::engine::id::{BranchName, CommitId};
+use crate::engine::id::{BranchName, CommitId, InstanceName};
 use crate::engine::policy::{Indicator, Policy, Slo};
 use crate::engine::round::{Outcome, Round, Unknown};
 use crate::engine::situation::SloSeries;
@@ -151,7 +151,7 @@ fn in_each_instance(policies: &[Policy]) -> Result<Vec<Policy>, BacktestError> {
     for (policy, instance) in policies.iter().flat_map(|policy| policy.instances.iter().map(move |instance| (policy, instance))) {
         let mut place = Policy { instances: vec![instance.clone()], ..policy.clone() };
         let variables = Variables::of(policy, instance);
-        for slo in &mut place.slos {
+        for slo in place.slos.iter_mut().chain(&mut place.corroborating) {
             let wrong = |error: VariableError| BacktestError::Measure {
                 policy: policy.name.to_string(),
                 slo: slo.name.to_string(),
@@ -162,6 +162,11 @@ fn in_each_instance(policies: &[Policy]) -> Result<Vec<Policy>, BacktestError> {
         places.push(place);
     }
     Ok(places)
+}
+
+/// Where a policy that was taken apart into its instances runs.
+fn place_of(policy: &Policy) -> InstanceName {
+    policy.instances.first().map_or_else(InstanceName::default_instance, |instance| instance.name.clone())
 }
 
 async fn is_prometheus(asked: &Backtest) -> Result<(), BacktestError> {
@@ -217,6 +222,7 @@ fn measured(policies: &[Policy], services: &[Vec<SloSeries>]) -> Vec<MeasuredSer
     let of = |(policy, series): (&Policy, &Vec<SloSeries>)| -> Vec<MeasuredSeries> {
         let one = |series: &SloSeries| MeasuredSeries {
             policy: policy.name.clone(),
+            instance: place_of(policy),
             slo: series.slo.clone(),
             rounds: series.rounds.len(),
             known: series.rounds.iter().filter(|round| round.is_known()).count(),
@@ -332,6 +338,7 @@ impl Book {
             self.open[index] = Some(Page { began: onset.by, place: self.written.len() });
             self.written.push(Incident {
                 policy: policy.name.clone(),
+                instance: place_of(policy),
                 began: onset.by,
                 ended: None,
                 deed: Deed::None,

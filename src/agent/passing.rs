@@ -3,8 +3,12 @@
 //! `judge` drives it over cases from files and `backtest` over the history of a metrics server and a branch. No rule is here: `slo`,
 //! `attribution`, `verification` and `decision` of the engine do the rest, as they do for a live agent.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::engine::attribution::{self, Attribution};
+use crate::engine::broken_sync::Broke;
 use crate::engine::decision::{Decision, DecisionVerdict, decide};
+use crate::engine::id::{CommitId, PolicyName};
 use crate::engine::landing::Landing;
 use crate::engine::situation::{Joint, ServiceEvidence, Situation};
 use crate::engine::slo::{self, Verdict};
@@ -27,11 +31,20 @@ pub(super) trait Evidence {
 
     /// Everything that a decision about a policy is made from.
     fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation;
+
+    /// The same, with its attribution, where a change of the service broke its sync. Evidence without a sync tool has none.
+    fn broken_sync(&self, _index: usize, _now: Timestamp) -> Option<Situation> {
+        None
+    }
 }
 
-/// What an agent remembers between passes: one breach of each policy, and whether its incident is over.
+/// What an agent remembers between passes: one breach of each policy, and whether its incident is over; and whom it suspected.
 pub(super) struct Incidents {
     of: Vec<Option<Known>>,
+    /// Of each service, the suspects of the incident of its sync that is open.
+    syncs: Vec<Vec<CommitId>>,
+    /// The suspects that each policy has an incident of. One change has one story.
+    suspected: BTreeMap<PolicyName, BTreeSet<CommitId>>,
     memory: Memory,
     /// Whether the policy breached when it was last looked at, and how much of its evidence had been seen then.
     seen: Vec<(Verdict, usize)>,
@@ -62,7 +75,8 @@ pub(super) enum Standing {
 impl Incidents {
     /// Nothing is known of any of so many services; what is learned is kept.
     pub(super) fn remembering(services: usize) -> Self {
-        Self { of: vec![None; services], memory: Memory::Kept, seen: vec![(Verdict::Pending, 0); services] }
+        let (syncs, suspected) = (vec![Vec::new(); services], BTreeMap::new());
+        Self { of: vec![None; services], syncs, suspected, memory: Memory::Kept, seen: vec![(Verdict::Pending, 0); services] }
     }
 
     /// The same for one pass, after which nothing is kept.
@@ -80,6 +94,12 @@ impl Incidents {
         self.seen[index].0 == Verdict::Breaching
     }
 
+    fn suspect(&mut self, policy: &PolicyName, attribution: Option<&Attribution>) {
+        let Some(attribution) = attribution else { return };
+        let known = self.suspected.entry(policy.clone()).or_default();
+        known.extend(attribution.suspects.iter().copied());
+    }
+
     /// Ends the incident of a policy, as a merge does.
     pub(super) fn end(&mut self, index: usize) {
         if let Some(known) = &mut self.of[index] {
@@ -92,14 +112,22 @@ impl Incidents {
 pub(super) fn decided_at(evidence: &dyn Evidence, now: Timestamp, incidents: &mut Incidents) -> Vec<(usize, Decision)> {
     let open: Vec<usize> = (0..evidence.services()).filter(|index| detect(evidence, *index, now, incidents)).collect();
     let onset = |index: &usize| Some((*index, incidents.of[*index]?.onset));
-    let situations: Vec<(usize, Interval, Situation)> =
+    let mut situations: Vec<(usize, Interval, Situation)> =
         open.iter().filter_map(onset).map(|(index, onset)| (index, onset, evidence.situation(index, onset, now))).collect();
+    for index in 0..evidence.services() {
+        situations.extend(detect_broken_sync(evidence, index, now, &situations, incidents));
+    }
     let mut decided = Vec::new();
     for (index, onset, situation) in joined(situations) {
         let decision = decide(&situation);
         let over =
             decision.record.verdict == DecisionVerdict::Refuse && decision.record.refusals.iter().any(|refusal| refusal.code.is_final());
-        if over && incidents.memory == Memory::Kept {
+        incidents.suspect(&situation.service.policy.name, decision.attribution.as_ref());
+        if is_of_sync(&situation) {
+            if over {
+                incidents.syncs[index].clear();
+            }
+        } else if over && incidents.memory == Memory::Kept {
             incidents.of[index] = Some(Known { onset, standing: Standing::Over, recovered: None });
         }
         decided.push((index, decision));
@@ -107,13 +135,43 @@ pub(super) fn decided_at(evidence: &dyn Evidence, now: Timestamp, incidents: &mu
     decided
 }
 
+/// Opens an incident where a change broke the sync of a service, unless the policy has an incident of that change already.
+fn detect_broken_sync(
+    evidence: &dyn Evidence,
+    index: usize,
+    now: Timestamp,
+    breaches: &[(usize, Interval, Situation)],
+    incidents: &mut Incidents,
+) -> Option<(usize, Interval, Situation)> {
+    let situation = evidence.broken_sync(index, now)?;
+    let (found, policy) = (situation.attribution.as_ref()?, &situation.service.policy.name);
+    if incidents.syncs[index] != found.suspects {
+        let of_policy = breaches.iter().filter(|(_, _, breach)| breach.service.policy.name == *policy);
+        of_policy.for_each(|(_, _, breach)| incidents.suspect(policy, attribution_of(breach).as_ref()));
+        let known = incidents.suspected.get(policy);
+        if known.is_some_and(|known| found.suspects.iter().any(|suspect| known.contains(suspect))) {
+            return None;
+        }
+        incidents.syncs[index].clone_from(&found.suspects);
+        incidents.suspect(policy, Some(found));
+    }
+    Some((index, found.onset, situation))
+}
+
+fn is_of_sync(situation: &Situation) -> bool {
+    situation.attribution.as_ref().is_some_and(|attribution| attribution.broke == Broke::Sync)
+}
+
+fn attribution_of(situation: &Situation) -> Option<Attribution> {
+    situation.attribution.clone().or_else(|| attribution::attribute(situation))
+}
+
 /// The same, where each knows of the others that share a suspect with it.
 fn joined(mut situations: Vec<(usize, Interval, Situation)>) -> Vec<(usize, Interval, Situation)> {
     if situations.len() < 2 {
         return situations;
     }
-    let attributed = |situation: &Situation| situation.attribution.clone().or_else(|| attribution::attribute(situation));
-    let attributions: Vec<_> = situations.iter().map(|(_, _, situation)| attributed(situation)).collect();
+    let attributions: Vec<_> = situations.iter().map(|(_, _, situation)| attribution_of(situation)).collect();
     let joints: Vec<Option<Joint>> = situations
         .iter()
         .zip(&attributions)

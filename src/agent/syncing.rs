@@ -14,7 +14,6 @@ use crate::config::agent::{Agent, SyncKind};
 use crate::engine::policy::{Instance, Policy, Sync, SyncTarget};
 use crate::engine::sync::SyncReport;
 use crate::engine::time::Timestamp;
-use crate::engine::variables::Variables;
 use crate::net::kubernetes::{KubernetesAccess, SERVICE_ACCOUNT};
 use crate::sync::SyncSource;
 use crate::sync::argocd::{ArgoCd, ArgoCdAccess};
@@ -134,16 +133,16 @@ fn source(agent: &Agent, policy: &Policy, instance: &Instance, boards: &mut Boar
             let access = KubernetesAccess::Kubeconfig { path: path.clone(), context: context.clone() };
             Arc::new(Flux::new(access, flux_object(follows).ok_or_else(mismatch)?))
         }
-        SyncKind::CommitStatus => {
+        SyncKind::CommitStatus { creators } => {
             let SyncTarget::Context(context) = follows else { return Err(mismatch()) };
-            Arc::new(CommitStatusSource::new(boards.reader(agent, &policy.repository)?, context.as_str()))
+            Arc::new(CommitStatusSource::new(boards.reader(agent, &policy.repository, creators)?, context.as_str()))
         }
         SyncKind::RevisionMetric { server, label } => {
             let SyncTarget::Query(query) = follows else { return Err(mismatch()) };
             let (client, _) = servers(agent)?
                 .remove(server.as_str())
                 .ok_or_else(|| anyhow!("there is no metrics server `{server}` in the agent file"))?;
-            Arc::new(RevisionMetric::new(client, &Variables::of(policy, instance).in_query(query)?, label.as_str()))
+            Arc::new(RevisionMetric::new(client, query, label.as_str()))
         }
     }))
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use super::{Exit, Output, store};
 use crate::engine::guardrail::{ALL, RefusalCode};
 use crate::engine::incident::{Incident, State};
 use crate::engine::landing::Landing;
+use crate::journal::{Journal, SqliteJournal};
 use crate::render::report;
 
 /// Tell the story of an incident, with the arithmetic and the gates that said no
@@ -36,11 +37,18 @@ pub(super) fn run(args: &ExplainArgs, config: &Path, out: &mut dyn Write) -> Res
         return Ok(Exit::Done);
     };
     let loaded = store::load(config)?;
-    let state = store::fold(&store::facts(&loaded)?);
+    let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
+    let state = store::fold(&journal.facts_after(0).context("cannot read the journal")?);
     let incidents = match find(&state, what) {
         Ok(incidents) => incidents,
         Err(error) => return innocent(&state, what, args.output, out)?.ok_or(error),
     };
+    let (now, mut incidents) = (store::now(), incidents.into_iter().cloned().collect::<Vec<Incident>>());
+    let measured = store::measured(&journal, &loaded.policies, now)?;
+    // What an incident spent is written down when it ends.
+    for open in incidents.iter_mut().filter(|incident| incident.ending.is_none()) {
+        open.spending = store::spent(&loaded.policies, &measured, open, now);
+    }
     match args.output {
         Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&incidents)?)?,
         Output::Text => {
@@ -124,7 +132,64 @@ fn find<'a>(state: &'a State, text: &str) -> Result<Vec<&'a Incident>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::engine::fact::Event;
+    use crate::engine::id::{IncidentId, InstanceName, PolicyName, RepositoryName, SloName};
+    use crate::engine::round::{Outcome, Round};
+    use crate::engine::time::Interval;
+    use crate::journal::{Series, StoredRound};
+
+    /// An agent whose service is bad since a minute.
+    fn agent_with_an_open_incident(folder: &Path) -> std::path::PathBuf {
+        let config = folder.join("agent.yaml");
+        let (agent, policy) = (
+            "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {sqlite: journal.db}\n  repositories:\n    - {name: manifests, \
+             url: 'https://git.acme.example/m.git', branch: main, forge: {plain: {}}}\n  policies: [policy.yaml]\n",
+            "apiVersion: revertd.dev/v1alpha1\nkind: RevertPolicy\nmetadata: {name: checkout}\nspec:\n  repository: manifests\n  paths: [a/**]\n  \
+             slos: [{name: up, indicator: {http: {url: 'https://checkout.acme.example/', unreachable: unknown}}, objective: {target: 99%, \
+             timeWindow: 30d}}]\n",
+        );
+        std::fs::write(&config, agent).unwrap();
+        std::fs::write(folder.join("policy.yaml"), policy).unwrap();
+        let journal = SqliteJournal::open_for_agent(&store::load(&config).unwrap().agent.journal).unwrap();
+        let now = store::now();
+        let (policy, instance) = (PolicyName::new("checkout"), InstanceName::default_instance());
+        let series = Series { policy: Some(policy.clone()), instance: instance.clone(), slo: SloName::new("up") };
+        let round = |number: u64| {
+            let end = now - Duration::from_secs(10 * (40 - number));
+            let outcome = if number > 34 { Outcome::Bad("503".to_owned()) } else { Outcome::Good("200".to_owned()) };
+            StoredRound { series: series.clone(), round: Round { start: end, end, outcome } }
+        };
+        journal.append_rounds(&(1..40).map(round).collect::<Vec<_>>()).unwrap();
+        let detected = Event::Detected {
+            incident: IncidentId::new("checkout-0123456789"),
+            policy,
+            instance,
+            cluster: None,
+            repository: RepositoryName::new("manifests"),
+            onset: Interval::new(now - Duration::from_secs(60), now - Duration::from_secs(50)),
+            arithmetic: vec!["`up` failed 3 of the last 5".to_owned()],
+        };
+        journal.append(now, vec![detected]).unwrap();
+        config
+    }
+
+    #[test]
+    fn an_open_incident_says_what_it_has_spent_so_far() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = agent_with_an_open_incident(folder.path());
+        let explained = |output| {
+            let mut out = Vec::new();
+            run(&ExplainArgs { what: Some("checkout".to_owned()), output }, &config, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let text = explained(Output::Text);
+        assert!(text.contains("\nbudget     This incident has spent "), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&explained(Output::Json)).unwrap();
+        assert!(json[0]["spending"][0]["spent"].as_i64() > Some(0), "{json:#}");
+    }
 
     #[test]
     fn every_guardrail_is_listed_with_what_stands_in_for_it() {

@@ -9,8 +9,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::store::Measured;
 use super::{Exit, Output, store};
-use crate::agent::budgets::{self, Budgets};
+use crate::agent::budgets;
 use crate::agent::switches::look_at_file;
 use crate::agent::{Rounds, series_in};
 use crate::config::Loaded;
@@ -67,26 +68,15 @@ pub(super) fn run(args: &StatusArgs, config: &Path, out: &mut dyn Write) -> Resu
     })
 }
 
-/// What was measured.
-struct Known<'a> {
-    rounds: &'a Rounds,
-    budgets: &'a Budgets,
-}
-
 fn once(args: &StatusArgs, loaded: &Loaded, out: &mut dyn Write) -> Result<()> {
     let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
     let now = store::now();
     let state = store::fold(&journal.facts_after(0).context("cannot read the journal")?);
-    let longest = loaded.policies.iter().map(Policy::longest_window).max().unwrap_or_default();
-    let mut rounds = Rounds::default();
-    rounds.restore(journal.rounds_since(now - longest * 2 - Duration::from_secs(24 * 3600)).context("cannot read the rounds")?);
+    let known = store::measured(&journal, &loaded.policies, now)?;
     if args.watch && std::io::stdout().is_terminal() {
         // Clears the screen, as `watch` does.
         write!(out, "\u{1b}[H\u{1b}[2J")?;
     }
-    let mut budgets = Budgets::default();
-    budgets.restore(journal.hours_since(now - budgets::longest(&loaded.policies)).context("cannot read the hours")?);
-    let known = Known { rounds: &rounds, budgets: &budgets };
     match args.output {
         Output::Json => writeln!(out, "{}", serde_json::to_string(&as_json(loaded, &state, &known, now))?)?,
         Output::Text => show(loaded, &state, &known, now, out)?,
@@ -112,11 +102,11 @@ fn assessments<'a>(loaded: &'a Loaded, state: &State, rounds: &Rounds, now: Time
 }
 
 /// The error budgets of a policy's SLOs that have one: how each stands in an instance, and how fast it burned over each window.
-fn standing(policy: &Policy, instance: &Instance, known: &Known<'_>, now: Timestamp) -> Vec<(Budget, Vec<Burn>)> {
-    policy.measured().filter_map(|slo| known.budgets.standing(known.rounds, policy, &instance.name, slo, now)).collect()
+fn standing(policy: &Policy, instance: &Instance, known: &Measured, now: Timestamp) -> Vec<(Budget, Vec<Burn>)> {
+    policy.measured().filter_map(|slo| known.budgets.standing(&known.rounds, policy, &instance.name, slo, now)).collect()
 }
 
-fn as_json(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp) -> Value {
+fn as_json(loaded: &Loaded, state: &State, known: &Measured, now: Timestamp) -> Value {
     let service = |(policy, instance, slos): (&Policy, &Instance, Vec<Assessment>)| {
         let budgets = standing(policy, instance, known, now).into_iter();
         let budgets: Vec<Value> = budgets.map(|(budget, burns)| json!({"budget": budget, "burns": burns})).collect();
@@ -124,7 +114,7 @@ fn as_json(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp) ->
             "policy": policy.name, "instance": instance.name, "cluster": instance.cluster, "slos": slos, "errorBudgets": budgets,
         })
     };
-    let services: Vec<Value> = assessments(loaded, state, known.rounds, now).into_iter().map(service).collect();
+    let services: Vec<Value> = assessments(loaded, state, &known.rounds, now).into_iter().map(service).collect();
     let repositories: Vec<Value> = loaded
         .agent
         .repositories
@@ -201,10 +191,10 @@ fn switches_on(state: &State) -> Vec<String> {
     of_repositories.map(|(_, impaired)| impaired.sentence.clone()).collect()
 }
 
-fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: &mut dyn Write) -> Result<()> {
+fn show(loaded: &Loaded, state: &State, known: &Measured, now: Timestamp, out: &mut dyn Write) -> Result<()> {
     let runs = if SqliteJournal::agent_is_running(&loaded.agent.journal) { "runs" } else { "does not run" };
     writeln!(out, "The agent {runs} ({now}).\n")?;
-    for (policy, instance, slos) in assessments(loaded, state, known.rounds, now) {
+    for (policy, instance, slos) in assessments(loaded, state, &known.rounds, now) {
         let name = service_name(&policy.name, &instance.name, instance.cluster.as_deref());
         for assessment in slos {
             writeln!(out, "{name}  {}  {}: {}", assessment.slo, format!("{:?}", assessment.verdict).to_lowercase(), assessment.arithmetic)?;
@@ -245,7 +235,7 @@ fn show(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: 
 }
 
 /// The open incidents, with what each has spent of its error budgets.
-fn show_open(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, out: &mut dyn Write) -> Result<()> {
+fn show_open(loaded: &Loaded, state: &State, known: &Measured, now: Timestamp, out: &mut dyn Write) -> Result<()> {
     let open: Vec<_> = state.incidents.values().filter(|incident| incident.ending.is_none()).collect();
     match open.len() {
         0 => writeln!(out, "\nNo incident is open.")?,
@@ -261,10 +251,8 @@ fn show_open(loaded: &Loaded, state: &State, known: &Known<'_>, now: Timestamp, 
             incident.place(),
             incident.decision.as_ref().map_or("not decided yet", |decision| &decision.sentence)
         )?;
-        if let Some(policy) = loaded.policies.iter().find(|policy| policy.name == incident.policy) {
-            for spending in known.budgets.spending(known.rounds, policy, incident, now) {
-                writeln!(out, "    {}", spending.sentence)?;
-            }
+        for spending in store::spent(&loaded.policies, known, incident, now) {
+            writeln!(out, "    {}", spending.sentence)?;
         }
     }
     Ok(())

@@ -6,12 +6,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::failure::Failure;
-use crate::agent::{Clock as _, SystemClock};
+use crate::agent::budgets::{self, Budgets};
+use crate::agent::{Clock as _, Rounds, SystemClock};
 use crate::config::diagnostic::Cause;
 use crate::config::{self, Loaded};
+use crate::engine::budget::Spending;
 use crate::engine::fact::Fact;
 use crate::engine::id::IncidentId;
-use crate::engine::incident::State;
+use crate::engine::incident::{Incident, State};
+use crate::engine::policy::Policy;
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, SqliteJournal};
 
@@ -47,6 +50,29 @@ pub(super) fn agent_runs(loaded: &Loaded) -> bool {
 pub(super) fn facts(loaded: &Loaded) -> Result<Vec<Fact>> {
     let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
     journal.facts_after(0).context("cannot read the journal")
+}
+
+/// What an agent measured, as far as its journal keeps it.
+pub(super) struct Measured {
+    /// The rounds.
+    pub rounds: Rounds,
+    /// The hours of error budgets.
+    pub budgets: Budgets,
+}
+
+/// Reads what was measured of the agent's policies.
+pub(super) fn measured(journal: &SqliteJournal, policies: &[Policy], now: Timestamp) -> Result<Measured> {
+    let longest = policies.iter().map(Policy::longest_window).max().unwrap_or_default();
+    let (mut rounds, mut budgets) = (Rounds::default(), Budgets::default());
+    rounds.restore(journal.rounds_since(now - longest * 2 - Duration::from_secs(24 * 3600)).context("cannot read the rounds")?);
+    budgets.restore(journal.hours_since(now - budgets::longest(policies)).context("cannot read the hours")?);
+    Ok(Measured { rounds, budgets })
+}
+
+/// What an open incident has spent of the error budgets until now.
+pub(super) fn spent(policies: &[Policy], measured: &Measured, incident: &Incident, now: Timestamp) -> Vec<Spending> {
+    let policy = policies.iter().find(|policy| policy.name == incident.policy);
+    policy.map_or_else(Vec::new, |policy| measured.budgets.spending(&measured.rounds, policy, incident, now))
 }
 
 /// Folds facts into the present state.

@@ -199,7 +199,10 @@ pub enum SyncKind {
         context: Option<String>,
     },
     /// What a sync tool writes on the commits of the policy's repository, read from its forge.
-    CommitStatus,
+    CommitStatus {
+        /// The logins whose statuses count; everybody's without any.
+        creators: Vec<String>,
+    },
     /// A metric with the running revision in a label.
     RevisionMetric {
         /// The metrics server.

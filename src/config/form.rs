@@ -50,6 +50,7 @@ pub fn check(form: Form, text: &str) -> Verdict {
     match form {
         Form::Line => Ok(()),
         Form::Name => name(text),
+        Form::VariableName => name(&without_variables(text)).or_else(|_| name(text)),
         Form::Path if text.contains("://") => wrong("is an address, and a file or directory is meant", None),
         Form::Path => Ok(()),
         Form::HttpUrl => http_url(text),
@@ -167,7 +168,7 @@ fn http_url(text: &str) -> Verdict {
     Ok(())
 }
 
-/// An address with a digit for every variable, so that the rest of it can be judged.
+/// A text with a digit for every variable, so that the rest of it can be judged.
 fn without_variables(text: &str) -> String {
     let mut parts = text.split('$');
     let mut whole = parts.next().unwrap_or_default().to_owned();
@@ -353,6 +354,8 @@ mod tests {
     fn names_and_branches() {
         accepts(Form::Name, &["a", "checkout-v2.eu", "0"]);
         refuses(Form::Name, &["", "A", "-a", "a-", "a_b", "a/b", "..", &"a".repeat(64)]);
+        accepts(Form::VariableName, &["checkout", "$cluster", "shop-$env", "${env}.shop"]);
+        refuses(Form::VariableName, &["", "Shop", "$env_x!", "${env", "-$env"]);
         accepts(Form::Branch, &["main", "release/1.2", "@a"]);
         refuses(Form::Branch, &["refs/heads/main", "-x", "a..b", "a b", "a.lock", "a//b", "/a", "a/", "@", "x@{1}", "a:b", "revertd/x"]);
     }

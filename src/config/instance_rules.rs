@@ -1,17 +1,17 @@
-//! `instances`: where a service runs, what is followed there, and whether every variable of a policy's queries is known everywhere.
+//! `instances`: where a service runs and what is followed there.
 
 use std::collections::BTreeMap;
 
 use crate::engine::id::InstanceName;
 use crate::engine::policy::Instance;
-use crate::engine::variables::{RESERVED, VariableError, Variables};
+use crate::engine::variables::{RESERVED, Variables};
 
 use super::agent_file::Names;
-use super::check::{listed, nearest};
 use super::diagnostic::{Findings, quoted};
 use super::form;
 use super::shape::Form;
 use super::sync_rules;
+use super::variable_rules;
 use super::view::View;
 
 /// The instances of a policy: those that it names, or the one that it has without any. `None` where an error was found, now or before.
@@ -26,9 +26,10 @@ pub fn instances(
     if views.is_empty() {
         // With an empty list of instances, which the checker has refused, there is none.
         let sync = sync_rules::sync(spec, names, findings).filter(|_| spec.node("instances").is_none());
-        let instance = sync.map(|sync| Instance { name: InstanceName::default_instance(), cluster: None, labels: BTreeMap::new(), sync });
-        variables(spec, &Variables::from_parts(labels, environment, &BTreeMap::new(), None), None, findings);
-        return instance.map(|instance| vec![instance]);
+        let variables = Variables::from_parts(labels, environment, &BTreeMap::new(), None);
+        variable_rules::indicators(spec, &variables, None, names, findings);
+        let sync = spec.object("sync").and_then(|view| variable_rules::followed(&view, sync?, &variables, None, findings))?;
+        return Some(vec![Instance { name: InstanceName::default_instance(), cluster: None, labels: BTreeMap::new(), sync }]);
     }
     unique(&views, findings);
     let mut instances = Vec::new();
@@ -37,12 +38,23 @@ pub fn instances(
         reserved(view, findings);
         let cluster = cluster(view, findings);
         let variables = Variables::from_parts(labels, environment.clone(), &own, cluster.clone());
-        self::variables(spec, &variables, name(view).as_deref(), findings);
+        let place = name(view);
+        variable_rules::indicators(spec, &variables, place.as_deref(), names, findings);
         let sync = sync_rules::of_instance(view, spec, names, findings);
+        let followed = followed(view, spec);
+        let sync = followed.and_then(|followed| variable_rules::followed(&followed, sync?, &variables, place.as_deref(), findings));
         let name = named(view, findings);
         instances.push(sync.zip(name).map(|(sync, name)| Instance { name: InstanceName::new(name), cluster, labels: own, sync }));
     }
     instances.into_iter().collect()
+}
+
+/// Where it is written what is followed in an instance: beside its name, in its own `sync`, or in that of the policy.
+fn followed<'a>(view: &View<'a>, spec: &View<'a>) -> Option<View<'a>> {
+    if view.typed("application").is_some() || view.text("sync").is_some() {
+        return Some(*view);
+    }
+    view.object("sync").or_else(|| spec.object("sync"))
 }
 
 /// The name of an instance: its own, or that of its cluster.
@@ -87,56 +99,5 @@ fn reserved(view: &View<'_>, findings: &mut Findings<'_>) {
             let message = format!("`${}` stands for something else already", entry.key);
             findings.error(entry.span, message, "give the label another name".to_owned());
         }
-    }
-}
-
-/// Whether every variable of what is asked can be put in.
-fn variables(spec: &View<'_>, variables: &Variables, instance: Option<&str>, findings: &mut Findings<'_>) {
-    let mut wrong = |view: &View<'_>, key: &str, error: VariableError| {
-        let place = instance.map(|name| format!(" for the instance {}", quoted(name))).unwrap_or_default();
-        let name = error.name().to_owned();
-        let span = findings.within(view.span(key), &[format!("${name}"), format!("${{{name}}}")]);
-        findings.error(span, format!("`{key}`: {error}{place}"), hint(&error));
-    };
-    for slo in spec.objects("slos") {
-        let Some(indicator) = slo.object("indicator") else { continue };
-        if let Some(prometheus) = indicator.object("prometheus") {
-            for key in ["query", "good", "total", "freshness"] {
-                let Some(Err(error)) = prometheus.text(key).map(|text| variables.in_query(&text)) else { continue };
-                wrong(&prometheus, key, error);
-            }
-        }
-        if let Some(http) = indicator.object("http")
-            && let Some(Err(error)) = http.text("url").map(|text| variables.in_address(&text))
-        {
-            wrong(&http, "url", error);
-        }
-        if let Some(labels) = indicator.object("alert").and_then(|alert| alert.object("labels")) {
-            for entry in labels.entries() {
-                let Some(Err(error)) = entry.value.text().map(|text| variables.in_text(text)) else { continue };
-                wrong(&labels, &entry.key, error);
-            }
-        }
-    }
-    for sync in [spec.object("sync")].into_iter().chain(spec.objects("instances").iter().map(|view| view.object("sync"))).flatten() {
-        let Some(Err(error)) = sync.text("query").map(|text| variables.in_query(&text)) else { continue };
-        wrong(&sync, "query", error);
-    }
-}
-
-fn hint(error: &VariableError) -> Option<String> {
-    match error {
-        VariableError::Unknown { name, known } => Some(match nearest(name, known.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `${near}`?"),
-            None if known.is_empty() => {
-                "`$window` is there in queries; `$cluster` and labels come from `instances`, `$env` from `environment`".to_owned()
-            }
-            None => {
-                let known: Vec<String> = known.iter().map(|name| format!("`${name}`")).collect();
-                format!("there are `$window` in queries, {}", listed(&known, "and"))
-            }
-        }),
-        VariableError::OutsideQuotes { name } => Some(format!("write `\"${name}\"`: only inside a string its value can be escaped")),
-        VariableError::Unfit { .. } => None,
     }
 }

@@ -109,10 +109,10 @@ pub enum LandingKind {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "when it was applied, which is an object")]
 pub struct AppliedLine {
-    /// The last moment at which it was known not to be applied.
+    /// The last moment at which it was known not to be applied, or not to have failed.
     #[serde(deserialize_with = "time::millis")]
     pub earliest: i64,
-    /// The first moment at which it was known to be applied.
+    /// The first moment at which it was known to be applied, or to have failed.
     #[serde(deserialize_with = "time::millis")]
     pub latest: i64,
     /// When the sync tool first tried.
@@ -133,7 +133,7 @@ pub enum AppliedState {
     /// It was applied.
     #[default]
     Applied,
-    /// It was tried and failed.
+    /// It was tried and failed: it is not there before a later landing is.
     Failed,
     /// The sync tool is paused.
     Paused,

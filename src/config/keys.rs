@@ -33,6 +33,7 @@ const fn days(count: u64) -> Duration {
 }
 
 const NAME: Kind = Kind::Text(Form::Name);
+const VARIABLE_NAME: Kind = Kind::Text(Form::VariableName);
 const LINE: Kind = Kind::Text(Form::Line);
 const PATH: Kind = Kind::Text(Form::Path);
 const CHANNEL: Kind = Kind::Text(Form::Channel);

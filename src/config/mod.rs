@@ -32,6 +32,7 @@ mod shape;
 mod slo_rules;
 mod sync_rules;
 mod syntax;
+mod variable_rules;
 mod view;
 mod yaml;
 

@@ -286,7 +286,10 @@ fn references(spec: &View<'_>, names: &Names, findings: &mut Findings<'_>) {
             reference(&prometheus, "server", &names.metrics, "metrics server", "metrics", findings);
         }
         if let Some(workload) = indicator.object("workload") {
-            reference(&workload, "server", &names.clusters, "cluster", "metrics` of the kind `kubernetes", findings);
+            // With a variable, it is one in each instance.
+            if workload.text("server").is_some_and(|server| !server.contains('$')) {
+                reference(&workload, "server", &names.clusters, "cluster", "metrics` of the kind `kubernetes", findings);
+            }
         }
         if let Some(alert) = indicator.object("alert") {
             let known: Vec<String> = names.metrics.iter().chain(&names.alertmanagers).cloned().collect();

@@ -89,6 +89,8 @@ pub enum Form {
     Line,
     /// `[a-z0-9]([-a-z0-9.]*[a-z0-9])?`, at most 63 characters.
     Name,
+    /// The same, with variables.
+    VariableName,
     /// A file or directory.
     Path,
     /// An `http` or `https` address without credentials.

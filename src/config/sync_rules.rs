@@ -55,8 +55,17 @@ pub fn source(view: &View<'_>, directory: &Path, metrics: &[String], findings: &
             Some(path) => SyncKind::FluxKubeconfig { path: directory.join(path), context: flux.text("context") },
             None => SyncKind::FluxInCluster,
         }
-    } else if view.object("commitStatus").is_some() {
-        SyncKind::CommitStatus
+    } else if let Some(status) = view.object("commitStatus") {
+        let creators = status.text("creator").map(|one| vec![one]).or_else(|| status.texts("creator")).unwrap_or_default();
+        // It would say that everybody is believed.
+        if creators.is_empty() && status.texts("creator").is_some_and(|texts| texts.is_empty()) {
+            let message = "`creator` names nobody";
+            findings.error(status.span("creator"), message, "name who writes the statuses: `creator: acme-bot`".to_owned());
+        } else if creators.is_empty() {
+            let message = "whoever may write statuses in the repository is believed about what runs";
+            findings.warning(status.at, message, "name who writes them: `commitStatus: {creator: acme-bot}`".to_owned());
+        }
+        SyncKind::CommitStatus { creators }
     } else if let Some(metric) = view.object("revisionMetric") {
         let server = metric.text("server")?;
         if !metrics.contains(&server) {

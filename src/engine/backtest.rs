@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::human_revert::HumanRevert;
-use super::id::{BranchName, CommitId, PolicyName, SloName};
+use super::id::{BranchName, CommitId, InstanceName, PolicyName, SloName};
 use super::time::Timestamp;
 
 /// Everything that a backtest found.
@@ -54,6 +54,9 @@ pub struct Scope {
 pub struct MeasuredSeries {
     /// The policy.
     pub policy: PolicyName,
+    /// Where, of a policy that names instances.
+    #[serde(skip_serializing_if = "InstanceName::is_default")]
+    pub instance: InstanceName,
     /// Its SLO.
     pub slo: SloName,
     /// The rounds of the whole time.
@@ -90,6 +93,9 @@ pub enum Deed {
 pub struct Incident {
     /// The policy.
     pub policy: PolicyName,
+    /// Where, of a policy that names instances.
+    #[serde(skip_serializing_if = "InstanceName::is_default")]
+    pub instance: InstanceName,
     /// The end of its first bad round.
     pub began: Timestamp,
     /// When it did not breach any more; `None` where it still did at the end.
@@ -205,7 +211,7 @@ pub struct Summary {
 /// nothing.
 pub fn report(scope: Scope, mut incidents: Vec<Incident>, reverts: Vec<HumanRevert>) -> Report {
     let reverts: Vec<HumanRevert> = reverts.into_iter().filter(|revert| revert.at >= scope.since).collect();
-    incidents.sort_by(|one, other| (one.began, &one.policy).cmp(&(other.began, &other.policy)));
+    incidents.sort_by(|one, other| (one.began, &one.policy, &one.instance).cmp(&(other.began, &other.policy, &other.instance)));
     for incident in &mut incidents {
         incident.people = people(incident, &reverts);
     }
@@ -346,6 +352,7 @@ mod tests {
     fn incident(policy: &str, began: i64, deed: Deed, suspects: &[u8]) -> Incident {
         Incident {
             policy: PolicyName::new(policy),
+            instance: InstanceName::default_instance(),
             began: at(began),
             ended: Some(at(began + 30)),
             deed,

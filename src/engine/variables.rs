@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::policy::{Indicator, Instance, Policy, PrometheusIndicator, PrometheusQuery};
+use super::id::MetricsName;
+use super::policy::{Indicator, Instance, Policy, PrometheusIndicator, PrometheusQuery, SyncTarget};
 
 /// The variable that the probe fills in: the length of a round.
 const WINDOW: &str = "window";
@@ -109,9 +110,20 @@ impl Variables {
     /// # Errors
     /// An unknown variable, or a value with other characters than letters, digits, `-`, `.` and `_`.
     pub fn in_address(&self, text: &str) -> Result<String, VariableError> {
+        self.in_plain(text, "holds more than letters, digits, `-`, `.` and `_`, which an address needs")
+    }
+
+    /// The name of something, such as a server, an Argo CD application or a namespace, with every variable put in.
+    ///
+    /// # Errors
+    /// An unknown variable, or a value with other characters than letters, digits, `-`, `.` and `_`: no value reaches out of its name.
+    pub fn in_name(&self, text: &str) -> Result<String, VariableError> {
+        self.in_plain(text, "holds more than letters, digits, `-`, `.` and `_`, which a name needs")
+    }
+
+    fn in_plain(&self, text: &str, why: &'static str) -> Result<String, VariableError> {
         self.put_in(pieces(text, Syntax::Plain), |name, value, _| {
             let fits = !value.is_empty() && value.chars().all(|char| char.is_ascii_alphanumeric() || "-._".contains(char));
-            let why = "holds more than letters, digits, `-`, `.` and `_`, which an address needs";
             if fits { Ok(value.to_owned()) } else { Err(VariableError::Unfit { name: name.to_owned(), why }) }
         })
     }
@@ -152,10 +164,32 @@ impl Variables {
                 Indicator::Alert(alert)
             }
             Indicator::Workload(mut workload) => {
-                workload.namespace = self.in_address(&workload.namespace)?;
-                workload.name = self.in_address(&workload.name)?;
+                workload.server = MetricsName::new(self.in_name(workload.server.as_str())?);
+                workload.namespace = self.in_name(&workload.namespace)?;
+                workload.name = self.in_name(&workload.name)?;
                 Indicator::Workload(workload)
             }
+        })
+    }
+
+    /// What is followed, as it is named in the instance.
+    ///
+    /// # Errors
+    /// A variable that cannot be put in.
+    pub fn in_target(&self, target: &SyncTarget) -> Result<SyncTarget, VariableError> {
+        let some = |text: &Option<String>| text.as_deref().map(|text| self.in_name(text)).transpose();
+        Ok(match target {
+            SyncTarget::Application { name, namespace, project } => {
+                SyncTarget::Application { name: self.in_name(name)?, namespace: some(namespace)?, project: some(project)? }
+            }
+            SyncTarget::Kustomization { namespace, name } => {
+                SyncTarget::Kustomization { namespace: self.in_name(namespace)?, name: self.in_name(name)? }
+            }
+            SyncTarget::HelmRelease { namespace, name } => {
+                SyncTarget::HelmRelease { namespace: self.in_name(namespace)?, name: self.in_name(name)? }
+            }
+            SyncTarget::Context(context) => SyncTarget::Context(self.in_name(context)?),
+            SyncTarget::Query(query) => SyncTarget::Query(self.in_query(query)?),
         })
     }
 
@@ -313,5 +347,15 @@ mod tests {
         assert_eq!(variables.in_address("https://$cluster.shop.example/${env}?q").unwrap(), "https://eu-1.shop.example/prod?q");
         assert!(matches!(variables.in_address("https://shop.example/$path"), Err(VariableError::Unfit { .. })));
         assert_eq!(variables.in_text("\"$path").unwrap(), "\"a/b@c");
+    }
+
+    #[test]
+    fn a_value_never_reaches_out_of_a_name() {
+        let variables = variables(&[("region", "europe"), ("all", "*"), ("other", "a/b")]);
+        let followed = |text: &str| variables.in_target(&SyncTarget::Context(text.to_owned()));
+        assert_eq!(followed("kustomization/checkout-$region/*"), Ok(SyncTarget::Context("kustomization/checkout-europe/*".into())));
+        for text in ["kustomization/$all", "kustomization/$other/*"] {
+            assert!(matches!(followed(text), Err(VariableError::Unfit { .. })), "{text}");
+        }
     }
 }

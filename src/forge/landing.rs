@@ -145,6 +145,17 @@ pub struct StatusOnCommit {
     pub description: String,
     /// When it was written last, by the forge's clock.
     pub at: Timestamp,
+    /// The login of who wrote it, where that was asked for and is told; of a check run, that of its App.
+    pub creator: Option<String>,
+}
+
+/// Which statuses of a commit are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusReading {
+    /// Of each context the newest, whoever wrote it.
+    Newest,
+    /// All, with who wrote each: a newer one by somebody else does not hide one.
+    WithCreators,
 }
 
 /// What a commit status says.

@@ -20,7 +20,7 @@ pub use access::{Access, Grants, OwnersFile, Readable, TeamSight};
 pub use failure::ForgeError;
 pub use landing::{
     Check, CheckState, CommitOutcome, Conclusion, EnqueueOutcome, FileChange, ForgeCommit, MadeCommit, MergeCall, MergeMethod,
-    MergeOutcome, NewCheckRun, NewCommit, NewStatus, QueueEntry, QueueState, Signature, StatusOnCommit, StatusState,
+    MergeOutcome, NewCheckRun, NewCommit, NewStatus, QueueEntry, QueueState, Signature, StatusOnCommit, StatusReading, StatusState,
 };
 pub use model::{
     Account, AccountKind, Allowance, Bypassing, Capabilities, CasBase, CasHead, ChangedPaths, CheckRuns, Comment, CommentCursor,
@@ -158,9 +158,9 @@ pub trait Forge: Send + Sync {
     /// The state of every check and status on a commit, each context once. Which of them must pass, [`Forge::branch_rules`] says.
     fn checks(&self, call: Call, commit: CommitId) -> Answered<Vec<Check>>;
 
-    /// What other tools wrote on the newest commits of a branch, at most so many of its first-parent line, in any order; of each context the
-    /// newest status. Check runs are left out where the credentials may not read them.
-    fn branch_statuses(&self, call: Call, branch: &BranchName, most: usize) -> Answered<Vec<StatusOnCommit>>;
+    /// What other tools wrote on the newest commits of a branch, at most so many of its first-parent line, in any order. Check runs are left out
+    /// where the credentials may not read them.
+    fn branch_statuses(&self, call: Call, branch: &BranchName, most: usize, reading: StatusReading) -> Answered<Vec<StatusOnCommit>>;
 
     /// Merges a proposal, once. The head is pinned by the call; the base is read right before it and must be the one that the grant names.
     /// After an answer that did not come the proposal is read again, and one that has landed is [`MergeOutcome::Merged`].

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::neutral::flat;
 use crate::engine::backtest::{Deed, Found, Incident, Label, People, Report, Summary};
+use crate::engine::id::{InstanceName, PolicyName};
 use crate::engine::time::{Timestamp, spoken};
 
 /// The longest subject that is shown of a commit.
@@ -21,7 +22,12 @@ pub fn backtest(report: &Report) -> String {
     }));
     lines.extend(scope.series.iter().filter(|series| series.known < series.rounds).map(|series| {
         let unknown = series.rounds - series.known;
-        format!("Unknown: {unknown} of {} rounds of the SLO `{}` of `{}`.", series.rounds, series.slo, series.policy)
+        format!(
+            "Unknown: {unknown} of {} rounds of the SLO `{}` of `{}`.",
+            series.rounds,
+            series.slo,
+            place(&series.policy, &series.instance)
+        )
     }));
     lines.push(String::new());
     lines.extend(sentences(&report.summary));
@@ -116,12 +122,17 @@ fn row(incident: &Incident) -> [String; 7] {
     [
         incident.began.to_string(),
         since(incident.ended).unwrap_or_else(|| "to the end".to_owned()),
-        incident.policy.to_string(),
+        place(&incident.policy, &incident.instance),
         deed,
         since(incident.acted_at()).unwrap_or_else(|| "-".to_owned()),
         suspect,
         people,
     ]
+}
+
+/// A service, and where it runs of a policy that names instances.
+fn place(policy: &PolicyName, instance: &InstanceName) -> String {
+    if instance.is_default() { policy.to_string() } else { format!("{policy}/{instance}") }
 }
 
 fn relative(millis: i64, ahead: &str, behind: &str) -> String {
@@ -144,7 +155,7 @@ mod tests {
     use super::*;
     use crate::engine::backtest::{LeftOut, MeasuredSeries, Scope, Suspect, report};
     use crate::engine::human_revert::HumanRevert;
-    use crate::engine::id::{BranchName, CommitId, PolicyName, SloName};
+    use crate::engine::id::{BranchName, CommitId, SloName};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_secs(1_795_230_000 + 60 * minute)
@@ -153,6 +164,7 @@ mod tests {
     fn found() -> Report {
         let incident = |began, deed, suspects: Vec<Suspect>| Incident {
             policy: PolicyName::new("checkout"),
+            instance: InstanceName::default_instance(),
             began: at(began),
             ended: Some(at(began + 45)),
             deed,
@@ -171,7 +183,13 @@ mod tests {
             branch: BranchName::new("main"),
             commits: 12,
             reverts_by_revertd: 0,
-            series: vec![MeasuredSeries { policy: PolicyName::new("checkout"), slo: SloName::new("errors"), rounds: 10, known: 9 }],
+            series: vec![MeasuredSeries {
+                policy: PolicyName::new("checkout"),
+                instance: InstanceName::default_instance(),
+                slo: SloName::new("errors"),
+                rounds: 10,
+                known: 9,
+            }],
             left_out: vec![LeftOut { policy: PolicyName::new("checkout"), slo: SloName::new("up") }],
             landing_times: "commitDates",
         };
@@ -202,5 +220,18 @@ mod tests {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn an_incident_of_a_policy_with_instances_says_where() {
+        let mut found = found();
+        assert!(!serde_json::to_string(&found).unwrap().contains("\"instance\""), "a policy without instances has none");
+        found.incidents[1].instance = InstanceName::new("eu-1");
+        found.scope.series[0].instance = InstanceName::new("eu-1");
+        let text = backtest(&found);
+        assert!(text.contains("  checkout/eu-1  done nothing"), "{text}");
+        assert!(text.contains("rounds of the SLO `errors` of `checkout/eu-1`."), "{text}");
+        let json = serde_json::to_value(&found).unwrap();
+        assert_eq!((&json["incidents"][1]["instance"], &json["incidents"][0]["instance"]), (&"eu-1".into(), &serde_json::Value::Null));
     }
 }

@@ -852,6 +852,46 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "an unknown variable in the cluster of a workload",
+        base: POLICY,
+        edit: Edit::Replace(
+            "{http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}}",
+            "{workload: {server: $clustr, kind: Deployment, namespace: shop, name: a}}",
+        ),
+        schema: Schema::Accepts,
+        findings: &[
+            "9:38-45 `server`: `$clustr` is no variable here; `$window` is there in queries; `$cluster` and labels come from `instances`, `$env` from `environment`",
+        ],
+    },
+    Case {
+        name: "a namespace that no variable can make a name",
+        base: POLICY,
+        edit: Edit::Replace(
+            "{http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}}",
+            "{workload: {server: main, kind: Deployment, namespace: Shop-$env, name: a}}",
+        ),
+        schema: Schema::Refuses,
+        findings: &[
+            "9:38-42 the agent file has no cluster `main`; there are no `metrics` of the kind `kubernetes`",
+            "9:73-82 `namespace` is a name, and `Shop-$env` is none; a name has small letters, digits, `-` and `.`, begins and ends with a letter or digit, and has at most 63 characters",
+            "9:78-82 `namespace`: `$env` is no variable here; `$window` is there in queries; `$cluster` and labels come from `instances`, `$env` from `environment`",
+        ],
+    },
+    Case {
+        name: "a creator that is no login",
+        base: AGENT,
+        edit: Edit::Replace("{name: cluster, lag: 3m}", "{name: cluster, commitStatus: {creator: {login: acme-bot}}}"),
+        schema: Schema::Refuses,
+        findings: &["16:47-64 `creator` is a text, and this is an object"],
+    },
+    Case {
+        name: "commit statuses by nobody",
+        base: AGENT,
+        edit: Edit::Replace("{name: cluster, lag: 3m}", "{name: cluster, commitStatus: {creator: []}}"),
+        schema: Schema::Accepts,
+        findings: &["16:47-49 `creator` names nobody; name who writes the statuses: `creator: acme-bot`"],
+    },
+    Case {
         name: "sync both ways",
         base: POLICY,
         edit: Edit::Replace("breachWhen: any", "sync: {lag: 3m, source: cluster}"),

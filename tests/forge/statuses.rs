@@ -2,7 +2,7 @@
 
 use revertd::demo::forge::FaultKind;
 use revertd::engine::id::CommitId;
-use revertd::forge::{CheckRuns, CheckState, Conclusion, Forge, ForgeError, NewCheckRun, NewStatus, StatusState};
+use revertd::forge::{CheckRuns, CheckState, Conclusion, Forge, ForgeError, NewCheckRun, NewStatus, StatusReading, StatusState};
 
 use crate::world::{World, main_branch};
 
@@ -85,7 +85,7 @@ fn what_other_tools_wrote_on_a_branch_is_told_commit_by_commit() {
     state.check(newer, "continuous-delivery/checkout", Some("success"));
     // A proposal's commit is not on the branch.
     state.status("kim", world.head, context, "success");
-    let told = world.forge.branch_statuses(world.poll(), &main_branch(), 10).unwrap();
+    let told = world.forge.branch_statuses(world.poll(), &main_branch(), 10, StatusReading::Newest).unwrap();
     let told: Vec<_> =
         told.iter().map(|status| (status.commit, status.context.as_str(), status.state, status.description.as_str())).collect();
     assert_eq!(
@@ -96,13 +96,28 @@ fn what_other_tools_wrote_on_a_branch_is_told_commit_by_commit() {
             (world.base, context, StatusState::Success, "reconciliation succeeded"),
         ]
     );
-    let only_newest = world.forge.branch_statuses(world.poll(), &main_branch(), 1).unwrap();
+    let only_newest = world.forge.branch_statuses(world.poll(), &main_branch(), 1, StatusReading::Newest).unwrap();
     assert!(only_newest.iter().all(|status| status.commit == newer) && only_newest.len() == 2);
     let at = only_newest.iter().find(|status| status.context == context).unwrap().at;
     assert_eq!(at, world.now(), "the newest of a context counts, with its time");
     // A token that may not read check runs reads the statuses all the same.
     world.fault("GET", "/repos/*/*/commits/*/check-runs", FaultKind::Before(403));
-    assert_eq!(world.forge.branch_statuses(world.poll(), &main_branch(), 1).unwrap().len(), 1);
+    assert_eq!(world.forge.branch_statuses(world.poll(), &main_branch(), 1, StatusReading::Newest).unwrap().len(), 1);
+}
+
+#[test]
+fn every_status_is_read_with_who_wrote_it_where_that_is_asked() {
+    let world = World::app();
+    let state = world.state();
+    let context = "kustomization/checkout/0c9c2e41";
+    state.status_saying("kim", world.base, context, "success", Some("reconciliation succeeded"));
+    world.pass(60);
+    state.status_saying("robin", world.base, context, "failure", Some("build failed"));
+    state.check(world.base, "continuous-delivery/checkout", Some("success"));
+    let told = world.forge.branch_statuses(world.poll(), &main_branch(), 1, StatusReading::WithCreators).unwrap();
+    let told: Vec<_> = told.iter().map(|status| (status.state, status.creator.as_deref())).collect();
+    assert_eq!(told[..2], [(StatusState::Failure, Some("robin")), (StatusState::Success, Some("kim"))], "a newer one hides none");
+    assert!(told[2].1.is_some_and(|login| login.ends_with("[bot]")), "{told:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use revertd::engine::incident::Phase;
 use crate::support::{Health, World, policy};
 
 const SOURCE: &str = "  sync: [{name: statuses, commitStatus: {}}]\n";
+const BY_ROBIN: &str = "  sync: [{name: statuses, commitStatus: {creator: [Robin, 'acme-flux[bot]']}}]\n";
 const CONTEXT: &str = "kustomization/checkout/0c9c2e41";
 
 fn followed(mode: &str) -> String {
@@ -22,8 +23,12 @@ fn world(mode: &str) -> World {
 }
 
 fn says(world: &World, commit: &str, state: &str, reason: &str) {
+    say(world, "robin", commit, state, reason);
+}
+
+fn say(world: &World, login: &str, commit: &str, state: &str, reason: &str) {
     let commit: CommitId = commit.parse().unwrap();
-    world.github().status_saying("robin", commit, CONTEXT, state, Some(reason));
+    world.github().status_saying(login, commit, CONTEXT, state, Some(reason));
     // Another cluster's, which nobody follows here.
     world.github().status("robin", commit, "kustomization/cart/77", "failure");
 }
@@ -88,6 +93,32 @@ fn statuses_that_cannot_be_read_are_unknown() {
     world.seconds(70);
     assert_eq!(world.landings(), 0);
     assert!(world.refusals().contains(&"appliedUnknown".to_owned()), "{:?}", world.refusals());
+}
+
+#[test]
+fn a_status_by_somebody_else_is_no_answer() {
+    let mut world = World::on_github_with(&["checkout"], &[followed("merge")], BY_ROBIN);
+    says(&world, &world.remote_head().unwrap(), "success", "reconciliation succeeded");
+    world.seconds(8);
+    let commit = world.bump("checkout", "1.5.0");
+    world.seconds(2);
+    say(&world, "dana", &commit, "success", "reconciliation succeeded");
+    world.seconds(6);
+    world.set_health("checkout", Health::Bad);
+    world.seconds(40);
+    assert_eq!(world.landings(), 0, "whether it is applied nobody has said who counts");
+    assert!(world.refusals().contains(&"appliedUnknown".to_owned()), "{:?}", world.refusals());
+    // What somebody else writes after it does not hide it.
+    says(&world, &commit, "success", "reconciliation succeeded");
+    say(&world, "dana", &commit, "failure", "build failed");
+    world.seconds(6);
+    assert!(
+        world.examined("sync sources").ends_with(&format!("checkout: it runs {}", &commit[..10])),
+        "{}",
+        world.examined("sync sources")
+    );
+    let problems = world.problems();
+    assert!(problems.is_empty(), "{problems:#?}");
 }
 
 #[test]

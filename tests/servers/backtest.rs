@@ -154,7 +154,10 @@ impl World {
         let (bad, revert) = history(&repository, begin);
         std::fs::create_dir(folder.path().join("policies")).unwrap();
         for service in SERVICES {
-            std::fs::write(folder.path().join(format!("policies/{service}.yaml")), policy(service)).unwrap();
+            // One names where it runs.
+            let place = if service == "search" { "  sync: {lag: 2m}\n  instances: [{cluster: eu-1}]\n" } else { "  sync: {lag: 2m}\n" };
+            let policy = policy(service).replace("  sync: {lag: 2m}\n", place);
+            std::fs::write(folder.path().join(format!("policies/{service}.yaml")), policy).unwrap();
         }
         let (input, data) = (folder.path().join("samples.txt"), folder.path().join("data"));
         std::fs::write(&input, samples(begin)).unwrap();
@@ -240,6 +243,8 @@ async fn the_bad_deploy_is_found_sooner_than_by_people_and_the_outage_is_not_mer
         report["incidents"].as_array().unwrap().iter().filter(|one| one["began"].as_i64() >= Some((begin + OUTAGE) * 1000)).collect();
     assert_eq!(outage.len(), 3, "{report:#}");
     assert!(outage.iter().all(|incident| incident["deed"] != "merge"), "{outage:#?}");
+    let places: Vec<&Value> = outage.iter().map(|incident| &incident["instance"]).filter(|place| !place.is_null()).collect();
+    assert_eq!(places, [&Value::from("eu-1")], "{outage:#?}");
     assert_eq!(report["incidents"].as_array().map(Vec::len), Some(4), "{report:#}");
 
     let summary = &report["summary"];

@@ -112,8 +112,8 @@ fn fix_of(loaded: &Loaded, (policy, instance): &Place) -> &'static str {
             "give the agent's service account `get` on Flux's objects and the pod its token, as deploy/kustomize/flux does, and check the policy's names"
         }
         Some(SyncKind::FluxKubeconfig { .. }) => "check the kubeconfig, that its user may `get` Flux's objects, and the policy's names",
-        Some(SyncKind::CommitStatus) => {
-            "check `context`, and that the tool's notification controller writes statuses on this repository's commits"
+        Some(SyncKind::CommitStatus { .. }) => {
+            "check `context` and `creator`, and that the tool's notification controller writes statuses on this repository's commits"
         }
         Some(SyncKind::RevisionMetric { .. }) => "check the policy's query, and that its label holds whole commit ids",
         Some(SyncKind::Lag(_)) | None => "mend `sync` in the policy",

@@ -1,8 +1,11 @@
 //! A case as the engine sees it at a time: rounds and controls that had ended, landings and applied facts that were known.
 
+mod failing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use self::failing::Tries;
 use crate::agent::passing::Evidence;
 use crate::agent::situations::OTHERS_BEFORE;
 use crate::config::judge_file::{
@@ -34,6 +37,8 @@ pub(super) struct CaseEvidence<'a> {
     services: Vec<Vec<SloSeries>>,
     /// When each landing was applied there.
     applied: Vec<Vec<Applied>>,
+    /// What failed there.
+    tries: Vec<Tries>,
     controls: Vec<ControlEvidence>,
     landings: Vec<Landing>,
     kinds: Vec<LandingKind>,
@@ -70,6 +75,7 @@ impl<'a> CaseEvidence<'a> {
             case,
             services: services(case, &places),
             applied: places.iter().map(|(index, name)| applied(&case.policies[*index], name, &lines, &landings)).collect(),
+            tries: places.iter().map(|(index, name)| Tries::of(&case.policies[*index], name, &lines, &landings)).collect(),
             places,
             controls: controls(case),
             kinds: lines.iter().map(|line| line.kind).collect(),
@@ -108,7 +114,7 @@ impl<'a> CaseEvidence<'a> {
                 .iter()
                 .map(|series| SloSeries { slo: series.slo.clone(), rounds: since(&series.rounds) })
                 .collect(),
-            applied: Some(self.applied[index].iter().map(|applied| (applied.to, applied.fact(now))).collect()),
+            applied: Some(self.facts(index, now)),
         };
         evidence.by_foremost_alerts(self.landings(now), now)
     }
@@ -219,12 +225,8 @@ impl Evidence for CaseEvidence<'_> {
 
     fn known_facts(&self, index: usize, now: Timestamp) -> usize {
         let rounds: usize = self.services[index].iter().map(|series| known(&series.rounds, now).len()).sum();
-        rounds
-            + self.landings(now).len()
-            + self.applied[index]
-                .iter()
-                .map(|applied| usize::from(applied.known(now).is_some()) + usize::from(applied.effective <= now))
-                .sum::<usize>()
+        let facts = |applied: &Applied| usize::from(applied.known(now).is_some()) + usize::from(applied.effective <= now);
+        rounds + self.landings(now).len() + self.tries[index].known(now) + self.applied[index].iter().map(facts).sum::<usize>()
     }
 
     fn landings(&self, now: Timestamp) -> &[Landing] {
@@ -274,6 +276,10 @@ impl Evidence for CaseEvidence<'_> {
             situation.proposal = self.proposal(&attribution, now);
         }
         situation
+    }
+
+    fn broken_sync(&self, index: usize, now: Timestamp) -> Option<Situation> {
+        self.accused_of_the_sync(index, now)
     }
 }
 

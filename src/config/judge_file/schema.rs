@@ -47,11 +47,14 @@ fn landing() -> Value {
                 "additionalProperties": {
                     "type": "object", "required": ["earliest", "latest"], "additionalProperties": false,
                     "properties": {
-                        "earliest": time("The last moment at which it was not applied."),
-                        "latest": time("The first moment at which it was applied. It is not known before."),
+                        "earliest": time("The last moment at which it was not applied, or had not failed."),
+                        "latest": time("The first moment at which it was applied, or had failed. It is not known before."),
                         "attempted": time("When applying was first tried."),
                         "effective": time("When it was rolled out completely; `latest` without it."),
-                        "state": {"enum": ["applied", "failed", "paused"], "default": "applied"},
+                        "state": {"enum": ["applied", "failed", "paused"], "default": "applied",
+                            "description": "`failed`: the sync tool tried it and failed, and it is not applied there before a later landing is. Where what \
+                                was tried before it was applied, the change broke the sync: that is proposed to be undone, and never merged. Of \
+                                several that were first tried together, write the same times at each. `paused`: not applied there."},
                     }}},
             "changes": {"type": "array", "items": change(), "description": "Oldest first."},
         },

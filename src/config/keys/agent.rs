@@ -230,7 +230,7 @@ static SYNC_SOURCE: Object = Object {
         ),
         Field::optional(
             "commitStatus",
-            Kind::Object(&EMPTY),
+            Kind::Object(&COMMIT_STATUS),
             "What Flux's or Argo CD's notification controller writes on commits, read from the repository's forge; policies name the `context`.",
         ),
         Field::optional(
@@ -246,6 +246,16 @@ static SYNC_SOURCE: Object = Object {
         Alternative { needs: &["commitStatus"], with: &[] },
         Alternative { needs: &["revisionMetric"], with: &[] },
     ],
+};
+
+static COMMIT_STATUS: Object = Object {
+    doc: "Commit statuses of a sync tool. Whoever is not named as their creator is not believed about what runs.",
+    fields: &[Field::optional(
+        "creator",
+        Kind::OneOrMany(&LINE),
+        "The login, or the logins, that write them: `acme-bot`, or `acme-flux[bot]` for a GitHub App.",
+    )],
+    choice: &[],
 };
 
 static EMPTY: Object = Object { doc: "Nothing more is needed: `{}`.", fields: &[], choice: &[] };

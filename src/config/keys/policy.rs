@@ -4,7 +4,7 @@
 
 use super::super::shape::{Alternative, Field, Form, Kind, Object};
 use super::agent::POLICY_LIMITS;
-use super::{GLOBS, LINE, MODES, NAME, NONE, ROLES, SILENCES, days, millis, minutes, seconds};
+use super::{GLOBS, LINE, MODES, NAME, NONE, ROLES, SILENCES, VARIABLE_NAME, days, millis, minutes, seconds};
 
 pub(super) static POLICY: Object = Object {
     doc: "One service's rules.",
@@ -41,7 +41,8 @@ pub(super) static POLICY: Object = Object {
 };
 
 static INSTANCE: Object = Object {
-    doc: "One place where the service runs. `$cluster`, `$env` and its labels can be used in queries, inside quotes, and in addresses.",
+    doc: "One place where the service runs. `$cluster`, `$env` and its labels can be used in queries, inside quotes, in addresses, and in the \
+          names of workloads, of their servers and of what is followed.",
     fields: &[
         Field::optional("name", NAME, "Its name; that of its cluster without one."),
         Field::optional("cluster", LINE, "The cluster: `$cluster`."),
@@ -62,7 +63,7 @@ static POLICY_SYNC: Object = Object {
         Field::optional("lag", Kind::Duration(NONE, days(1)), "A change is assumed to be applied at the latest this long after it landed."),
         Field::optional("source", NAME, "One of the agent's sync sources."),
         Field::optional("application", LINE, "The Argo CD application."),
-        Field::optional("namespace", NAME, "The application's namespace, where Argo CD has applications in any."),
+        Field::optional("namespace", VARIABLE_NAME, "The application's namespace, where Argo CD has applications in any."),
         Field::optional("project", LINE, "The application's project, where the token is a project's."),
         Field::optional("kustomization", Kind::Object(&NAMESPACED), "The Flux Kustomization."),
         Field::optional("helmRelease", Kind::Object(&NAMESPACED), "The Flux HelmRelease; a Kustomization must have applied it."),
@@ -84,7 +85,7 @@ static POLICY_SYNC: Object = Object {
 
 static NAMESPACED: Object = Object {
     doc: "An object in a cluster.",
-    fields: &[Field::required("namespace", NAME, "Its namespace."), Field::required("name", LINE, "Its name.")],
+    fields: &[Field::required("namespace", VARIABLE_NAME, "Its namespace."), Field::required("name", LINE, "Its name.")],
     choice: &[],
 };
 
@@ -144,9 +145,9 @@ static WORKLOAD: Object = Object {
     doc: "Whether a workload of a cluster is ready: bad when fewer pods are ready than it asks for (during a rollout, than its strategy allows), \
           when pods crash again and again, or when a rollout does not get on.",
     fields: &[
-        Field::required("server", NAME, "One of the agent's servers of the kind `kubernetes`."),
+        Field::required("server", VARIABLE_NAME, "One of the agent's servers of the kind `kubernetes`; with instances, as `$cluster`."),
         Field::required("kind", Kind::Word(&["Deployment", "StatefulSet", "DaemonSet"]), "What it is."),
-        Field::required("namespace", NAME, "Its namespace."),
+        Field::required("namespace", VARIABLE_NAME, "Its namespace."),
         Field::required("name", LINE, "Its name."),
         Field::default(
             "every",

@@ -185,6 +185,10 @@ fn of_commits(world: &mut World, call: &Call, rest: &[&str]) -> Handled {
             world.require(&call.caller, Need::READ_STATUSES)?;
             statuses::combined(world, call, &name.join("/"))
         }
+        ("GET", ["commits", name @ .., "statuses"]) if !name.is_empty() => {
+            world.require(&call.caller, Need::READ_STATUSES)?;
+            statuses::listed(world, call, &name.join("/"))
+        }
         ("GET", ["commits", name @ .., "check-runs"]) if !name.is_empty() => {
             world.require(&call.caller, Need::READ_CHECKS)?;
             statuses::check_runs(world, call, &name.join("/"))

@@ -192,6 +192,23 @@ pub(super) fn combined(world: &World, call: &Call, name: &str) -> Handled {
     })
 }
 
+/// `GET /repos/{owner}/{repo}/commits/{ref}/statuses`: every status, newest first, with who set it.
+pub(super) fn listed(world: &World, call: &Call, name: &str) -> Handled {
+    let commit = commit(world, name)?;
+    let all: Vec<&CommitStatus> = world.statuses.iter().rev().filter(|status| status.commit == commit).collect();
+    let (entries, link) = paged(&world.root(), call, all);
+    let shown = |status: &CommitStatus| {
+        let mut shown = world.shown_status(status);
+        shown["creator"] = world.user(&status.author);
+        shown
+    };
+    let reply = Reply::ok(entries.into_iter().map(shown).collect::<Vec<_>>().into());
+    Ok(match link {
+        Some(link) => reply.with("link", link),
+        None => reply,
+    })
+}
+
 // === handlers: check runs ===
 
 /// `GET /repos/{owner}/{repo}/commits/{ref}/check-runs`.

@@ -343,3 +343,21 @@ impl RefusalCode {
         serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ALL;
+    use super::*;
+
+    #[test]
+    fn the_columns_do_not_contradict_each_other() {
+        for code in ALL {
+            let row = code.row();
+            let judges_rounds = row.on_broken_sync == OnBrokenSync::Falls;
+            assert!(!judges_rounds || row.made_by == MadeBy::Rounds, "{code:?} judges rounds and is not made by them");
+            let ends = row.automation == Automation::Ends;
+            assert!(!ends || row.under_approval == UnderApproval::Stands, "{code:?} ends the automation: nothing is left to approve");
+            assert!(!ends || row.made_by != MadeBy::Rounds, "{code:?} ends the automation, and the next round may take it away");
+        }
+    }
+}

@@ -15,7 +15,7 @@ pub const WORKLOAD_ANSWERS: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadIndicator {
-    /// Which cluster, by the name of a `kubernetes` server.
+    /// Which cluster, by the name of a `kubernetes` server; with variables until it is put into an instance.
     pub server: MetricsName,
     /// Time from the start of one round to the start of the next.
     #[serde(with = "millis")]

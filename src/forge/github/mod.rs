@@ -36,7 +36,7 @@ use super::{
     Access, Answered, BranchRules, Bypassing, Call, Capabilities, CasBase, CasHead, ChangedPaths, Check, CheckRuns, Comment, CommentCursor,
     CommentId, CommentState, CommitOutcome, EditSignal, EnqueueOutcome, Forge, ForgeCommit, ForgeProposal, GitCredentials, Identity,
     LabelledIssue, Membership, MergeCall, MergeOutcome, MergeQueues, NewCheckRun, NewCommit, NewProposal, NewStatus, Opened, OwnersFile,
-    Permission, ProposalNumber, QueueEntry, Rate, Reaction, RepositoryId, Review, StatusOnCommit, Team, TeamSight,
+    Permission, ProposalNumber, QueueEntry, Rate, Reaction, RepositoryId, Review, StatusOnCommit, StatusReading, Team, TeamSight,
 };
 use crate::engine::approval::MergeGrant;
 use crate::engine::id::{BranchName, CommitId};
@@ -348,8 +348,8 @@ impl Forge for Github {
         self.wait(self.api.checks(call, commit))
     }
 
-    fn branch_statuses(&self, call: Call, branch: &BranchName, most: usize) -> Answered<Vec<StatusOnCommit>> {
-        self.wait(self.api.branch_statuses(call, branch, most))
+    fn branch_statuses(&self, call: Call, branch: &BranchName, most: usize, reading: StatusReading) -> Answered<Vec<StatusOnCommit>> {
+        self.wait(self.api.branch_statuses(call, branch, most, reading))
     }
 
     fn merge(&self, call: Call, number: ProposalNumber, merge: &MergeCall, grant: MergeGrant) -> Answered<MergeOutcome> {

@@ -1,13 +1,14 @@
 //! The statuses and check runs on the newest commits of a branch, with what they say and when: what other tools tell of a commit.
 //!
-//! Each answer is kept and only confirmed as long as nothing changes, which GitHub does not count. Of a context the newest status is read.
+//! Each answer is kept and only confirmed as long as nothing changes, which GitHub does not count. Who wrote a status stands only in the list of
+//! all of them, which is longer, so that it is read only where somebody asks who it was.
 
 use serde::Deserialize;
 
 use super::client::{Api, Reading, segment};
 use super::wire::moment;
 use crate::engine::id::{BranchName, CommitId};
-use crate::forge::{Answered, Call, ForgeError, StatusOnCommit, StatusState};
+use crate::forge::{Answered, Call, ForgeError, StatusOnCommit, StatusReading, StatusState};
 
 /// How many commits are listed to find the newest of the first-parent line.
 const LISTED: usize = 30;
@@ -34,6 +35,18 @@ struct WireTold {
     state: String,
     description: Option<String>,
     updated_at: String,
+    #[serde(default)]
+    creator: Option<WireCreator>,
+}
+
+#[derive(Deserialize)]
+struct WireCreator {
+    login: String,
+}
+
+#[derive(Deserialize)]
+struct WireApp {
+    slug: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +62,7 @@ struct WireRun {
     started_at: Option<String>,
     completed_at: Option<String>,
     output: Option<WireOutput>,
+    app: Option<WireApp>,
 }
 
 #[derive(Deserialize)]
@@ -57,22 +71,42 @@ struct WireOutput {
 }
 
 impl Api {
-    pub(super) async fn branch_statuses(&self, call: Call, branch: &BranchName, most: usize) -> Answered<Vec<StatusOnCommit>> {
+    pub(super) async fn branch_statuses(
+        &self,
+        call: Call,
+        branch: &BranchName,
+        most: usize,
+        reading: StatusReading,
+    ) -> Answered<Vec<StatusOnCommit>> {
         let what = format!("list the commits of {branch}");
         let path = format!("/commits?sha={}&per_page={LISTED}", segment(branch.as_str()));
         let (listed, _): (Vec<WireListed>, bool) = self.page(call, &what, &path, 1, Reading::Conditional).await?;
         let mut statuses = Vec::new();
         for commit in first_parents(&listed).into_iter().take(most) {
-            statuses.extend(self.statuses_on(call, commit).await?);
+            statuses.extend(self.statuses_on(call, commit, reading).await?);
         }
         Ok(statuses)
     }
 
-    async fn statuses_on(&self, call: Call, commit: CommitId) -> Answered<Vec<StatusOnCommit>> {
+    async fn told_of(&self, call: Call, commit: CommitId, reading: StatusReading) -> Answered<Vec<WireTold>> {
         let what = format!("read the statuses of {}", commit.short());
-        let path = format!("/commits/{commit}/status?per_page=100");
-        let pages: Vec<WireStatuses> = self.pages(call, &what, &path, Reading::Conditional).await?;
-        let told = pages.into_iter().flat_map(|page| page.statuses).map(|told| told.on(commit));
+        match reading {
+            StatusReading::Newest => {
+                let path = format!("/commits/{commit}/status?per_page=100");
+                let pages: Vec<WireStatuses> = self.pages(call, &what, &path, Reading::Conditional).await?;
+                Ok(pages.into_iter().flat_map(|page| page.statuses).collect())
+            }
+            StatusReading::WithCreators => {
+                let path = format!("/commits/{commit}/statuses?per_page=100");
+                let pages: Vec<Vec<WireTold>> = self.pages(call, &what, &path, Reading::Conditional).await?;
+                Ok(pages.into_iter().flatten().collect())
+            }
+        }
+    }
+
+    async fn statuses_on(&self, call: Call, commit: CommitId, reading: StatusReading) -> Answered<Vec<StatusOnCommit>> {
+        let what = format!("read the check runs of {}", commit.short());
+        let told = self.told_of(call, commit, reading).await?.into_iter().map(|told| told.on(commit));
         let mut statuses = told.collect::<Answered<Vec<StatusOnCommit>>>()?;
         let path = format!("/commits/{commit}/check-runs?filter=latest&per_page=100");
         let pages: Vec<WireRuns> = match self.pages(call, &what, &path, Reading::Conditional).await {
@@ -110,7 +144,8 @@ impl WireTold {
             _ => StatusState::Error,
         };
         let at = moment(&self.updated_at)?;
-        Ok(StatusOnCommit { commit, context: self.context, state, description: self.description.unwrap_or_default(), at })
+        let (description, creator) = (self.description.unwrap_or_default(), self.creator.map(|creator| creator.login));
+        Ok(StatusOnCommit { commit, context: self.context, state, description, at, creator })
     }
 }
 
@@ -125,7 +160,9 @@ impl WireRun {
         };
         let Some(at) = self.completed_at.or(self.started_at) else { return Ok(None) };
         let description = self.output.and_then(|output| output.title).unwrap_or_default();
-        Ok(Some(StatusOnCommit { commit, context: self.name, state, description, at: moment(&at)? }))
+        // As GitHub calls the account of an App.
+        let creator = self.app.and_then(|app| app.slug).map(|slug| format!("{slug}[bot]"));
+        Ok(Some(StatusOnCommit { commit, context: self.name, state, description, at: moment(&at)?, creator }))
     }
 }
 
