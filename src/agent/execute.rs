@@ -112,7 +112,7 @@ impl Reconciler {
         let changed = repository.mirror.changed_paths(grant.onto(), id).context("cannot read back the revert that was built")?;
         let mut planned = plan.paths.clone();
         planned.sort_unstable();
-        if changed != planned {
+        if changed != *planned {
             // P5, before anything is pushed: the commit that was built is not the plan.
             warn!(incident = %incident.id, "the revert that was built is not the plan; nothing is pushed");
             return Ok(());

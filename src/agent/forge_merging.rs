@@ -48,7 +48,7 @@ impl Reconciler {
         let repository = self.repository(&incident.repository).context("the repository is not configured any more")?;
         let base = repository.config.branch.clone();
         let changed = repository.mirror.changed_paths(grant.onto(), head).context("cannot read back the proposal's head")?;
-        if changed != plan.paths {
+        if changed != *plan.paths {
             warn!(incident = %incident.id, "the proposal's head is not the plan; nothing is merged");
             return Ok(());
         }

@@ -80,9 +80,11 @@ use crate::engine::id::{IncidentId, InstanceName, PolicyName, RepositoryName, Sl
 use crate::engine::incident::State;
 use crate::engine::policy::Policy;
 use crate::engine::round::{Outcome, Round};
+use crate::engine::shared::Shared;
 use crate::engine::situation::{ServiceEvidence, SloSeries};
 use crate::engine::slo::Assessment;
 use crate::engine::time::{Interval, Timestamp};
+use crate::engine::together::Findings;
 use crate::git::{Listing, Mirror, Signer};
 use crate::journal::{Journal, Series};
 use crate::render::templates::Templates;
@@ -133,6 +135,8 @@ pub struct Reconciler {
     renders: Renders,
     asking: Asking,
     spread: spreading::Seen,
+    /// What the decisions of a pass have in common.
+    findings: Findings,
     clock: Arc<dyn Clock>,
 }
 
@@ -181,6 +185,7 @@ impl Reconciler {
             teller,
             trouble: Trouble::default(),
             renders: Renders::default(),
+            findings: Findings::default(),
             asking,
             spread: spreading::Seen::default(),
             clock,
@@ -293,7 +298,7 @@ impl Reconciler {
             let Some(text) = self.journal.situation(digest)? else { continue };
             let situation: crate::engine::situation::Situation = serde_json::from_str(&text)
                 .with_context(|| format!("cannot read the situation {digest} of the incident {}", incident.id))?;
-            self.pinned.insert(incident.id.clone(), situation.service.policy);
+            self.pinned.insert(incident.id.clone(), situation.service.policy.clone());
         }
         Ok(())
     }
@@ -308,9 +313,9 @@ impl Reconciler {
     }
 
     /// The same for a breach that began with `onset`, with the same hours of the day before.
-    fn evidence_of(&self, policy: &Policy, instance: &InstanceName, onset: Interval, now: Timestamp) -> ServiceEvidence {
+    fn evidence_of(&self, policy: &Policy, instance: &InstanceName, onset: Interval, now: Timestamp) -> Shared<ServiceEvidence> {
         let between = |slo: &SloName, from, to| self.rounds.between(&series_in(&policy.name, instance, slo), from, to).to_vec();
-        day_before::with_day_before(self.evidence(policy, instance, now), onset, now, between)
+        day_before::with_day_before(self.evidence(policy, instance, now).into(), onset, now, between)
     }
 
     fn evidence_since(&self, policy: &Policy, instance: &InstanceName, from: Timestamp, now: Timestamp) -> ServiceEvidence {

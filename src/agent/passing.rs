@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::attribution::{self, Attribution};
 use crate::engine::broken_sync::Broke;
-use crate::engine::decision::{Decision, DecisionVerdict, decide};
+use crate::engine::decision::{Decision, DecisionVerdict, decide_attributed};
 use crate::engine::id::{CommitId, PolicyName};
 use crate::engine::landing::Landing;
+use crate::engine::shared::Shared;
 use crate::engine::situation::{Joint, ServiceEvidence, Situation};
 use crate::engine::slo::{self, Verdict};
 use crate::engine::time::{Interval, Timestamp};
+use crate::engine::together::Findings;
 use crate::engine::verification;
 
 /// What was observed, as it was known at a time.
@@ -27,10 +29,10 @@ pub(super) trait Evidence {
     fn landings(&self, now: Timestamp) -> &[Landing];
 
     /// What was known of a service at a time.
-    fn service(&self, index: usize, now: Timestamp) -> ServiceEvidence;
+    fn service(&self, index: usize, now: Timestamp) -> Shared<ServiceEvidence>;
 
-    /// Everything that a decision about a policy is made from.
-    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation;
+    /// Everything that a decision about a policy is made from, and the attribution that it holds, or that is found in it.
+    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> (Situation, Option<Attribution>);
 
     /// The same, with its attribution, where a change of the service broke its sync. Evidence without a sync tool has none.
     fn broken_sync(&self, _index: usize, _now: Timestamp) -> Option<Situation> {
@@ -108,18 +110,37 @@ impl Incidents {
     }
 }
 
+/// An incident that is open, with everything that it is decided from.
+pub(super) struct Opened {
+    index: usize,
+    onset: Interval,
+    pub(super) situation: Situation,
+    /// The attribution that the situation holds, or that was found in it.
+    pub(super) attribution: Option<Attribution>,
+}
+
+/// Detects for every policy, as one pass does, and gathers what is known of each incident that is open.
+pub(super) fn opened_at(evidence: &dyn Evidence, now: Timestamp, incidents: &mut Incidents) -> Vec<Opened> {
+    let open: Vec<usize> = (0..evidence.services()).filter(|index| detect(evidence, *index, now, incidents)).collect();
+    let onset = |index: usize| Some((index, incidents.of[index]?.onset));
+    let gather = |(index, onset): (usize, Interval)| {
+        let (situation, attribution) = evidence.situation(index, onset, now);
+        Opened { index, onset, situation, attribution }
+    };
+    let mut opened: Vec<Opened> = open.into_iter().filter_map(onset).map(gather).collect();
+    for index in 0..evidence.services() {
+        let found = detect_broken_sync(evidence, index, now, &opened, incidents);
+        opened.extend(found);
+    }
+    join(&mut opened);
+    opened
+}
+
 /// Detects and decides for every policy, as one pass does: the position of each policy whose incident is open, with its decision.
 pub(super) fn decided_at(evidence: &dyn Evidence, now: Timestamp, incidents: &mut Incidents) -> Vec<(usize, Decision)> {
-    let open: Vec<usize> = (0..evidence.services()).filter(|index| detect(evidence, *index, now, incidents)).collect();
-    let onset = |index: &usize| Some((*index, incidents.of[*index]?.onset));
-    let mut situations: Vec<(usize, Interval, Situation)> =
-        open.iter().filter_map(onset).map(|(index, onset)| (index, onset, evidence.situation(index, onset, now))).collect();
-    for index in 0..evidence.services() {
-        situations.extend(detect_broken_sync(evidence, index, now, &situations, incidents));
-    }
     let mut decided = Vec::new();
-    for (index, onset, situation) in joined(situations) {
-        let decision = decide(&situation);
+    for Opened { index, onset, situation, attribution } in opened_at(evidence, now, incidents) {
+        let decision = decide_attributed(&situation, attribution);
         let over =
             decision.record.verdict == DecisionVerdict::Refuse && decision.record.refusals.iter().any(|refusal| refusal.code.is_final());
         incidents.suspect(&situation.service.policy.name, decision.attribution.as_ref());
@@ -140,62 +161,53 @@ fn detect_broken_sync(
     evidence: &dyn Evidence,
     index: usize,
     now: Timestamp,
-    breaches: &[(usize, Interval, Situation)],
+    breaches: &[Opened],
     incidents: &mut Incidents,
-) -> Option<(usize, Interval, Situation)> {
+) -> Option<Opened> {
     let situation = evidence.broken_sync(index, now)?;
-    let (found, policy) = (situation.attribution.as_ref()?, &situation.service.policy.name);
+    let (found, policy) = (situation.attribution.clone()?, &situation.service.policy.name);
     if incidents.syncs[index] != found.suspects {
-        let of_policy = breaches.iter().filter(|(_, _, breach)| breach.service.policy.name == *policy);
-        of_policy.for_each(|(_, _, breach)| incidents.suspect(policy, attribution_of(breach).as_ref()));
+        let of_policy = breaches.iter().filter(|breach| breach.situation.service.policy.name == *policy);
+        of_policy.for_each(|breach| incidents.suspect(policy, breach.attribution.as_ref()));
         let known = incidents.suspected.get(policy);
         if known.is_some_and(|known| found.suspects.iter().any(|suspect| known.contains(suspect))) {
             return None;
         }
         incidents.syncs[index].clone_from(&found.suspects);
-        incidents.suspect(policy, Some(found));
+        incidents.suspect(policy, Some(&found));
     }
-    Some((index, found.onset, situation))
+    Some(Opened { index, onset: found.onset, situation, attribution: Some(found) })
 }
 
 fn is_of_sync(situation: &Situation) -> bool {
     situation.attribution.as_ref().is_some_and(|attribution| attribution.broke == Broke::Sync)
 }
 
-fn attribution_of(situation: &Situation) -> Option<Attribution> {
-    situation.attribution.clone().or_else(|| attribution::attribute(situation))
+/// Has each know of the others that share a suspect with it.
+fn join(opened: &mut [Opened]) {
+    if opened.len() < 2 {
+        return;
+    }
+    let joints: Vec<Option<Shared<Joint>>> = opened.iter().map(|one| joint(&one.situation, one.attribution.as_ref())).collect();
+    let suspects = |one: &Opened| one.attribution.as_ref().map(|attribution| attribution.suspects.clone()).unwrap_or_default();
+    let suspects: Vec<Vec<CommitId>> = opened.iter().map(suspects).collect();
+    let share = |one: usize, other: usize| suspects[one].iter().any(|suspect| suspects[other].contains(suspect));
+    let findings = Findings::default();
+    for (position, one) in opened.iter_mut().enumerate() {
+        let others = (0..joints.len()).filter(|other| *other != position && share(position, *other));
+        one.situation.joint = others.filter_map(|other| joints[other].clone()).collect();
+        one.situation.findings = findings.clone();
+    }
 }
 
-/// The same, where each knows of the others that share a suspect with it.
-fn joined(mut situations: Vec<(usize, Interval, Situation)>) -> Vec<(usize, Interval, Situation)> {
-    if situations.len() < 2 {
-        return situations;
-    }
-    let attributions: Vec<_> = situations.iter().map(|(_, _, situation)| attribution_of(situation)).collect();
-    let joints: Vec<Option<Joint>> = situations
-        .iter()
-        .zip(&attributions)
-        .map(|((_, _, situation), attribution)| {
-            Some(Joint {
-                incident: situation.incident.clone(),
-                service: situation.service.clone(),
-                ceilings: situation.ceilings.clone(),
-                attribution: Some(attribution.clone()?),
-            })
-        })
-        .collect();
-    let share = |one: &Option<Attribution>, other: &Option<Attribution>| match (one, other) {
-        (Some(one), Some(other)) => one.suspects.iter().any(|suspect| other.suspects.contains(suspect)),
-        _ => false,
+fn joint(situation: &Situation, attribution: Option<&Attribution>) -> Option<Shared<Joint>> {
+    let joint = Joint {
+        incident: situation.incident.clone(),
+        service: situation.service.clone(),
+        ceilings: situation.ceilings.clone(),
+        attribution: Some(attribution?.clone()),
     };
-    for (position, (_, _, situation)) in situations.iter_mut().enumerate() {
-        let others = (0..attributions.len()).filter(|other| *other != position);
-        situation.joint = others
-            .filter(|other| share(&attributions[position], &attributions[*other]))
-            .filter_map(|other| joints[other].clone())
-            .collect();
-    }
-    situations
+    Some(joint.into())
 }
 
 /// Whether the policy breaches now with an incident that is not over; opens and ends incidents as a pass does.

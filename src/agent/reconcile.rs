@@ -12,7 +12,7 @@ use super::{Reconciler, series_in, situations};
 use crate::engine::attribution::{self, Attribution};
 use crate::engine::broken_sync::Broke;
 use crate::engine::decision::DecisionRecord;
-use crate::engine::decision::{Action, Decision, DecisionVerdict, decide, joint_situations};
+use crate::engine::decision::{Action, Decision, DecisionVerdict, decide};
 use crate::engine::fact::{Ending, Event, LandedBy, ProposalClosing};
 use crate::engine::guardrail::RefusalCode;
 use crate::engine::id::{CommitId, IncidentId, PlanDigest, ProposalKey, sha256_hex};
@@ -21,6 +21,7 @@ use crate::engine::plan::{self, PlanKind};
 use crate::engine::policy::{Instance, Policy, Slo};
 use crate::engine::slo::{self, Verdict};
 use crate::engine::time::Timestamp;
+use crate::engine::together::{Findings, joint_situations};
 use crate::engine::verification::{self, Recovery};
 
 impl Reconciler {
@@ -54,6 +55,7 @@ impl Reconciler {
         }
         self.look_around(now)?;
         self.ask_who_signs(now)?;
+        self.findings = Findings::default();
         for incident in self.open_incidents() {
             self.decide_and_act(&incident, now)?;
         }
@@ -172,15 +174,16 @@ impl Reconciler {
         {
             events.push(Event::Attributed { incident: incident.id.clone(), attribution: attribution.clone() });
         }
-        for (theirs, attribution) in joint_situations(situation) {
+        for theirs in joint_situations(situation) {
+            let incident = &theirs.situation.incident;
             // Before anything is done: the effect is for these incidents as well.
-            if self.state.incidents.get(&theirs.incident).is_some_and(|known| known.attribution.is_none()) {
-                events.push(Event::Attributed { incident: theirs.incident, attribution });
+            if self.state.incidents.get(incident).is_some_and(|known| known.attribution.is_none()) {
+                events.push(Event::Attributed { incident: incident.clone(), attribution: theirs.attribution.clone() });
             }
         }
         if is_new {
-            let digest = situation.digest();
-            self.journal.store_situation(&digest, &crate::engine::id::canonical_json(situation)?).context("cannot store the situation")?;
+            let (digest, json) = situation.recorded().context("cannot write down the situation")?;
+            self.journal.store_situation(&digest, &json).context("cannot store the situation")?;
             info!(incident = %incident.id, verdict = ?decision.record.verdict, "{}", decision.record.sentence);
             self.metrics.decision(decision.record.verdict, &decision.record.refusals);
             events.push(Event::Decided { incident: incident.id.clone(), decision: decision.record.clone(), situation: digest });

@@ -17,13 +17,13 @@ use super::Reconciler;
 use crate::config::agent::RenderCommand;
 use crate::engine::assurance::Rendered;
 use crate::engine::attribution::attribute;
-use crate::engine::decision::joint_situations;
 use crate::engine::guardrail::may_need_render;
 use crate::engine::id::{PolicyName, RenderName, TreeId};
 use crate::engine::plan::{CleanInverse, Inverse};
 use crate::engine::policy::Policy;
 use crate::engine::situation::{InverseResult, Situation};
 use crate::engine::time::{Timestamp, spoken};
+use crate::engine::together::joint_situations;
 use crate::git::{ServiceFile, ServicePaths};
 
 /// What is kept of a command's output, in bytes: its end.
@@ -47,7 +47,7 @@ impl Reconciler {
         let attribution = situation.attribution.clone().or_else(|| attribute(situation));
         let (Some(InverseResult::Built(Inverse::Clean(inverse))), Some(attribution)) = (&situation.inverse, attribution) else { return };
         let joint = joint_situations(situation);
-        let all = std::iter::once((&*situation, &attribution)).chain(joint.iter().map(|(theirs, attribution)| (theirs, attribution)));
+        let all = std::iter::once((&*situation, &attribution)).chain(joint.iter().map(|theirs| (&theirs.situation, &theirs.attribution)));
         let needed: Vec<Policy> = all
             .filter(|(theirs, attribution)| may_need_render(theirs, attribution, inverse))
             .map(|(theirs, _)| theirs.service.policy.clone())

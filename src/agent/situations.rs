@@ -1,5 +1,6 @@
 //! Gathers everything that one decision is made from. What is gathered here is what is stored, so nothing may be left out that decides.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,15 +12,16 @@ use crate::engine::assurance::heads_to_compare;
 use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::broken_sync::Broke;
 use crate::engine::change::Change;
-use crate::engine::decision::joint_situations;
-use crate::engine::id::{CommitId, ProposalKey};
+use crate::engine::id::{CommitId, IncidentId, ProposalKey};
 use crate::engine::incident::Incident;
 use crate::engine::plan::{CleanInverse, EarlierState, Inverse, PlanKind, proposal_key};
 use crate::engine::policy::{Policy, Scope};
+use crate::engine::shared::Shared;
 use crate::engine::situation::{
     Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation,
 };
 use crate::engine::time::Timestamp;
+use crate::engine::together::joint_situations;
 use crate::git::{LaterChange, Mirror, ServicePaths, Undo, UndoQuestion};
 
 /// Landings this old are in no window any more.
@@ -57,12 +59,13 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         open_work: Vec::new(),
         signing: reconciler.signing(&policy.repository),
         asked: Vec::new(),
+        findings: reconciler.findings.clone(),
     };
     situation.attribution = proposed_attribution(reconciler, incident);
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
         && !attribution.suspects.is_empty()
     {
-        situation.joint = joint(reconciler, repository, &situation, &attribution);
+        situation.joint = joint(reconciler, repository, &mut situation, &attribution);
         let services = reconciler.service_paths(&repository.config.name);
         situation.inverse = Some(inverse(&repository.mirror, services, &repository.config.protect, &situation, &attribution));
         situation.proposal =
@@ -75,16 +78,16 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
 }
 
 /// The same service in the other instances of its policy.
-fn elsewhere(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<ServiceEvidence> {
+fn elsewhere(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Shared<ServiceEvidence>> {
     let others = policy.instances.iter().filter(|instance| instance.name != incident.instance);
-    others.map(|instance| reconciler.evidence(policy, &instance.name, now)).collect()
+    others.map(|instance| reconciler.evidence(policy, &instance.name, now).into()).collect()
 }
 
 /// Every other service, once for each of its instances.
-fn others(reconciler: &Reconciler, policy: &Policy, from: Timestamp, now: Timestamp) -> Vec<ServiceEvidence> {
+fn others(reconciler: &Reconciler, policy: &Policy, from: Timestamp, now: Timestamp) -> Vec<Shared<ServiceEvidence>> {
     let others = reconciler.policies.iter().filter(|other| other.name != policy.name);
     let places = others.flat_map(|other| other.instances.iter().map(move |instance| (other, instance)));
-    places.map(|(other, instance)| reconciler.evidence_since(other, &instance.name, from - other.longest_window(), now)).collect()
+    places.map(|(other, instance)| reconciler.evidence_since(other, &instance.name, from - other.longest_window(), now).into()).collect()
 }
 
 /// The attribution that an open proposal was made from.
@@ -98,11 +101,11 @@ fn proposed_attribution(reconciler: &Reconciler, incident: &Incident) -> Option<
 }
 
 /// Other open incidents of the repository that share a suspect.
-fn joint(reconciler: &Reconciler, repository: &Repository, situation: &Situation, attribution: &Attribution) -> Vec<Joint> {
+fn joint(reconciler: &Reconciler, repository: &Repository, situation: &mut Situation, attribution: &Attribution) -> Vec<Shared<Joint>> {
     let open = reconciler.state.incidents.values().filter(|other| {
         other.id != situation.incident && other.repository == repository.config.name && other.ending.is_none() && other.landed.is_none()
     });
-    open.filter_map(|other| {
+    let open = open.filter_map(|other| {
         let policy = reconciler.policy_of(&other.id)?;
         let joint = Joint {
             incident: other.id.clone(),
@@ -110,10 +113,14 @@ fn joint(reconciler: &Reconciler, repository: &Repository, situation: &Situation
             ceilings: ceilings(reconciler, &policy, repository),
             attribution: proposed_attribution(reconciler, other),
         };
-        let theirs = joint.attribution.clone().or_else(|| attribute(&situation.of_joint(&joint)))?;
-        theirs.suspects.iter().any(|suspect| attribution.suspects.contains(suspect)).then_some(joint)
-    })
-    .collect()
+        Some(Shared::new(joint))
+    });
+    // What each of them is attributed to is found as if all belonged together; then those stay that do.
+    situation.joint = open.collect();
+    let shares = |theirs: &Attribution| theirs.suspects.iter().any(|suspect| attribution.suspects.contains(suspect));
+    let sharing = joint_situations(situation).into_iter().filter(|theirs| shares(&theirs.attribution));
+    let sharing: BTreeSet<IncidentId> = sharing.map(|theirs| theirs.situation.incident.clone()).collect();
+    std::mem::take(&mut situation.joint).into_iter().filter(|joint| sharing.contains(&joint.incident)).collect()
 }
 
 fn controls(reconciler: &Reconciler, from: Timestamp) -> Vec<ControlEvidence> {
@@ -178,7 +185,7 @@ pub(super) fn inverse(
     let undo: Vec<Undo> =
         attribution.suspects.iter().filter_map(changes).map(|change| Undo { commit: change.id, before: change.before }).collect();
     let joint = joint_situations(situation);
-    let all = || std::iter::once((situation, attribution)).chain(joint.iter().map(|(theirs, attribution)| (theirs, attribution)));
+    let all = || std::iter::once((situation, attribution)).chain(joint.iter().map(|theirs| (&theirs.situation, &theirs.attribution)));
     // One proposal for all of them: its plan must not depend on which is decided first.
     let mut of: Vec<_> = all().map(|(theirs, _)| theirs.service.policy.name.clone()).collect();
     of.sort_unstable();

@@ -61,7 +61,7 @@ pub fn source(view: &View<'_>, directory: &Path, metrics: &[String], findings: &
         if creators.is_empty() && status.texts("creator").is_some_and(|texts| texts.is_empty()) {
             let message = "`creator` names nobody";
             findings.error(status.span("creator"), message, "name who writes the statuses: `creator: acme-bot`".to_owned());
-        } else if creators.is_empty() {
+        } else if status.node("creator").is_none() {
             let message = "whoever may write statuses in the repository is believed about what runs";
             findings.warning(status.at, message, "name who writes them: `commitStatus: {creator: acme-bot}`".to_owned());
         }

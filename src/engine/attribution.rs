@@ -1,6 +1,5 @@
 //! Whose fault (design §7): changes × onset in, every candidate with its evidence out, "none of them" included.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,9 +12,10 @@ use super::elsewhere;
 use super::id::{CommitId, PolicyName, SloName};
 use super::landing::Landing;
 use super::onset;
-use super::policy::{Instance, PathMatcher, Policy, Slo, Sync};
+use super::policy::{Instance, Policy, Slo, Sync};
 use super::reading;
 use super::round::Round;
+use super::shared::Shared;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{self, Baseline, Verdict};
 use super::sync::applied::AppliedFact;
@@ -124,11 +124,10 @@ pub fn beginning(service: &ServiceEvidence, cut: Option<Timestamp>, now: Timesta
 /// at an unknown time (what was there at a first start) cuts nothing.
 pub fn newest_change(service: &ServiceEvidence, landings: &[Landing]) -> Option<Timestamp> {
     let policy = &service.policy;
-    let matcher = policy.paths.matcher().ok()?;
     landings
         .iter()
         .filter(|landing| landing.repository == policy.repository)
-        .filter(|landing| landing.changes.iter().any(|change| touches(&policy.name, &matcher, change)))
+        .filter(|landing| landing.changes.iter().any(|change| change.touches(policy)))
         .filter_map(|landing| applied(service, landing)?.after)
         .max()
 }
@@ -283,14 +282,14 @@ fn blame_a_dependency(situation: &Situation, window: &[&Landing], onset: Interva
 }
 
 /// Every service that a policy says it needs, and those that they need, in each instance.
-pub fn needed<'a>(policy: &Policy, all: &'a [ServiceEvidence]) -> Vec<&'a ServiceEvidence> {
+pub fn needed<'a>(policy: &Policy, all: &'a [Shared<ServiceEvidence>]) -> Vec<&'a ServiceEvidence> {
     let mut found: Vec<&ServiceEvidence> = Vec::new();
     let mut open: Vec<&PolicyName> = policy.depends_on.iter().collect();
     while let Some(name) = open.pop() {
         if !found.iter().any(|known| known.policy.name == *name) {
             let services = all.iter().filter(|service| service.policy.name == *name);
             open.extend(services.clone().flat_map(|service| &service.policy.depends_on));
-            found.extend(services);
+            found.extend(services.map(|service| &**service));
         }
     }
     found
@@ -332,25 +331,17 @@ fn likeliest_moment(service: &ServiceEvidence, beginning: &Beginning) -> Timesta
     onset::change_point(recent).map_or(onset.by, |point| onset.by.min(point.likeliest))
 }
 
-/// Every policy of the service's repository with its compiled paths.
-fn owners(situation: &Situation) -> Vec<(PolicyName, Rc<PathMatcher>)> {
-    let mut owners: Vec<(PolicyName, Rc<PathMatcher>)> = Vec::new();
+/// Every policy of the service's repository.
+fn owners(situation: &Situation) -> Vec<&Policy> {
+    let mut owners: Vec<&Policy> = Vec::new();
     let services = std::iter::once(&situation.service).chain(&situation.others);
     for service in services.filter(|service| service.policy.repository == situation.service.policy.repository) {
         // Once for all of its instances, which follow one another.
-        let known = owners.last().is_some_and(|(name, _)| *name == service.policy.name);
-        owners.extend(service.policy.paths.matcher().ok().filter(|_| !known).map(|matcher| (service.policy.name.clone(), matcher)));
+        if owners.last().is_none_or(|known| known.name != service.policy.name) {
+            owners.push(&service.policy);
+        }
     }
     owners
-}
-
-/// Whether a change touches what a policy owns.
-pub fn touches_service(policy: &Policy, change: &Change) -> bool {
-    policy.paths.matcher().is_ok_and(|matcher| touches(&policy.name, &matcher, change))
-}
-
-fn touches(policy: &PolicyName, matcher: &PathMatcher, change: &Change) -> bool {
-    change.paths.iter().any(|path| matcher.owns(&path.path)) || change.pulled_in_by.contains(policy)
 }
 
 fn judge(
@@ -359,11 +350,10 @@ fn judge(
     landing: &Landing,
     change: &Change,
     onset: Interval,
-    owners: &[(PolicyName, Rc<PathMatcher>)],
+    owners: &[&Policy],
 ) -> Candidate {
     let applied = applied(service, landing);
-    let touched: Vec<PolicyName> =
-        owners.iter().filter(|(name, matcher)| touches(name, matcher, change)).map(|(name, _)| name.clone()).collect();
+    let touched: Vec<PolicyName> = owners.iter().filter(|policy| change.touches(policy)).map(|policy| policy.name.clone()).collect();
     let (standing, because) = if let Some(undone) = undone {
         (Standing::RuledOut, format!("it undoes {}, which is in the window itself", undone.short()))
     } else if change.only_rewrites() {

@@ -106,7 +106,7 @@ fn of_candidate(situation: &Situation, slo: &Slo, onset: Interval, candidate: &C
 
 /// Services that no change in the window touches and that do not need the breaching one, each with its worst SLO.
 fn others(situation: &Situation, candidates: &[Candidate], span: Span) -> Vec<(String, Vec<Reading>)> {
-    let is_touched = |other: &&ServiceEvidence| candidates.iter().any(|candidate| candidate.touches.contains(&other.policy.name));
+    let is_touched = |other: &ServiceEvidence| candidates.iter().any(|candidate| candidate.touches.contains(&other.policy.name));
     situation
         .others
         .iter()

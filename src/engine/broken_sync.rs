@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::attribution::{Attribution, Candidate, Standing, names, touches_service};
+use super::attribution::{Attribution, Candidate, Standing, names};
 use super::change::Change;
 use super::id::{CommitId, PolicyName};
 use super::incident::Incident;
 use super::landing::Landing;
 use super::policy::Policy;
+use super::shared::Shared;
 use super::situation::{ServiceEvidence, Situation};
 use super::sync::applied::AppliedFact;
 use super::sync::follow::{Finding, Followed};
@@ -77,9 +78,9 @@ pub fn find<'a>(
     let others: Vec<&Policy> = policies.filter(|policy| policy.repository == *repository && policy.name != service.policy.name).collect();
     let touched = |change: &Change| -> Vec<PolicyName> {
         let all = std::iter::once(&service.policy).chain(others.iter().copied());
-        all.filter(|policy| touches_service(policy, change)).map(|policy| policy.name.clone()).collect()
+        all.filter(|policy| change.touches(policy)).map(|policy| policy.name.clone()).collect()
     };
-    let can_have_done_it = |change: &Change| !change.only_rewrites() && touches_service(&service.policy, change);
+    let can_have_done_it = |change: &Change| !change.only_rewrites() && change.touches(&service.policy);
     let guilty = failures.iter().rposition(|failure| failure.landing.changes.iter().any(&can_have_done_it))?;
     let mut candidates = Vec::new();
     for (place, failure) in failures.iter().enumerate().rev() {
@@ -134,7 +135,7 @@ pub fn other_failures<'a>(situation: &'a Situation, attribution: &Attribution, w
     let since = attribution.onset;
     let follows = |service: &ServiceEvidence| service.place().map(|instance| instance.sync.clone());
     let together = |other: Interval| other.earliest() <= since.by + within && since.earliest() <= other.by + within;
-    let fails = |other: &&ServiceEvidence| {
+    let fails = |other: &&Shared<ServiceEvidence>| {
         let facts = other.applied.iter().flat_map(|facts| facts.values());
         facts.into_iter().any(|fact| matches!(fact, AppliedFact::Broke { since, .. } if together(*since)))
     };

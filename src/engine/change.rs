@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::{CommitId, EntryId, PlanDigest, PolicyName};
+use super::policy::{PathSet, Policy};
+use super::shared::{Memo, Remembers, Shared};
 
 /// A path's mode and id in one tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,7 +66,7 @@ pub struct Change {
     /// What kind of commit it is.
     pub kind: ChangeKind,
     /// Everything that it changed against `before`.
-    pub paths: Vec<PathChange>,
+    pub paths: Shared<Vec<PathChange>>,
     /// The line of the message that asks for no automatic revert, where there is one (`Revertd: never`, `NOAUTOREVERT=true`).
     pub opt_out: Option<String>,
     /// The `Revertd-Plan` trailer, where the commit carries one.
@@ -107,7 +109,23 @@ pub enum ChangeKind {
     },
 }
 
+/// Of fewer paths, looking at them costs no more than remembering what was seen.
+const MANY_PATHS: usize = 16;
+
+impl Remembers for Vec<PathChange> {
+    type Found = Memo<PathSet, bool>;
+}
+
 impl Change {
+    /// Whether it touches what a policy owns.
+    pub fn touches(&self, policy: &Policy) -> bool {
+        let owns = || policy.paths.matcher().is_ok_and(|matcher| self.paths.iter().any(|path| matcher.owns(&path.path)));
+        if self.pulled_in_by.contains(&policy.name) {
+            return policy.paths.matcher().is_ok();
+        }
+        if self.paths.len() < MANY_PATHS { owns() } else { self.paths.found().answer(&policy.paths, owns) }
+    }
+
     /// Whether revertd wrote it, by its own trailer.
     pub fn is_by_revertd(&self) -> bool {
         self.plan.is_some()

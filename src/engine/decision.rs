@@ -3,6 +3,9 @@
 //! The order of the questions is the product: switches first, then whether the evidence can be trusted, then what the plan is, then
 //! whether it may be proposed, then whether it may be merged.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, MergeGrant};
@@ -23,6 +26,7 @@ use super::situation::{InverseResult, ProposalBranch, Situation};
 use super::slo::{self, Verdict};
 use super::sync::applied::AppliedFact;
 use super::time::{Timestamp, spoken};
+use super::together::{Theirs, joint_situations};
 
 /// A decision, with what is needed to carry it out.
 #[derive(Debug)]
@@ -92,8 +96,12 @@ pub enum DecisionVerdict {
 
 /// Decides. Pure: the same situation gives the same decision.
 pub fn decide(situation: &Situation) -> Decision {
+    decide_attributed(situation, situation.attribution.clone().or_else(|| attribute(situation)))
+}
+
+/// The same for who has the attribution already: the one that the situation holds, or else what [`attribute`] makes of it.
+pub fn decide_attributed(situation: &Situation, attribution: Option<Attribution>) -> Decision {
     let open = is_open(situation);
-    let attribution = situation.attribution.clone().or_else(|| attribute(situation));
     let Some(attribution) = attribution else {
         return nothing(
             &situation.branch,
@@ -130,7 +138,7 @@ fn is_open(situation: &Situation) -> bool {
 }
 
 /// Why to wait: the rollout is not over, or it is too early to tell an outage from a change.
-fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
+pub(super) fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
     if attribution.broke == Broke::Sync {
         return broken_sync::not_yet(situation, attribution).or_else(|| fix_under_way(situation, attribution));
     }
@@ -240,39 +248,25 @@ fn by_hand(situation: &Situation, attribution: &Attribution) -> String {
     attribution.suspects.iter().map(command).collect::<Vec<_>>().join(", ")
 }
 
-/// What each joint incident is judged from, with its attribution; those that do not breach any more have none.
-pub fn joint_situations(situation: &Situation) -> Vec<(Situation, Attribution)> {
-    situation
-        .joint
-        .iter()
-        .map(|joint| situation.of_joint(joint))
-        .filter_map(|theirs| theirs.attribution.clone().or_else(|| attribute(&theirs)).map(|attribution| (theirs, attribution)))
-        .collect()
-}
-
 fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) -> Decision {
     let plan = Plan::new(situation.branch.clone(), inverse.kind, &attribution.suspects, &inverse.paths);
     let digest = plan.digest();
     let approval = approval(situation, &digest);
     let joint = joint_situations(situation);
-    let all = || std::iter::once((situation, &attribution)).chain(joint.iter().map(|(theirs, attribution)| (theirs, attribution)));
     let mut blocking = against_merging(situation, &attribution, &inverse, &joint, approval.as_ref());
     if approval.is_none() && blocking.is_empty() {
         // A merge without an approval needs the evidence of the propose gate now, also when a proposal is open.
-        let of_joint = joint.iter().flat_map(|(theirs, attribution)| may_propose(theirs, attribution)).filter(is_about_the_plan);
-        for refusal in may_propose(situation, &attribution).into_iter().chain(of_joint) {
-            if !blocking.contains(&refusal) {
-                blocking.push(refusal);
-            }
-        }
+        let own = may_propose(situation, &attribution);
+        let of_joint = joint.iter().flat_map(|theirs| theirs.may_propose()).filter(|refusal| is_about_the_plan(refusal));
+        blocking = each_once(own.iter().chain(of_joint));
     }
     // Also where only rounds stand against it: else one that was not measured, and that made such a refusal, would end this waiting.
     let may_wait = blocking.is_empty() || (!is_open(situation) && is_up_to_rounds(situation, &attribution, &blocking));
     // One that is not open was asked before its plan was.
-    let mut unasked = is_open(situation).then_some((situation, &attribution)).into_iter().chain(all().skip(1));
+    let own = || is_open(situation).then(|| not_yet(situation, &attribution)).flatten();
     if approval.is_none()
         && may_wait
-        && let Some(sentence) = unasked.find_map(|(situation, attribution)| not_yet(situation, attribution))
+        && let Some(sentence) = own().or_else(|| joint.iter().find_map(|theirs| theirs.not_yet()).cloned())
     {
         return nothing(&situation.branch, DecisionVerdict::Wait, Some(attribution), Vec::new(), sentence);
     }
@@ -290,7 +284,8 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     };
     if blocking.is_empty() {
         // Last, so that nobody is asked about what is not merged anyway; an approval does not stand in for it.
-        blocking.extend(all().filter_map(|(situation, _)| asked(situation, &digest)));
+        let all = std::iter::once(situation).chain(joint.iter().map(|theirs| &theirs.situation));
+        blocking.extend(all.filter_map(|situation| asked(situation, &digest)));
     }
     if blocking.is_empty() {
         let sentence = match &approval {
@@ -315,18 +310,14 @@ fn against_merging(
     situation: &Situation,
     attribution: &Attribution,
     inverse: &CleanInverse,
-    joint: &[(Situation, Attribution)],
+    joint: &[Arc<Theirs>],
     approval: Option<&Approval>,
 ) -> Vec<Refusal> {
     let lifted = |refusal: &Refusal| approval.is_some_and(|approval| lifts(approval, refusal));
-    let mut blocking: Vec<Refusal> = Vec::new();
-    let others = joint.iter().flat_map(|(theirs, attribution)| may_merge(theirs, attribution, inverse));
-    let of_others = others.filter(is_about_the_plan);
-    for refusal in may_merge(situation, attribution, inverse).into_iter().chain(of_others) {
-        if !lifted(&refusal) && !blocking.contains(&refusal) {
-            blocking.push(refusal);
-        }
-    }
+    let (own, others) = (may_merge(situation, attribution, inverse), joint.iter().map(|theirs| theirs.may_merge(inverse)));
+    let others: Vec<Arc<[Refusal]>> = others.collect();
+    let of_others = others.iter().flat_map(|refusals| &**refusals).filter(|refusal| is_about_the_plan(refusal));
+    let mut blocking = each_once(own.iter().chain(of_others).filter(|refusal| !lifted(refusal)));
     blocking.extend(held(situation));
     blocking.extend(open_fix(situation).filter(|refusal| !lifted(refusal)));
     if approval.is_some() {
@@ -339,6 +330,12 @@ fn against_merging(
 /// touches, and fails with it, says nothing against the plan: else the plan would be merged as soon as that service was not measured any more.
 fn is_about_the_plan(of_joint: &Refusal) -> bool {
     !matches!(of_joint.code, RefusalCode::OfDependency | RefusalCode::DependencyFails)
+}
+
+/// Each refusal where it comes first.
+fn each_once<'a>(refusals: impl Iterator<Item = &'a Refusal>) -> Vec<Refusal> {
+    let mut seen: HashSet<(RefusalCode, &str)> = HashSet::new();
+    refusals.filter(|refusal| seen.insert((refusal.code, &refusal.sentence))).cloned().collect()
 }
 
 /// The newest approval that counts for a plan.

@@ -56,7 +56,7 @@ pub fn elsewhere<'a>(situation: &'a Situation, attribution: &Attribution) -> Vec
     if landings.is_empty() {
         return Vec::new();
     }
-    situation.elsewhere.iter().map(|other| (other, says(other, &landings, attribution.onset, situation.now))).collect()
+    situation.elsewhere.iter().map(|other| (&**other, says(other, &landings, attribution.onset, situation.now))).collect()
 }
 
 fn says(other: &ServiceEvidence, landings: &[&Landing], onset: Interval, now: Timestamp) -> Says {

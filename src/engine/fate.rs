@@ -12,6 +12,7 @@ use super::id::PolicyName;
 use super::likelihood::{CHI_SQUARED_98, likelihood_ratio};
 use super::policy::{Policy, Slo};
 use super::round::Round;
+use super::shared::Shared;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{self, Quality};
 use super::time::{Interval, Timestamp};
@@ -107,7 +108,8 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
     let needed: BTreeSet<&PolicyName> =
         needed(&situation.service.policy, &situation.others).into_iter().map(|service| &service.policy.name).collect();
     let mut starts = 0;
-    for (other, (trouble, began)) in worst_of_each(situation, onset) {
+    for (other, around) in worst_of_each(situation, onset) {
+        let (trouble, began) = around.trouble;
         fate.services += 1;
         fate.breaching += usize::from(trouble == Trouble::Failing);
         if needed.contains(&other.policy.name) && trouble > Trouble::None && began.is_some() {
@@ -117,7 +119,7 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
             continue;
         }
         match (trouble, began) {
-            _ if got_worse(other, onset) => fate.unexplained.push(other.policy.name.clone()),
+            _ if other.found().got_worse.answer(&onset, || got_worse(other, onset)) => fate.unexplained.push(other.policy.name.clone()),
             (Trouble::Failing, _) => fate.unexplained.push(other.policy.name.clone()),
             // Its next rounds tell. A change of its own may explain it, and what they share as well.
             (Trouble::Undecided, Some(_)) => fate.unexplained_undecided.push(other.policy.name.clone()),
@@ -127,7 +129,8 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
             continue;
         }
         fate.untouched += 1;
-        starts += usual_starts(other, onset.earliest() - SHARED_FATE_WINDOW);
+        let early = onset.earliest() - SHARED_FATE_WINDOW;
+        starts += other.found().usual_starts.answer(&early, || usual_starts(other, early));
         match trouble {
             Trouble::Failing => fate.untouched_breaching.push(other.policy.name.clone()),
             Trouble::Undecided => fate.untouched_undecided.push(other.policy.name.clone()),
@@ -140,12 +143,15 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
 
 /// Each other service that was measured, where it stands worst: it counts once, in however many instances it runs. They
 /// follow one another.
-fn worst_of_each(situation: &Situation, onset: Interval) -> Vec<(&ServiceEvidence, (Trouble, Option<Timestamp>))> {
-    let mut services: Vec<(&ServiceEvidence, (Trouble, Option<Timestamp>))> = Vec::new();
-    for other in situation.others.iter().filter(|other| known_before(other, onset)) {
-        let found = trouble(other, onset, situation.now);
+fn worst_of_each(situation: &Situation, onset: Interval) -> Vec<(&Shared<ServiceEvidence>, Around)> {
+    let mut services: Vec<(&Shared<ServiceEvidence>, Around)> = Vec::new();
+    for other in &situation.others {
+        let found = other.found().around.answer(&(onset, situation.now), || Around::of(other, onset, situation.now));
+        if !found.known_before {
+            continue;
+        }
         match services.last_mut().filter(|(known, _)| known.policy.name == other.policy.name) {
-            Some(known) if found.0 > known.1.0 => *known = (other, found),
+            Some(known) if found.trouble.0 > known.1.trouble.0 => *known = (other, found),
             Some(_) => {}
             None => services.push((other, found)),
         }
@@ -157,6 +163,19 @@ fn worst_of_each(situation: &Situation, onset: Interval) -> Vec<(&ServiceEvidenc
 pub(super) fn known_before(service: &ServiceEvidence, onset: Interval) -> bool {
     let from = onset.earliest() - KNOWN_WITHIN;
     service.series.iter().any(|series| series.rounds.iter().any(|round| round.is_known() && round.end > from && round.end <= onset.by))
+}
+
+/// What the rounds of another service say around an onset. Every incident of a pass asks it of every other service.
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    known_before: bool,
+    trouble: (Trouble, Option<Timestamp>),
+}
+
+impl Around {
+    fn of(service: &ServiceEvidence, onset: Interval, now: Timestamp) -> Self {
+        Self { known_before: known_before(service, onset), trouble: trouble(service, onset, now) }
+    }
 }
 
 /// How another service stands around the onset.
@@ -304,11 +323,11 @@ fn usual(situation: &Situation, onset: Interval, starts: usize) -> f64 {
 }
 
 /// Whether a policy says that it needs a service, or needs one that does.
-pub(super) fn needs(policy: &Policy, name: &PolicyName, all: &[ServiceEvidence]) -> bool {
+pub(super) fn needs(policy: &Policy, name: &PolicyName, all: &[Shared<ServiceEvidence>]) -> bool {
     depends_on_any(policy, &BTreeSet::from([name]), all)
 }
 
-fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[ServiceEvidence]) -> bool {
+fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[Shared<ServiceEvidence>]) -> bool {
     let mut seen: BTreeSet<&PolicyName> = BTreeSet::new();
     let mut open: Vec<&PolicyName> = policy.depends_on.iter().collect();
     while let Some(name) = open.pop() {
@@ -324,16 +343,11 @@ fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[Serv
 
 /// Whether the trouble of a service began while a change of its own was rolled out.
 fn is_own_rollout(service: &ServiceEvidence, began: Timestamp, situation: &Situation) -> bool {
-    let Ok(matcher) = service.policy.paths.matcher() else { return false };
     situation
         .landings
         .iter()
         .filter(|landing| landing.repository == service.policy.repository)
-        .filter(|landing| {
-            landing.changes.iter().any(|change| {
-                change.paths.iter().any(|path| matcher.owns(&path.path)) || change.pulled_in_by.contains(&service.policy.name)
-            })
-        })
+        .filter(|landing| landing.changes.iter().any(|change| change.touches(&service.policy)))
         .filter_map(|landing| applied(service, landing))
         .any(|applied| applied.after.is_some_and(|after| after <= began) && began <= applied.by + service.policy.revert.settle)
 }

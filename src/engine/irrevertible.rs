@@ -40,8 +40,11 @@ impl Never {
         if let Some(author) = self.authors.iter().find(is_author) {
             return Some(format!("it is by `{author}`, whose changes `guardrails.never` keeps"));
         }
-        let globs = PathSet { include: self.paths.clone(), exclude: Vec::new() };
-        let matches = |path: &str| globs.matcher().map_or(!self.paths.is_empty(), |matcher| matcher.owns(path));
+        if self.paths.is_empty() {
+            return None;
+        }
+        let matcher = PathSet { include: self.paths.clone(), exclude: Vec::new() }.matcher();
+        let matches = |path: &str| matcher.as_ref().map_or(true, |matcher| matcher.owns(path));
         let path = change.paths.iter().find(|path| matches(&path.path))?;
         Some(format!("it changes `{}`, which `guardrails.never` keeps", path.path))
     }

@@ -3,6 +3,7 @@
 //! The digest covers the paths with modes and ids, not the base: drift of the base that does not touch them keeps an approval.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use super::assurance::Rendered;
 use super::change::Entry;
 use super::grade::Grade;
 use super::id::{BranchName, CommitId, PlanDigest, PolicyName, ProposalKey, TreeId, canonical_json, sha256_hex};
+use super::shared::{Last, Memo, Remembers, Shared};
 
 /// Version of the canonical form that the digest is made over.
 pub const PLAN_VERSION: u32 = 1;
@@ -43,7 +45,7 @@ pub struct Plan {
     /// The commits, sorted by id.
     pub suspects: Vec<CommitId>,
     /// Every path that it changes, sorted by path.
-    pub paths: Vec<PlannedPath>,
+    pub paths: Shared<Vec<PlannedPath>>,
 }
 
 /// One path of a plan.
@@ -85,7 +87,7 @@ pub struct CleanInverse {
     /// How it was found.
     pub method: InverseMethod,
     /// What differs between the base's tree and that tree, sorted by path.
-    pub paths: Vec<PlannedPath>,
+    pub paths: Shared<Vec<PlannedPath>>,
     /// By which way; what was recorded before there were several is Git's own.
     #[serde(default)]
     pub kind: PlanKind,
@@ -94,7 +96,7 @@ pub struct CleanInverse {
     pub account: Option<Box<Account>>,
     /// How dangerous it is. `None`: it was not graded, and nothing vouches for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grade: Option<Box<Grade>>,
+    pub grade: Option<Shared<Grade>>,
     /// Whether the state that it leads to ran before, and how well.
     #[serde(default)]
     pub earlier: EarlierState,
@@ -163,23 +165,49 @@ pub enum InverseMethod {
     Merged,
 }
 
+/// What was found in the paths of a plan, of which there may be very many.
+#[derive(Default)]
+pub struct FoundOfPaths {
+    /// The digests of the plans that have these paths.
+    digests: Memo<(u32, BranchName, PlanKind, Vec<CommitId>), PlanDigest>,
+    is_sorted: OnceLock<bool>,
+    /// Those that are policy files.
+    pub(super) policy_files: OnceLock<Vec<String>>,
+    /// Those that the repository's own automation follows.
+    pub(super) automation: OnceLock<Vec<String>>,
+    /// The first that a grade did not look at.
+    pub(super) not_looked_at: Last<Option<Shared<Grade>>, Option<String>>,
+}
+
 // === impl Plan, PlannedPath ===
+
+impl Remembers for Vec<PlannedPath> {
+    type Found = FoundOfPaths;
+}
+
+impl Remembers for Grade {
+    type Found = ();
+}
 
 impl Plan {
     /// The plan that a clean inverse carries out.
-    pub fn new(branch: BranchName, kind: PlanKind, suspects: &[CommitId], paths: &[PlannedPath]) -> Self {
+    pub fn new(branch: BranchName, kind: PlanKind, suspects: &[CommitId], paths: &Shared<Vec<PlannedPath>>) -> Self {
         let mut suspects = suspects.to_vec();
         suspects.sort_unstable();
         suspects.dedup();
-        let mut paths = paths.to_vec();
-        paths.sort_unstable();
+        let mut paths = paths.clone();
+        if !*paths.found().is_sorted.get_or_init(|| paths.is_sorted()) {
+            paths.sort_unstable();
+        }
         Self { version: PLAN_VERSION, branch, kind, suspects, paths }
     }
 
     /// SHA-256 over the canonical JSON of the plan.
     pub fn digest(&self) -> PlanDigest {
+        let besides_paths = (self.version, self.branch.clone(), self.kind, self.suspects.clone());
         // A plan holds strings and integers, which JSON can always express.
-        PlanDigest::new(sha256_hex(canonical_json(self).unwrap_or_default().as_bytes()))
+        let digest = || PlanDigest::new(sha256_hex(canonical_json(self).unwrap_or_default().as_bytes()));
+        self.paths.found().digests.answer(&besides_paths, digest)
     }
 
     /// The key of the proposal that it belongs to.
@@ -274,8 +302,8 @@ mod tests {
     fn the_order_of_suspects_and_paths_is_no_part_of_a_plan() {
         let path = |name: &str| PlannedPath { path: name.into(), from: None, to: None };
         let main = BranchName::new("main");
-        let one = Plan::new(main.clone(), PlanKind::Revert, &[commit(2), commit(1)], &[path("b"), path("a")]);
-        let two = Plan::new(main.clone(), PlanKind::Revert, &[commit(1), commit(2)], &[path("a"), path("b")]);
+        let one = Plan::new(main.clone(), PlanKind::Revert, &[commit(2), commit(1)], &vec![path("b"), path("a")].into());
+        let two = Plan::new(main.clone(), PlanKind::Revert, &[commit(1), commit(2)], &vec![path("a"), path("b")].into());
         assert_eq!(one.digest(), two.digest());
         assert_eq!(one.key(), two.key());
         assert_ne!(one.key(), proposal_key(&main, PlanKind::Reapply, &[commit(1), commit(2)]));
@@ -284,7 +312,7 @@ mod tests {
 
     #[test]
     fn another_way_is_another_plan_of_the_same_proposal() {
-        let plan = |kind| Plan::new(BranchName::new("main"), kind, &[commit(1)], &[]);
+        let plan = |kind| Plan::new(BranchName::new("main"), kind, &[commit(1)], &Vec::new().into());
         let (git, values) = (plan(PlanKind::Revert), plan(PlanKind::Values));
         assert_eq!(git.key(), values.key());
         assert_ne!(git.digest(), values.digest());

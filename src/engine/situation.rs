@@ -10,6 +10,7 @@ use super::assurance::Asked;
 use super::attribution::Attribution;
 use super::consent::Hold;
 use super::fact::ProposalClosing;
+use super::fate::Around;
 use super::id::{
     BranchName, CommitId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SituationDigest, SloName, canonical_json,
     sha256_hex,
@@ -18,9 +19,11 @@ use super::landing::{Landing, Stop};
 use super::plan::Inverse;
 use super::policy::{Instance, Limits, Mode, Policy};
 use super::round::Round;
+use super::shared::{Memo, Remembers, Shared};
 use super::switch::KillSwitch;
 use super::sync::applied::AppliedFact;
-use super::time::Timestamp;
+use super::time::{Interval, Timestamp};
+use super::together::Findings;
 
 /// Everything that one decision is made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,12 +34,12 @@ pub struct Situation {
     /// The incident that is decided.
     pub incident: IncidentId,
     /// The breaching service, with the policy that its incident opened with.
-    pub service: ServiceEvidence,
+    pub service: Shared<ServiceEvidence>,
     /// The same service in the other instances of its policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub elsewhere: Vec<ServiceEvidence>,
+    pub elsewhere: Vec<Shared<ServiceEvidence>>,
     /// Every other service that the agent knows, once for each of its instances.
-    pub others: Vec<ServiceEvidence>,
+    pub others: Vec<Shared<ServiceEvidence>>,
     /// The controls.
     pub controls: Vec<ControlEvidence>,
     /// The ceilings on the mode, each with whose it is.
@@ -55,7 +58,7 @@ pub struct Situation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kill_switches: Vec<KillSwitch>,
     /// Recent landings of all watched repositories, oldest first.
-    pub landings: Vec<Landing>,
+    pub landings: Shared<Vec<Landing>>,
     /// The attribution that the open proposal was made from; found anew as long as there is no proposal.
     pub attribution: Option<Attribution>,
     /// What undoing the suspects comes to on the head, where there are suspects.
@@ -66,7 +69,7 @@ pub struct Situation {
     pub history: History,
     /// Other open incidents that share a suspect with this one: what their policies forbid is not merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub joint: Vec<Joint>,
+    pub joint: Vec<Shared<Joint>>,
     /// What people have open on the forge that changes the paths of the plan, oldest first; empty also where the forge was not heard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_work: Vec<OpenWork>,
@@ -76,6 +79,9 @@ pub struct Situation {
     /// What the receivers said that may refuse a merge; empty as long as nothing else stands against it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Asked>,
+    /// What was found for all incidents of a pass; no part of what a decision is made from.
+    #[serde(skip)]
+    pub findings: Findings,
 }
 
 /// Who signs the commits of a proposal.
@@ -125,7 +131,7 @@ pub struct Joint {
     /// The incident.
     pub incident: IncidentId,
     /// Its service, with the policy that it opened with.
-    pub service: ServiceEvidence,
+    pub service: Shared<ServiceEvidence>,
     /// The ceilings on its mode.
     pub ceilings: Vec<Ceiling>,
     /// The attribution that its open proposal was made from; found anew as long as there is no proposal.
@@ -282,6 +288,31 @@ pub struct OpenedProposal {
 
 // === impl Signing, Situation, ServiceEvidence, FailedPushes ===
 
+impl Remembers for ServiceEvidence {
+    type Found = FoundOfService;
+}
+
+/// What was found in the rounds of a service.
+#[derive(Default)]
+pub struct FoundOfService {
+    /// How it stands around an onset, at a time.
+    pub(super) around: Memo<(Interval, Timestamp), Around>,
+    /// Whether it got worse about when a breach began.
+    pub(super) got_worse: Memo<Interval, bool>,
+    /// How often it began to fail before a time.
+    pub(super) usual_starts: Memo<Timestamp, usize>,
+    /// Whether it breaches, with the long windows cut at a time, at a time.
+    pub(super) breaches: Memo<(Option<Timestamp>, Timestamp), bool>,
+}
+
+impl Remembers for Vec<Landing> {
+    type Found = ();
+}
+
+impl Remembers for Joint {
+    type Found = ();
+}
+
 impl Signing {
     /// Whether the forge has no part in it.
     pub fn is_own(&self) -> bool {
@@ -290,37 +321,19 @@ impl Signing {
 }
 
 impl Situation {
-    /// What a joint incident is judged from: the same world with its own service, ceilings and attribution, and the proposal of this one.
-    #[must_use]
-    pub fn of_joint(&self, joint: &Joint) -> Self {
-        let all = self.others.iter().chain(&self.elsewhere).chain([&self.service]);
-        let besides = all.filter(|other| !other.is_same_place(&joint.service)).cloned();
-        let (elsewhere, others) = besides.partition(|other| other.policy.name == joint.service.policy.name);
-        let mut joined = self.joint.clone();
-        joined.retain(|other| other.incident != joint.incident);
-        joined.push(Joint {
-            incident: self.incident.clone(),
-            service: self.service.clone(),
-            ceilings: self.ceilings.clone(),
-            attribution: self.attribution.clone(),
-        });
-        Self {
-            incident: joint.incident.clone(),
-            service: joint.service.clone(),
-            elsewhere,
-            others,
-            ceilings: joint.ceilings.clone(),
-            attribution: joint.attribution.clone(),
-            inverse: None,
-            joint: joined,
-            ..self.clone()
-        }
-    }
-
     /// SHA-256 over the canonical JSON.
     pub fn digest(&self) -> SituationDigest {
         // A situation holds strings, integers and maps with string keys, which JSON can always express.
-        SituationDigest::new(sha256_hex(canonical_json(self).unwrap_or_default().as_bytes()))
+        self.recorded().map_or_else(|_| SituationDigest::new(sha256_hex(b"")), |(digest, _)| digest)
+    }
+
+    /// The canonical JSON as it is stored, with its digest. There is much of it where many services breach, so it is written once.
+    ///
+    /// # Errors
+    /// None for a situation that was gathered: it holds strings, integers and maps with string keys.
+    pub fn recorded(&self) -> Result<(SituationDigest, String), serde_json::Error> {
+        let json = canonical_json(self)?;
+        Ok((SituationDigest::new(sha256_hex(json.as_bytes())), json))
     }
 }
 

@@ -127,17 +127,30 @@ pub fn assess(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>, now: Timestam
         Some(newest) if now.since(newest.end) > stale_after(slo) => {
             (Verdict::Unknown, format!("the newest round ended {} ago", spoken(now.since(newest.end))))
         }
-        Some(_) if slo.further.is_empty() => assess_fresh(slo, rounds, cut),
+        Some(_) if slo.further.is_empty() => assess_fresh(slo, rounds, cut, Words::Said),
         Some(_) => alerts::assess(slo, rounds, cut),
     };
     Assessment { slo: slo.name.clone(), verdict, arithmetic }
 }
 
+/// Whether the arithmetic is put into words, which takes longer than the arithmetic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Said,
+    LeftOut,
+}
+
+impl Words {
+    fn of(self, say: impl FnOnce() -> String) -> String {
+        if self == Self::Said { say() } else { String::new() }
+    }
+}
+
 /// The same without a look at the clock: as of the end of the newest round.
-fn assess_fresh(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, String) {
+fn assess_fresh(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>, words: Words) -> (Verdict, String) {
     match &slo.alert.rule {
-        AlertRule::Failing { count, of } => failing(slo, rounds, *count as usize, *of as usize),
-        AlertRule::BurnRate { .. } => burn_rate(slo, rounds, cut),
+        AlertRule::Failing { count, of } => failing(slo, rounds, *count as usize, *of as usize, words),
+        AlertRule::BurnRate { .. } => burn_rate(slo, rounds, cut, words),
     }
 }
 
@@ -156,13 +169,15 @@ fn stale_after(slo: &Slo) -> Duration {
     slo.every() * FRESH_ROUNDS + answer
 }
 
-fn failing(slo: &Slo, rounds: &[Round], limit: usize, of: usize) -> (Verdict, String) {
+fn failing(slo: &Slo, rounds: &[Round], limit: usize, of: usize, words: Words) -> (Verdict, String) {
     let last = &rounds[rounds.len().saturating_sub(of)..];
     let with = |quality_sought: Quality| last.iter().filter(|round| quality(slo, round) == quality_sought).count();
     let (bad, unknown) = (with(Quality::Bad), with(Quality::Unknown));
-    let listed = last.iter().map(|round| round.outcome.words()).collect::<Vec<_>>().join(", ");
-    let bounds = bounds_words(&slo.objective);
-    let words = format!("failed {bad} of the last {of} (limit {limit}{bounds}): {listed}");
+    let words = words.of(|| {
+        let listed = last.iter().map(|round| round.outcome.words()).collect::<Vec<_>>().join(", ");
+        let bounds = bounds_words(&slo.objective);
+        format!("failed {bad} of the last {of} (limit {limit}{bounds}): {listed}")
+    });
     let verdict = if bad >= limit {
         Verdict::Breaching
     } else if recovered(slo, rounds, of) {
@@ -192,7 +207,7 @@ fn recovered(slo: &Slo, rounds: &[Round], of: usize) -> bool {
     rounds.len() >= needed && rounds[rounds.len() - needed..].iter().all(|round| quality(slo, round) == Quality::Good)
 }
 
-fn burn_rate(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, String) {
+fn burn_rate(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>, words: Words) -> (Verdict, String) {
     let Alert { rule: AlertRule::BurnRate { factor, long, short, since_change, min_events }, recover_good, .. } = &slo.alert else {
         return (Verdict::Unknown, "no burn rate".to_owned());
     };
@@ -205,18 +220,20 @@ fn burn_rate(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, S
     let limit = factor.0 * allowed;
     let (short_sum, short_coverage) = window::sum(rounds, end - *short, end);
     let (long_sum, long_coverage) = window::sum(rounds, end - length, end);
-    let cut_words = if length < *long { format!("{} cut to {}", spoken(*long), spoken(length)) } else { spoken(*long) };
-    let words = format!(
-        "error ratio {} over {} and {} over {cut_words}; at least {} and {} with 95% confidence; limit {factor} × {} = {}{}",
-        ratio_words(short_sum),
-        spoken(*short),
-        ratio_words(long_sum),
-        percent(short_sum.wilson_lower()),
-        percent(long_sum.wilson_lower()),
-        percent(allowed),
-        percent(limit),
-        coverage_words(&short_coverage, &long_coverage),
-    );
+    let words = words.of(|| {
+        let cut_words = if length < *long { format!("{} cut to {}", spoken(*long), spoken(length)) } else { spoken(*long) };
+        format!(
+            "error ratio {} over {} and {} over {cut_words}; at least {} and {} with 95% confidence; limit {factor} × {} = {}{}",
+            ratio_words(short_sum),
+            spoken(*short),
+            ratio_words(long_sum),
+            percent(short_sum.wilson_lower()),
+            percent(long_sum.wilson_lower()),
+            percent(allowed),
+            percent(limit),
+            coverage_words(&short_coverage, &long_coverage),
+        )
+    });
     if let Some(words) = lost_throughout(slo, rounds, end - *short) {
         return (Verdict::Breaching, words);
     }
@@ -282,7 +299,7 @@ pub(super) fn percent(share: f64) -> String {
 pub fn last_healthy(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> Option<Timestamp> {
     (1..=rounds.len())
         .rev()
-        .find(|length| assess_fresh(slo, &rounds[..*length], cut).0 == Verdict::Healthy)
+        .find(|length| assess_fresh(slo, &rounds[..*length], cut, Words::LeftOut).0 == Verdict::Healthy)
         .map(|length| rounds[length - 1].end)
 }
 

@@ -16,7 +16,7 @@ pub struct Timestamp(pub i64);
 
 /// What is known of when something happened: after `after` (the last moment at which it was not so) and at the latest by `by` (the
 /// first moment at which it was). `after` is `None` where nothing bounds it from below, as for a change that was there before revertd was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Interval {
     /// The last moment at which it was known not to have happened.

@@ -111,7 +111,7 @@ pub(super) fn clean(
         base: onto,
         tree: TreeId(raw_id(result.id())),
         method,
-        paths: planned(&difference),
+        paths: planned(&difference).into(),
         kind: PlanKind::Revert,
         account: None,
         grade: None,

@@ -296,7 +296,7 @@ impl<'a> Bench<'a> {
         let sides = sides(repository, trees::difference(repository, base, result.as_ref())?);
         let files: Vec<PlannedFile<'_>> =
             sides.iter().map(|side| PlannedFile { path: &side.path, before: side.from.content(), after: side.to.content() }).collect();
-        let grade = Some(Box::new(self.grade(base, &files, &ownership, touched, &after.unwrap_or_default())?));
+        let grade = Some(self.grade(base, &files, &ownership, touched, &after.unwrap_or_default())?.into());
         let brings_back = irrevertible::brought_back(&self.question.never_back_to, &files);
         let protected = self.protected(&clean)?;
         let account = (outcome.kind != PlanKind::Revert).then(|| Box::new(outcome.account));

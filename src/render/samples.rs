@@ -217,7 +217,7 @@ impl Story {
 
     fn plan(&self) -> Plan {
         let entry = |byte| Some(Entry { mode: 0o100_644, id: EntryId([byte; 20]) });
-        let paths = [PlannedPath { path: self.words.path.clone(), from: entry(1), to: entry(2) }];
+        let paths = vec![PlannedPath { path: self.words.path.clone(), from: entry(1), to: entry(2) }].into();
         Plan::new(BranchName::new("main"), PlanKind::Revert, &[SUSPECT], &paths)
     }
 

@@ -166,7 +166,10 @@ pub const CASES: &[Case] = &[
         base: AGENT,
         edit: Edit::Replace("lag: 3m", "commitStatus: {context: x}"),
         schema: Schema::Refuses,
-        findings: &["16:38-45 `context` is no key of `commitStatus`; it takes no keys: write `{}`"],
+        findings: &[
+            "16:23-35 warning: whoever may write statuses in the repository is believed about what runs; name who writes them: `commitStatus: {creator: acme-bot}`",
+            "16:38-45 `context` is no key of `commitStatus`; it takes `creator`",
+        ],
     },
     Case {
         name: "merging what the sync failed of",

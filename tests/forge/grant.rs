@@ -10,6 +10,7 @@ use revertd::engine::plan::{CleanInverse, Inverse, InverseMethod, Plan, PlanKind
 use revertd::engine::policy::{Limits, Mode};
 use revertd::engine::situation::{Ceiling, History, InverseResult, ProposalBranch, ProposalEvidence, ServiceEvidence, Signing, Situation};
 use revertd::engine::time::{Interval, Timestamp};
+use revertd::engine::together::Findings;
 
 const AGENT: &str = "apiVersion: revertd.dev/v1alpha1\nkind: Agent\nspec:\n  journal: {sqlite: /tmp/unused.db}\n  repositories:\n    \
     - {name: manifests, url: \"file:///unused\", branch: main}\n";
@@ -23,19 +24,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
     let loaded = config::load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), POLICY.to_owned())]).unwrap();
     let policy = loaded.policies.into_iter().next().unwrap();
     let branch = BranchName::new("main");
-    let inverse = CleanInverse {
-        base: onto,
-        tree: TreeId([1; 20]),
-        method: InverseMethod::Exact,
-        paths: Vec::new(),
-        kind: PlanKind::Revert,
-        account: None,
-        grade: None,
-        earlier: revertd::engine::plan::EarlierState::NotLooked,
-        brings_back: Vec::new(),
-        protected: Vec::new(),
-        rendered: std::collections::BTreeMap::new(),
-    };
+    let inverse = inverse(onto);
     let plan = Plan::new(branch.clone(), PlanKind::Revert, &[onto], &inverse.paths);
     let incident = IncidentId::new("1");
     let approval = Approval {
@@ -53,7 +42,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
     let situation = Situation {
         now,
         incident,
-        service: ServiceEvidence { policy, instance: InstanceName::new("default"), series: Vec::new(), applied: None },
+        service: ServiceEvidence { policy, instance: InstanceName::new("default"), series: Vec::new(), applied: None }.into(),
         elsewhere: Vec::new(),
         others: Vec::new(),
         controls: Vec::new(),
@@ -64,7 +53,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         stop: None,
         pauses: Vec::new(),
         kill_switches: Vec::new(),
-        landings: Vec::new(),
+        landings: Vec::new().into(),
         attribution: Some(attribution),
         inverse: Some(InverseResult::Built(Inverse::Clean(inverse))),
         proposal: Some(proposal(&plan, approval)),
@@ -73,11 +62,28 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         open_work: Vec::new(),
         signing: Signing::Own,
         asked: Vec::new(),
+        findings: Findings::default(),
     };
     let decision = decide(&situation);
     match decision.action {
         Action::Merge { grant, .. } => grant,
         other => panic!("an approved plan is merged, not {other:?}: {:?}", decision.record),
+    }
+}
+
+fn inverse(onto: CommitId) -> CleanInverse {
+    CleanInverse {
+        base: onto,
+        tree: TreeId([1; 20]),
+        method: InverseMethod::Exact,
+        paths: Vec::new().into(),
+        kind: PlanKind::Revert,
+        account: None,
+        grade: None,
+        earlier: revertd::engine::plan::EarlierState::NotLooked,
+        brings_back: Vec::new(),
+        protected: Vec::new(),
+        rendered: std::collections::BTreeMap::new(),
     }
 }
 

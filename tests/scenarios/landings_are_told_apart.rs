@@ -93,7 +93,7 @@ fn a_foxtrot_merge_is_one_change_and_only_proposed() {
     assert_eq!(suspects, [foxtrot.as_str()], "the landing is one change");
     let branch = world.branches()[0].clone();
     assert_eq!(tree(&world, &branch), tree(&world, &old_head), "what main had brought stays");
-    let paths: Vec<String> = world.proposal().plan.unwrap().paths.into_iter().map(|path| path.path).collect();
+    let paths: Vec<String> = world.proposal().plan.unwrap().paths.iter().map(|path| path.path.clone()).collect();
     assert_eq!(paths, ["apps/checkout/deployment.yaml"]);
     let message = world.remote(&["log", "-1", "--format=%B", &branch]);
     assert!(message.contains(&format!("This reverts commit {foxtrot}, reversing\nchanges made to {old_head}.")), "{message}");

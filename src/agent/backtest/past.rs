@@ -15,10 +15,12 @@ use crate::engine::landing::{Landing, LandingShape};
 use crate::engine::plan::{PlanKind, proposal_key};
 use crate::engine::policy::Policy;
 use crate::engine::round::Round;
+use crate::engine::shared::Shared;
 use crate::engine::situation::{
     History, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Signing, Situation, SloSeries,
 };
 use crate::engine::time::{Interval, Timestamp};
+use crate::engine::together::Findings;
 use crate::git::{GitError, PastCommit, PastRepository, ServicePaths};
 
 /// Git's dates are whole seconds.
@@ -106,7 +108,7 @@ impl<'a> Past<'a> {
         self.proposed[index] = None;
     }
 
-    fn service_since(&self, index: usize, from: Timestamp, now: Timestamp) -> ServiceEvidence {
+    fn service_since(&self, index: usize, from: Timestamp, now: Timestamp) -> Shared<ServiceEvidence> {
         let policy = &self.policies[index];
         let series = self.services[index]
             .iter()
@@ -115,6 +117,7 @@ impl<'a> Past<'a> {
         // Nothing recorded what was applied when: the lag of the policy is assumed, as for a live agent.
         ServiceEvidence { policy: policy.clone(), instance: policy.instances[0].name.clone(), series, applied: None }
             .by_foremost_alerts(self.landings(now), now)
+            .into()
     }
 
     /// What stands on the forge for the suspects, if it was proposed before.
@@ -149,16 +152,16 @@ impl Evidence for Past<'_> {
         &self.landings[at(now - LANDINGS_KEPT)..at(now)]
     }
 
-    fn service(&self, index: usize, now: Timestamp) -> ServiceEvidence {
+    fn service(&self, index: usize, now: Timestamp) -> Shared<ServiceEvidence> {
         self.service_since(index, now - self.kept, now)
     }
 
-    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation {
+    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> (Situation, Option<Attribution>) {
         let from = onset.earliest().max(now - self.kept) - OTHERS_BEFORE;
         let same = |other: &usize| self.policies[*other].name == self.policies[index].name;
         let elsewhere = (0..self.services()).filter(|other| *other != index && same(other));
         let others = (0..self.services()).filter(|other| !same(other));
-        let landings = self.landings(now).to_vec();
+        let landings: Shared<Vec<Landing>> = self.landings(now).to_vec().into();
         let mut situation = Situation {
             now,
             incident: IncidentId::new(format!("{}-backtest", self.policies[index].name)),
@@ -185,12 +188,13 @@ impl Evidence for Past<'_> {
             open_work: Vec::new(),
             signing: Signing::Own,
             asked: Vec::new(),
+            findings: Findings::default(),
         };
         let attribution = situation.attribution.clone().or_else(|| attribute(&situation));
-        if let Some(attribution) = attribution.filter(|attribution| !attribution.suspects.is_empty()) {
-            situation.inverse = Some(situations::inverse(self.repository.mirror(), self.paths.clone(), &[], &situation, &attribution));
+        if let Some(attribution) = attribution.as_ref().filter(|attribution| !attribution.suspects.is_empty()) {
+            situation.inverse = Some(situations::inverse(self.repository.mirror(), self.paths.clone(), &[], &situation, attribution));
         }
-        situation
+        (situation, attribution)
     }
 }
 

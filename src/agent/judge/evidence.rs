@@ -2,6 +2,7 @@
 
 mod failing;
 
+use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -20,12 +21,14 @@ use crate::engine::landing::{Landing, LandingShape, Stop};
 use crate::engine::plan::{CleanInverse, EarlierState, Inverse, InverseMethod, PlanKind, PlannedPath, proposal_key};
 use crate::engine::policy::{Indicator, Policy, Slo};
 use crate::engine::round::{Decimal, Outcome, Round, Unknown};
+use crate::engine::shared::{Memo, Shared};
 use crate::engine::situation::{
     ControlEvidence, History, InverseResult, MergedRevert, OpenedProposal, ProposalBranch, ProposalEvidence, ServiceEvidence, Signing,
     Situation, SloSeries,
 };
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Interval, Timestamp};
+use crate::engine::together::Findings;
 use crate::git::read_message;
 
 /// Everything of a case in the engine's own words, in the order of time.
@@ -44,6 +47,24 @@ pub(super) struct CaseEvidence<'a> {
     kinds: Vec<LandingKind>,
     lines: BTreeMap<CommitId, &'a ChangeLine>,
     branch: BranchName,
+    gathered: RefCell<Gathered>,
+    undoings: Memo<Vec<CommitId>, Undoing>,
+}
+
+/// What was gathered for one time: every decision at that time is made from the same.
+#[derive(Default)]
+struct Gathered {
+    now: Option<Timestamp>,
+    landings: Shared<Vec<Landing>>,
+    /// By the place, and by how many rounds of each series are left out because they are too old.
+    services: Memo<(usize, Vec<usize>), Shared<ServiceEvidence>>,
+}
+
+/// What the lines of some suspects say of undoing them, whenever that is.
+#[derive(Clone)]
+struct Undoing {
+    paths: Shared<Vec<PlannedPath>>,
+    grade: Shared<grade::Grade>,
 }
 
 /// When a landing was applied somewhere.
@@ -82,6 +103,8 @@ impl<'a> CaseEvidence<'a> {
             landings,
             lines: observed.landings.iter().flat_map(|landing| &landing.changes).map(|change| (change.commit, change)).collect(),
             branch,
+            gathered: RefCell::default(),
+            undoings: Memo::default(),
         }
     }
 
@@ -101,22 +124,38 @@ impl<'a> CaseEvidence<'a> {
         ends.into_iter().collect()
     }
 
-    fn service_since(&self, index: usize, from: Timestamp, now: Timestamp) -> ServiceEvidence {
+    fn service_since(&self, index: usize, from: Timestamp, now: Timestamp) -> Shared<ServiceEvidence> {
+        let too_old = |series: &SloSeries| known(&series.rounds, now).partition_point(|round| round.end <= from);
+        let left_out: Vec<usize> = self.services[index].iter().map(too_old).collect();
+        self.gathered_at(now).services.answer(&(index, left_out.clone()), || self.gather(index, &left_out, now).into())
+    }
+
+    fn gather(&self, index: usize, left_out: &[usize], now: Timestamp) -> ServiceEvidence {
         let policy = self.policy(index);
-        let since = |rounds: &[Round]| {
-            let rounds = known(rounds, now);
-            rounds[rounds.partition_point(|round| round.end <= from)..].to_vec()
+        let since = |(series, left_out): (&SloSeries, &usize)| SloSeries {
+            slo: series.slo.clone(),
+            rounds: known(&series.rounds, now)[*left_out..].to_vec(),
         };
         let evidence = ServiceEvidence {
             policy: policy.clone(),
             instance: self.places[index].1.clone(),
-            series: self.services[index]
-                .iter()
-                .map(|series| SloSeries { slo: series.slo.clone(), rounds: since(&series.rounds) })
-                .collect(),
+            series: self.services[index].iter().zip(left_out).map(since).collect(),
             applied: Some(self.facts(index, now)),
         };
         evidence.by_foremost_alerts(self.landings(now), now)
+    }
+
+    fn gathered_at(&self, now: Timestamp) -> RefMut<'_, Gathered> {
+        let mut gathered = self.gathered.borrow_mut();
+        if gathered.now != Some(now) {
+            let landings = self.landings(now);
+            // Most of the time nothing has landed since.
+            if gathered.landings.len() != landings.len() {
+                gathered.landings = landings.to_vec().into();
+            }
+            (gathered.now, gathered.services) = (Some(now), Memo::default());
+        }
+        gathered
     }
 
     fn stop(&self, landings: &[Landing]) -> Option<Stop> {
@@ -181,11 +220,7 @@ impl<'a> CaseEvidence<'a> {
         // A case says that Git conflicts, not what the files hold: as for a live agent, another way leads to a proposal (design §9).
         let conflicts = suspects.iter().any(|line| line.inverse.status == InverseStatus::Conflict);
         let exact = suspects.iter().all(|line| line.inverse.exact);
-        let named: BTreeSet<&String> = suspects.iter().flat_map(|line| &line.paths).collect();
-        let planned =
-            |path: &&String| PlannedPath { path: (*path).clone(), from: Some(entry(path, "now")), to: Some(entry(path, "before")) };
-        let paths: Vec<PlannedPath> = named.iter().map(planned).collect();
-        let grade = grade(&suspects, self.case);
+        let Undoing { paths, grade } = self.undoing(&suspects);
         Inverse::Clean(CleanInverse {
             base: situation.head,
             tree: TreeId(digest(&format!("{}{:?}", situation.head, attribution.suspects))),
@@ -193,7 +228,7 @@ impl<'a> CaseEvidence<'a> {
             paths,
             kind: if conflicts { PlanKind::Values } else { PlanKind::Revert },
             account: None,
-            grade: Some(Box::new(grade)),
+            grade: Some(grade),
             earlier: if suspects.iter().all(|line| line.inverse.ran_healthy) {
                 EarlierState::Healthy
             } else {
@@ -202,6 +237,16 @@ impl<'a> CaseEvidence<'a> {
             brings_back: Vec::new(),
             protected: Vec::new(),
             rendered: BTreeMap::new(),
+        })
+    }
+
+    fn undoing(&self, suspects: &[&ChangeLine]) -> Undoing {
+        let ids = suspects.iter().map(|line| line.commit).collect();
+        self.undoings.answer(&ids, || {
+            let named: BTreeSet<&String> = suspects.iter().flat_map(|line| &line.paths).collect();
+            let planned =
+                |path: &&String| PlannedPath { path: (*path).clone(), from: Some(entry(path, "now")), to: Some(entry(path, "before")) };
+            Undoing { paths: named.iter().map(planned).collect(), grade: grade(suspects, self.case).into() }
         })
     }
 
@@ -233,19 +278,19 @@ impl Evidence for CaseEvidence<'_> {
         &self.landings[..self.landings.partition_point(|landing| landing.landed.by <= now)]
     }
 
-    fn service(&self, index: usize, now: Timestamp) -> ServiceEvidence {
+    fn service(&self, index: usize, now: Timestamp) -> Shared<ServiceEvidence> {
         self.service_since(index, Timestamp(i64::MIN), now)
     }
 
-    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> Situation {
+    fn situation(&self, index: usize, onset: Interval, now: Timestamp) -> (Situation, Option<Attribution>) {
         let from = onset.earliest() - OTHERS_BEFORE;
         let same = |other: &usize| self.places[*other].0 == self.places[index].0;
         let elsewhere = (0..self.services.len()).filter(|other| *other != index && same(other));
         let others = (0..self.services.len()).filter(|other| !same(other));
-        let landings = self.landings(now).to_vec();
+        let landings = self.gathered_at(now).landings.clone();
         let mut situation = Situation {
             now,
-            incident: IncidentId::new(format!("{}-judged", self.service_since(index, now, now).named().replace('/', "-"))),
+            incident: IncidentId::new(format!("{}-judged", self.service(index, now).named().replace('/', "-"))),
             service: self.service(index, now),
             elsewhere: elsewhere.map(|other| self.service(other, now)).collect(),
             others: others.map(|other| self.service_since(other, from - self.policy(other).longest_window(), now)).collect(),
@@ -270,12 +315,14 @@ impl Evidence for CaseEvidence<'_> {
             open_work: Vec::new(),
             signing: Signing::Own,
             asked: Vec::new(),
+            findings: Findings::default(),
         };
-        if let Some(attribution) = attribute(&situation).filter(|attribution| !attribution.suspects.is_empty()) {
-            situation.inverse = Some(InverseResult::Built(self.inverse(&situation, &attribution)));
-            situation.proposal = self.proposal(&attribution, now);
+        let attribution = attribute(&situation);
+        if let Some(attribution) = attribution.as_ref().filter(|attribution| !attribution.suspects.is_empty()) {
+            situation.inverse = Some(InverseResult::Built(self.inverse(&situation, attribution)));
+            situation.proposal = self.proposal(attribution, now);
         }
-        situation
+        (situation, attribution)
     }
 
     fn broken_sync(&self, index: usize, now: Timestamp) -> Option<Situation> {

@@ -1,5 +1,9 @@
 use super::*;
+use crate::agent::passing::{Opened, opened_at};
 use crate::config::judge_file::CaseReader;
+use crate::engine::decision::{DecisionRecord, decide, decide_attributed};
+use crate::engine::situation::{MergedRevert, Situation};
+use crate::engine::together::Findings;
 
 const POLICY: &str = r#"{"apiVersion":"revertd.dev/v1alpha1","kind":"RevertPolicy","metadata":{"name":"a"},"spec":{"repository":"m","paths":["a/**"],"slos":[{"name":"up","indicator":{"http":{"url":"http://a/","unreachable":"unknown"}}}],"revert":{"mode":"merge"}}}"#;
 const SUSPECT: &str = "1111111111111111111111111111111111111111";
@@ -351,4 +355,59 @@ fn one_event_of_few_in_the_newest_round_is_no_reason_to_merge() {
     assert_eq!(decided(40).action, JudgedAction::Merge, "{:?}", decided(40));
     let over = decided(6);
     assert!(over.action < JudgedAction::Merge, "6 of 400 are over the limit of 1.44 %, and not by more than chance: {over:?}");
+}
+
+/// Everything that is decided about four policies, three of which breach after one change of all of them.
+fn opened_together() -> Vec<Opened> {
+    let names = ["a", "b", "c", "d"];
+    let of = |text: &str, name: &str| text.replace("\"a\"", &format!("\"{name}\"")).replace("a/", &format!("{name}/"));
+    let policies: Vec<String> = names.iter().map(|name| of(POLICY, name)).collect();
+    let all: Vec<String> = names.iter().map(|name| of(&rounds(if *name == "d" { 900 } else { 340 }, 600), name)).collect();
+    let paths = r#""a/deployment.yaml","b/deployment.yaml","c/deployment.yaml","d/deployment.yaml""#;
+    let applied = names.map(|name| format!(r#""{name}/default":{{"earliest":325000,"latest":330000}}"#)).join(",");
+    let landing = landing(SUSPECT, 300, "", &format!("{{{applied}}}")).replace(r#""a/deployment.yaml""#, paths);
+    let line =
+        format!(r#"{{"id":"x","now":600000,"policies":[{}],"landings":[{landing}],"rounds":[{}]}}"#, policies.join(","), all.join(","));
+    let case = CaseReader::default().read(&line).unwrap();
+    let evidence = CaseEvidence::of(&case);
+    opened_at(&evidence, Timestamp(case.now), &mut Incidents::forgetful(evidence.services()))
+}
+
+fn alone(situation: &Situation) -> DecisionRecord {
+    decide(&Situation { findings: Findings::default(), ..situation.clone() }).record
+}
+
+#[test]
+fn what_is_found_once_for_all_is_what_each_finds_alone() {
+    for turned in [false, true] {
+        let mut opened = opened_together();
+        if turned {
+            opened.reverse();
+        }
+        assert_eq!(opened.len(), 3);
+        for Opened { situation, attribution, .. } in opened {
+            assert_eq!(situation.joint.len(), 2);
+            let record = decide_attributed(&situation, attribution).record;
+            assert!(record.refusals.iter().any(|refusal| refusal.sentence.contains("`d`")), "{:?}", record.refusals);
+            assert_eq!(record, alone(&situation));
+        }
+    }
+}
+
+#[test]
+fn what_was_found_in_another_world_does_not_count() {
+    let opened = opened_together();
+    let (first, before) = (&opened[0].situation, alone(&opened[0].situation));
+    assert_eq!(decide(first).record, before);
+    let policy = first.joint[0].service.policy.clone();
+    let mut later = first.clone();
+    later.history.merged.push(MergedRevert {
+        repository: policy.repository,
+        commit: later.head,
+        policies: vec![policy.name],
+        at: later.now,
+    });
+    let cooldown = |record: &DecisionRecord| record.refusals.iter().any(|refusal| refusal.sentence.contains("The last revert for `b`"));
+    assert!(!cooldown(&before));
+    assert!(cooldown(&decide(&later).record), "the other service was reverted just now");
 }

@@ -47,7 +47,8 @@ impl Story {
     fn lands(&mut self, seconds: u64, incidents: &[&IncidentId], by: LandedBy) -> ProposalKey {
         use crate::engine::fact::{EffectAction, Intent};
         use crate::engine::id::EffectId;
-        let plan = Plan::new(BranchName::new("main"), PlanKind::Revert, &[CommitId([u8::try_from(seconds).unwrap(); 20])], &[]);
+        let plan =
+            Plan::new(BranchName::new("main"), PlanKind::Revert, &[CommitId([u8::try_from(seconds).unwrap(); 20])], &Vec::new().into());
         let intent = Intent {
             repository: RepositoryName::new("manifests"),
             proposal: plan.key(),

@@ -18,7 +18,7 @@ fn change(number: u8, paths: Vec<PathChange>) -> Change {
         author: Person { name: "Robin".into(), email: "robin@shop.example".into() },
         subject: String::new(),
         kind: ChangeKind::Ordinary,
-        paths,
+        paths: paths.into(),
         opt_out: None,
         plan: None,
         pulled_in_by: Vec::new(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{FIX_AWAITED, suspects};
-use crate::engine::attribution::{Attribution, applied, touches_service};
+use crate::engine::attribution::{Attribution, applied};
 use crate::engine::change::{Change, Meaning};
 use crate::engine::landing::Landing;
 use crate::engine::situation::Situation;
@@ -16,7 +16,7 @@ pub fn fix_under_way(situation: &Situation, attribution: &Attribution) -> Option
     let files: Vec<&str> = suspects(situation, attribution).iter().flat_map(|(_, change)| paths(change)).collect();
     let first =
         situation.landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))?;
-    let is_fix = |change: &&Change| touches_service(&situation.service.policy, change) && paths(change).any(|path| files.contains(&path));
+    let is_fix = |change: &&Change| change.touches(&situation.service.policy) && paths(change).any(|path| files.contains(&path));
     situation.landings[first + 1..]
         .iter()
         .filter(|landing| landing.repository == situation.service.policy.repository && landing.landed.by > attribution.onset.earliest())

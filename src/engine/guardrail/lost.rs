@@ -72,7 +72,7 @@ pub(super) fn known_only(situation: &Situation) -> Cow<'_, Situation> {
         return Cow::Borrowed(situation);
     }
     let mut known = situation.clone();
-    let ServiceEvidence { policy, series, .. } = &mut known.service;
+    let ServiceEvidence { policy, series, .. } = &mut *known.service;
     for series in series {
         let Some(slo) = policy.slos.iter().find(|slo| slo.name == series.slo) else { continue };
         for round in series.rounds.iter_mut().filter(|round| slo::is_lost(slo, round)) {

@@ -10,16 +10,18 @@ use super::propose::{bad_by_chance, effective_mode, every_control, mode_code, un
 use super::protect::protected;
 use super::usual::{comes_and_goes, not_worse};
 use super::{Refusal, RefusalCode, care, over, refuse, suspects, uncertain};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied, applied_fact, baseline, newest_change, ran_well_with};
 use crate::engine::consent;
 use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
+use crate::engine::id::PolicyName;
 use crate::engine::landing::{Landing, LandingShape};
 use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
 use crate::engine::policy::{Guardrails, Indicator, Mode, Slo};
 use crate::engine::schedule;
+use crate::engine::shared::Shared;
 use crate::engine::situation::{ServiceEvidence, Signing, Situation};
 use crate::engine::slo::{self, Assessment, Baseline, Verdict};
 use crate::engine::sync::applied::AppliedFact;
@@ -303,8 +305,9 @@ pub fn consent_grade(guardrails: &Guardrails, inverse: &CleanInverse) -> consent
 /// What the plan does to files: policy files, the grade, and how much it touches.
 pub(super) fn files(guardrails: &Guardrails, inverse: &CleanInverse) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    for path in inverse.paths.iter().filter(|path| is_policy_file(&path.path)) {
-        refusals.push(refuse(RefusalCode::PolicyFile, format!("It changes the policy file `{}`.", path.path)));
+    let policy_files = || inverse.paths.iter().map(|path| &path.path).filter(|path| is_policy_file(path)).cloned().collect();
+    for path in inverse.paths.found().policy_files.get_or_init(policy_files) {
+        refusals.push(refuse(RefusalCode::PolicyFile, format!("It changes the policy file `{path}`.")));
     }
     refusals.extend(protected(inverse));
     if let Some(account) = inverse.account.as_ref().filter(|_| inverse.kind != PlanKind::Revert) {
@@ -321,8 +324,9 @@ pub(super) fn files(guardrails: &Guardrails, inverse: &CleanInverse) -> Vec<Refu
         return refusals;
     };
     // Every touched path must have been looked at.
-    if let Some(path) = inverse.paths.iter().find(|path| !grade.paths.contains(&path.path)) {
-        refusals.push(refuse(RefusalCode::NotGraded, format!("`{}` was not looked at.", path.path)));
+    let not_looked_at = || inverse.paths.iter().map(|path| &path.path).find(|path| !grade.paths.contains(*path)).cloned();
+    if let Some(path) = inverse.paths.found().not_looked_at.answer(&inverse.grade, not_looked_at) {
+        refusals.push(refuse(RefusalCode::NotGraded, format!("`{path}` was not looked at.")));
     }
     for (level, code, begin) in [
         (Level::Refuse, RefusalCode::TooDangerous, "revertd does not merge this, with or without an approval"),
@@ -355,30 +359,32 @@ fn is_policy_file(path: &str) -> bool {
 fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     let suspected = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
     let touched: BTreeSet<_> = suspected.flat_map(|candidate| &candidate.touches).collect();
+    // In one of its instances is enough: the change is one for all of them.
+    let breaching: BTreeSet<&PolicyName> = situation
+        .others
+        .iter()
+        .filter(|place| touched.contains(&place.policy.name) && breaches(situation, place))
+        .map(|place| &place.policy.name)
+        .collect();
+    let joint: BTreeSet<&PolicyName> = situation.joint.iter().map(|joint| &joint.service.policy.name).collect();
     situation
         .others
         .iter()
         .filter(|other| other.policy.repository == situation.service.policy.repository && touched.contains(&other.policy.name))
-        .filter_map(|other| {
-            // In one of its instances is enough: the change is one for all of them.
-            let mut places = situation.others.iter().filter(|place| place.policy.name == other.policy.name);
-            let breaches = places.any(|place| breaches(situation, place));
-            let because_of_it = situation.joint.iter().any(|joint| joint.service.policy.name == other.policy.name);
-            match (breaches, because_of_it) {
-                (true, true) => None,
-                (true, false) => Some((other, "breaches for another reason")),
-                (false, _) => Some((other, "does not breach")),
-            }
+        .filter_map(|other| match (breaching.contains(&other.policy.name), joint.contains(&other.policy.name)) {
+            (true, true) => None,
+            (true, false) => Some((other, "breaches for another reason")),
+            (false, _) => Some((other, "does not breach")),
         })
         .map(|(other, why)| refuse(RefusalCode::TouchesHealthyService, format!("It also touches `{}`, which {why}.", other.policy.name)))
         .collect()
 }
 
-fn breaches(situation: &Situation, service: &ServiceEvidence) -> bool {
+fn breaches(situation: &Situation, service: &Shared<ServiceEvidence>) -> bool {
     let cut = newest_change(service, &situation.landings);
     let verdict = |slo: &Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now);
-    let verdicts: Vec<_> = service.policy.slos.iter().map(verdict).collect();
-    slo::assess_policy(&service.policy, &verdicts) == Verdict::Breaching
+    let verdicts = || service.policy.slos.iter().map(verdict).collect::<Vec<_>>();
+    service.found().breaches.answer(&(cut, situation.now), || slo::assess_policy(&service.policy, &verdicts()) == Verdict::Breaching)
 }
 
 fn later_change(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
@@ -387,14 +393,17 @@ fn later_change(situation: &Situation, attribution: &Attribution, inverse: &Clea
     else {
         return Vec::new();
     };
-    situation.landings[position..]
-        .iter()
-        .filter(|landing| landing.repository == situation.service.policy.repository)
-        .flat_map(|landing| &landing.changes)
-        .filter(|change| !attribution.suspects.contains(&change.id))
+    let of_repository = situation.landings[position..].iter().filter(|landing| landing.repository == situation.service.policy.repository);
+    let mut others =
+        of_repository.flat_map(|landing| &landing.changes).filter(|change| !attribution.suspects.contains(&change.id)).peekable();
+    if others.peek().is_none() {
+        return Vec::new();
+    }
+    let planned: HashSet<&str> = inverse.paths.iter().map(|planned| planned.path.as_str()).collect();
+    others
         .filter_map(|change| {
             // Changes of the suspects' own landing that came before them are no later change, but cannot be told apart here: refuse.
-            let path = change.paths.iter().find(|path| inverse.paths.iter().any(|planned| planned.path == path.path))?;
+            let path = change.paths.iter().find(|path| planned.contains(path.path.as_str()))?;
             Some(refuse(RefusalCode::LaterChange, format!("{} changed `{}` as well.", change.id.short(), path.path)))
         })
         .collect()

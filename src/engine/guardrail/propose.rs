@@ -253,11 +253,15 @@ pub(super) fn bad_by_chance(situation: &Situation, attribution: &Attribution) ->
         let rounds = service.rounds(&slo.name);
         let ended = &rounds[..rounds.partition_point(|round| round.end < applied)];
         let hour = &ended[ended.partition_point(|round| round.end < applied - CHANCE_BEFORE)..];
-        let is_bad = |round: &&Round| matches!(slo::quality(slo, round), Quality::Bad | Quality::Unknown);
+        let is_bad = |round: &Round| matches!(slo::quality(slo, round), Quality::Bad | Quality::Unknown);
         // One incident lately says little: the worst quarter of an hour is left out.
-        let stretch = |from: usize| hour[from..].iter().take_while(move |round| round.end <= hour[from].end + FORGIVEN);
-        let worst = (0..hour.len()).map(|from| stretch(from).filter(is_bad).count()).max().unwrap_or_default();
-        let bad = hour.iter().filter(is_bad).count() - worst;
+        let mut bad_before = vec![0];
+        for round in hour {
+            bad_before.push(bad_before[bad_before.len() - 1] + usize::from(is_bad(round)));
+        }
+        let until = |from: usize| hour.partition_point(|round| round.end <= hour[from].end + FORGIVEN);
+        let worst = (0..hour.len()).map(|from| bad_before[until(from)] - bad_before[from]).max().unwrap_or_default();
+        let bad = bad_before[hour.len()] - worst;
         let share = (bad as f64 + 0.5) / (hour.len() as f64 + 1.0);
         let expected = hour.len() as f64 * at_least(count, of, share);
         (bad >= count.max(2) as usize && expected > CHANCE).then(|| {

@@ -35,9 +35,14 @@ const FILES: [&str; 12] = [
 
 /// The paths of a plan that only a person merges.
 pub(super) fn protected(inverse: &CleanInverse) -> Vec<Refusal> {
-    let automation = inverse.paths.iter().filter(|path| is_automation(&path.path)).map(|path| {
-        refuse(RefusalCode::ProtectedPath, format!("It changes `{}`, which the repository's own automation follows.", path.path))
-    });
+    let followed = || inverse.paths.iter().map(|path| &path.path).filter(|path| is_automation(path)).cloned().collect();
+    let automation = inverse
+        .paths
+        .found()
+        .automation
+        .get_or_init(followed)
+        .iter()
+        .map(|path| refuse(RefusalCode::ProtectedPath, format!("It changes `{path}`, which the repository's own automation follows.")));
     let operators = inverse.protected.iter().filter(|path| !is_automation(path)).map(|path| {
         refuse(RefusalCode::ProtectedPath, format!("It changes `{path}`, which `protect` keeps from being merged without a person."))
     });

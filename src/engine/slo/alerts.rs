@@ -5,7 +5,7 @@
 //! first written, where several may). Evidence is brought
 //! into that form where it is gathered: that alert leads, and nothing behind it looks at the others.
 
-use super::{Verdict, assess_fresh, is_stale};
+use super::{Verdict, Words, assess_fresh, is_stale};
 use crate::engine::attribution::newest_change;
 use crate::engine::landing::Landing;
 use crate::engine::policy::{Alert, Mode, Slo};
@@ -16,7 +16,7 @@ use crate::engine::time::Timestamp;
 /// Assesses by each alert: it breaches where one fires, and the worst of them holds else.
 pub(super) fn assess(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Verdict, String) {
     let by_alert: Vec<(Mode, (Verdict, String))> =
-        slo.alerts().map(|alert| (alert.up_to, assess_fresh(&slo.with_only(alert), rounds, cut))).collect();
+        slo.alerts().map(|alert| (alert.up_to, assess_fresh(&slo.with_only(alert), rounds, cut, Words::Said))).collect();
     let of = |sought: Verdict| highest(by_alert.iter().filter(|(_, (verdict, _))| *verdict == sought), |(mode, _)| *mode);
     [Verdict::Breaching, Verdict::Unknown, Verdict::Pending, Verdict::Inconclusive, Verdict::Healthy]
         .into_iter()
@@ -26,7 +26,9 @@ pub(super) fn assess(slo: &Slo, rounds: &[Round], cut: Option<Timestamp>) -> (Ve
 
 /// The alert that the SLO is judged by: of those that fire, the one that may reach the most; where none fires, of all. The first written wins.
 pub fn foremost<'a>(slo: &'a Slo, rounds: &[Round], cut: Option<Timestamp>, now: Timestamp) -> &'a Alert {
-    let fires = |alert: &&Alert| !is_stale(slo, rounds, now) && assess_fresh(&slo.with_only(alert), rounds, cut).0 == Verdict::Breaching;
+    let fires = |alert: &&Alert| {
+        !is_stale(slo, rounds, now) && assess_fresh(&slo.with_only(alert), rounds, cut, Words::LeftOut).0 == Verdict::Breaching
+    };
     let firing = highest(slo.alerts().filter(fires), |alert| alert.up_to);
     firing.or_else(|| highest(slo.alerts(), |alert| alert.up_to)).unwrap_or(&slo.alert)
 }

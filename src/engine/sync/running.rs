@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use super::{ReportRun, ReportedRevision, Rollout, SyncState};
-use crate::engine::attribution::touches_service;
 use crate::engine::id::{CommitId, InstanceName};
 use crate::engine::incident::State;
 use crate::engine::landing::Landing;
@@ -82,7 +81,7 @@ pub fn running(policy: &Policy, state: &State) -> Vec<Running> {
 
 fn of_instance(policy: &Policy, instance: &Instance, landings: &[&Landing], state: &State) -> Running {
     let newest = landings.iter().enumerate().rev().find_map(|(place, landing)| {
-        let change = landing.changes.iter().rev().find(|change| touches_service(policy, change))?;
+        let change = landing.changes.iter().rev().find(|change| change.touches(policy))?;
         Some((place, Landed { commit: change.id, subject: change.subject.clone(), at: landing.landed }))
     });
     let (place, landed) = newest.unzip();

@@ -38,7 +38,7 @@ fn incident() -> IncidentId {
 }
 
 fn plan() -> Plan {
-    Plan::new(BranchName::new("main"), PlanKind::Revert, &[SUSPECT], &[])
+    Plan::new(BranchName::new("main"), PlanKind::Revert, &[SUSPECT], &Vec::new().into())
 }
 
 impl Story {

@@ -52,7 +52,7 @@ impl CaseEvidence<'_> {
         let mut service = self.service_since(index, now, now);
         self.tell_failures(index, &mut service, now);
         let attribution = broken_sync::find(&service, self.landings(now), self.case.policies.iter())?.attribution;
-        let mut situation = self.situation(index, attribution.onset, now);
+        let (mut situation, _) = self.situation(index, attribution.onset, now);
         situation.incident = IncidentId::new(format!("{}-sync", service.named().replace('/', "-")));
         self.tell_failures(index, &mut situation.service, now);
         let others = (0..self.places.len()).filter(|other| self.places[*other].0 != self.places[index].0);
