@@ -21,7 +21,9 @@ const NOW: i64 = 1_760_003_600_000;
 const EVERY: i64 = 10_000;
 const ROUNDS: i64 = 360;
 const LANDED: i64 = NOW - 340_000;
+/// The first breach; the others begin with the following rounds, one round apart and over again.
 const ONSET: i64 = NOW - 300_000;
+const ONSETS: i64 = 4;
 
 fn policy(number: usize) -> Value {
     json!({
@@ -50,9 +52,14 @@ fn line(numbers: std::ops::Range<usize>) -> String {
     let paths: Vec<String> = numbers.clone().map(|number| format!("apps/service-{number}/deployment.yaml")).collect();
     let round = |number: usize, place: i64| {
         let end = NOW - (ROUNDS - 1 - place) * EVERY;
-        json!({"policy": format!("service-{number}"), "slo": "up", "instance": "default", "start": end - 300, "end": end, "good": end < ONSET})
+        let good = end < ONSET + number as i64 % ONSETS * EVERY;
+        json!({"policy": format!("service-{number}"), "slo": "up", "instance": "default", "start": end - 300, "end": end, "good": good})
     };
     let rounds: Vec<Value> = numbers.clone().flat_map(|number| (0..ROUNDS).map(move |place| round(number, place))).collect();
+    let control = |place: i64| {
+        let end = NOW - (ROUNDS - 1 - place) * EVERY;
+        json!({"name": "dns", "start": end - 300, "end": end, "good": true})
+    };
     let change =
         json!({"commit": "4d".repeat(20), "author": "Robin", "subject": "Bump the base", "paths": paths, "message": "Bump the base"});
     json!({
@@ -61,7 +68,7 @@ fn line(numbers: std::ops::Range<usize>) -> String {
         "policies": numbers.map(policy).collect::<Vec<_>>(),
         "landings": [{"branch": "main", "earliest": LANDED - 5_000, "latest": LANDED, "applied": applied, "changes": [change]}],
         "rounds": rounds,
-        "controls": [],
+        "controls": (0..ROUNDS).map(control).collect::<Vec<_>>(),
     })
     .to_string()
 }

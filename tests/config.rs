@@ -102,6 +102,20 @@ fn the_schema_refuses_wrong_shapes_and_accepts_what_is_valid() {
 }
 
 #[test]
+fn a_dollar_that_begins_no_variable_is_in_no_name() {
+    let indicator = "{http: {url: https://checkout.acme.example/journey, every: 10s, timeout: 2s, unreachable: bad}}";
+    for name in ["shop-$", "$1", "${1}", "shop-$window"] {
+        let workload = format!("{{workload: {{server: main, kind: Deployment, namespace: '{name}', name: a}}}}");
+        let followed = format!("sync: {{source: cluster, kustomization: {{namespace: '{name}', name: a}}}}");
+        for text in [POLICY.replace(indicator, &workload), POLICY.replace("breachWhen: any", &followed)] {
+            let found = check_texts(&[("policy.yaml".to_owned(), text.into_bytes())]);
+            let errors: Vec<&str> = found.iter().filter(|found| found.is_error()).map(|found| found.message.as_str()).collect();
+            assert_eq!(errors, [format!("`namespace` is a name, and `{name}` is none")]);
+        }
+    }
+}
+
+#[test]
 fn the_bases_are_valid_without_a_warning() {
     for policy in [POLICY, METRICS, SLOS] {
         let loaded = load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), policy.to_owned())]).unwrap();

@@ -142,7 +142,7 @@ mod tests {
             [(begin, 18.0, 3600.0), (begin + HOUR, 18.0, 3600.0)]
         );
         assert_eq!(budgets.count(&policies, &rounds, now), []);
-        rounds.prune(begin + HOUR * 2);
+        rounds.prune(|_| begin + HOUR * 2);
         let slo = &policies[0].slos[0];
         let (budget, burns) = budgets.standing(&rounds, &policies[0], &policies[0].instances[0].name, slo, now).unwrap();
         assert!(

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::following::{STUCK_AFTER, is_followed};
-use super::{Reconciler, series_in};
+use super::{Reconciler, looked_back, series_in};
 use crate::engine::attribution;
 use crate::engine::broken_sync::{self, Broke};
 use crate::engine::id::{CommitId, InstanceName};
@@ -73,8 +73,9 @@ impl Reconciler {
     /// The evidence of a decision, and what `verify.checks` names beside it.
     fn evidence_of_recovery(&self, policy: &Policy, instance: &InstanceName, now: Timestamp) -> ServiceEvidence {
         let mut service = self.evidence(policy, instance, now);
+        let from = now - looked_back(&self.policies);
         for slo in policy.reported.iter().filter(|slo| policy.verify.checks.contains(&slo.name)) {
-            let rounds = self.rounds.since(&series_in(&policy.name, instance, &slo.name), Timestamp(i64::MIN)).to_vec();
+            let rounds = self.rounds.since(&series_in(&policy.name, instance, &slo.name), from).to_vec();
             service.series.push(SloSeries { slo: slo.name.clone(), rounds });
         }
         service

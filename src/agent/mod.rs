@@ -21,6 +21,7 @@ mod everywhere;
 mod execute;
 mod following;
 mod forge_merging;
+mod found;
 mod hearing;
 mod identity;
 mod impairment;
@@ -50,7 +51,7 @@ mod syncing;
 mod telling;
 mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ use self::conversation::Conversation;
 use self::courier::Courier;
 use self::following::Following;
 pub use self::following::{Place, Reports};
+use self::found::Found;
 use self::impairment::Trouble;
 pub use self::judge::{Answer, DecideAt, JudgedAction, JudgedDecision, judge};
 pub use self::plan::{Planned, plan};
@@ -84,16 +86,15 @@ use crate::engine::shared::Shared;
 use crate::engine::situation::{ServiceEvidence, SloSeries};
 use crate::engine::slo::Assessment;
 use crate::engine::time::{Interval, Timestamp};
-use crate::engine::together::Findings;
 use crate::git::{Listing, Mirror, Signer};
 use crate::journal::{Journal, Series};
 use crate::render::templates::Templates;
 use crate::web::{AgentStatus, Metrics, Standing};
 
-/// Rounds are kept at least this long, so that a proposal of the night can be explained in the morning.
-const ROUNDS_KEPT: Duration = Duration::from_secs(7 * 3600);
+/// Decisions look back at least this far, so that a proposal of the night can be explained in the morning.
+const LOOKED_BACK: Duration = Duration::from_secs(7 * 3600);
 
-/// The day before, with the hour before an onset and the hours that an incident may last.
+/// The day before, with the hour before an onset and the hours that an incident may last. Only what opens incidents is kept so long.
 const DAY_BEFORE_KEPT: Duration = Duration::from_secs(28 * 3600);
 
 /// A watched repository with its mirror and what its last listing showed.
@@ -136,7 +137,8 @@ pub struct Reconciler {
     asking: Asking,
     spread: spreading::Seen,
     /// What the decisions of a pass have in common.
-    findings: Findings,
+    found: Found,
+    worlds: usize,
     clock: Arc<dyn Clock>,
 }
 
@@ -185,7 +187,8 @@ impl Reconciler {
             teller,
             trouble: Trouble::default(),
             renders: Renders::default(),
-            findings: Findings::default(),
+            found: Found::default(),
+            worlds: 0,
             asking,
             spread: spreading::Seen::default(),
             clock,
@@ -216,6 +219,11 @@ impl Reconciler {
     /// The policies in force.
     pub fn policies(&self) -> &[Policy] {
         &self.policies
+    }
+
+    /// In how many worlds the newest pass judged incidents of one plan: one, where they share all that is found for them.
+    pub fn worlds(&self) -> usize {
+        self.worlds
     }
 
     /// Swaps configuration and policies for newly validated ones; open incidents keep the policy that they opened with.
@@ -269,10 +277,29 @@ impl Reconciler {
             self.journal.append_hours(&counted)?;
             self.journal.prune_hours(now - budgets::longest(&self.policies))?;
         }
-        let before = now - rounds_kept(&self.policies);
-        self.rounds.prune(before);
-        self.journal.prune_rounds(before)?;
+        self.prune_rounds(now)
+    }
+
+    /// Forgets the rounds that nothing looks back to: a day back it is only looked for what opens incidents.
+    fn prune_rounds(&mut self, now: Timestamp) -> Result<()> {
+        let triggers = self.triggers();
+        let (longest, usual) = (now - rounds_kept(&self.policies), now - looked_back(&self.policies));
+        let others: Vec<Series> = self.rounds.series().filter(|series| !triggers.contains(series)).cloned().collect();
+        self.rounds.prune(|series| if triggers.contains(series) { longest } else { usual });
+        self.journal.prune_rounds(longest)?;
+        self.journal.prune_rounds_of(&others, usual)?;
         Ok(())
+    }
+
+    /// The series that can open an incident, by the policies in force and by those that open incidents opened with.
+    fn triggers(&self) -> BTreeSet<Series> {
+        let is_open = |id: &IncidentId| self.state.incidents.get(id).is_some_and(|incident| incident.ending.is_none());
+        let pinned = self.pinned.iter().filter(|(id, _)| is_open(id)).map(|(_, policy)| policy);
+        let of = |policy: &Policy| {
+            let places = policy.instances.iter().flat_map(|instance| policy.slos.iter().map(move |slo| (instance, slo)));
+            places.map(|(instance, slo)| series_in(&policy.name, &instance.name, &slo.name)).collect::<Vec<_>>()
+        };
+        self.policies.iter().chain(pinned).flat_map(of).collect()
     }
 
     /// The policy that an incident opened with; the current one of that name where it is not known any more.
@@ -362,7 +389,7 @@ impl Reconciler {
     }
 }
 
-/// How long rounds are kept: as long as what decides looks back, and for the same hours of the day before.
+/// How long the rounds of what opens incidents are kept: as long as what decides looks back, and for the same hours of the day before.
 fn rounds_kept(policies: &[Policy]) -> Duration {
     DAY_BEFORE_KEPT.max(looked_back(policies))
 }
@@ -370,7 +397,7 @@ fn rounds_kept(policies: &[Policy]) -> Duration {
 /// How far back what decides looks, beside the day before.
 fn looked_back(policies: &[Policy]) -> Duration {
     let longest = policies.iter().map(Policy::longest_window).max().unwrap_or_default();
-    ROUNDS_KEPT.max(longest * 2)
+    LOOKED_BACK.max(longest * 2)
 }
 
 /// The series of a policy's SLO in its one instance, where it names none.

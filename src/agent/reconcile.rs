@@ -8,6 +8,7 @@
 use anyhow::{Context, Result};
 use tracing::info;
 
+use super::found::Found;
 use super::{Reconciler, series_in, situations};
 use crate::engine::attribution::{self, Attribution};
 use crate::engine::broken_sync::Broke;
@@ -21,7 +22,7 @@ use crate::engine::plan::{self, PlanKind};
 use crate::engine::policy::{Instance, Policy, Slo};
 use crate::engine::slo::{self, Verdict};
 use crate::engine::time::Timestamp;
-use crate::engine::together::{Findings, joint_situations};
+use crate::engine::together::joint_situations;
 use crate::engine::verification::{self, Recovery};
 
 impl Reconciler {
@@ -32,6 +33,9 @@ impl Reconciler {
     /// that cannot be reached is no error; it is noted in the status and tried again.
     pub fn pass(&mut self, now: Timestamp) -> Result<()> {
         let ended = self.steps(now);
+        self.worlds = self.found.findings.worlds();
+        // However it ended: what it was decided from is much where many services breach.
+        self.found = Found::default();
         if let Err(error) = &ended {
             self.note_failed_pass(format!("{error:#}"), now);
         }
@@ -55,7 +59,6 @@ impl Reconciler {
         }
         self.look_around(now)?;
         self.ask_who_signs(now)?;
-        self.findings = Findings::default();
         for incident in self.open_incidents() {
             self.decide_and_act(&incident, now)?;
         }

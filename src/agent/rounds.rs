@@ -1,4 +1,5 @@
-//! The rounds in memory: what the probes found, by series, for as long as the longest window needs them.
+//! The rounds in memory: what the probes found, by series, for as long as decisions look back to them. That is a day longer for what opens
+//! incidents, so whoever prunes says how far back each series is needed.
 //!
 //! The journal keeps the same rounds over a restart; a gap stays a gap.
 
@@ -61,9 +62,15 @@ impl Rounds {
         std::mem::take(&mut self.unsaved)
     }
 
-    /// Forgets rounds that ended before `before`.
-    pub fn prune(&mut self, before: Timestamp) {
-        for rounds in self.series.values_mut() {
+    /// Every series that has or had rounds.
+    pub fn series(&self) -> impl Iterator<Item = &Series> {
+        self.series.keys()
+    }
+
+    /// Forgets the rounds of each series that ended before the time that `before` gives for it.
+    pub fn prune(&mut self, before: impl Fn(&Series) -> Timestamp) {
+        for (series, rounds) in &mut self.series {
+            let before = before(series);
             rounds.drain(..rounds.partition_point(|round| round.end < before));
         }
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tracing::warn;
 
-use super::probing::control_every;
-use super::{Reconciler, Repository, control_series};
+use super::{Reconciler, Repository};
 use crate::engine::assurance::heads_to_compare;
 use crate::engine::attribution::{Attribution, attribute};
 use crate::engine::broken_sync::Broke;
@@ -18,7 +17,7 @@ use crate::engine::plan::{CleanInverse, EarlierState, Inverse, PlanKind, proposa
 use crate::engine::policy::{Policy, Scope};
 use crate::engine::shared::Shared;
 use crate::engine::situation::{
-    Ceiling, ControlEvidence, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation,
+    Ceiling, History, InverseResult, Joint, MergedRevert, ProposalBranch, ProposalEvidence, ServiceEvidence, Situation,
 };
 use crate::engine::time::Timestamp;
 use crate::engine::together::joint_situations;
@@ -35,14 +34,14 @@ pub(super) const OTHERS_BEFORE: Duration = Duration::from_secs(2 * 3600);
 pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<Situation>> {
     let Some(repository) = reconciler.repository(&policy.repository) else { return Ok(None) };
     let Some(head) = repository.listing.as_ref().and_then(|(_, listing)| listing.head) else { return Ok(None) };
-    let from = incident.onset.earliest() - OTHERS_BEFORE;
+    let from = reconciler.found.beginning(reconciler, incident) - OTHERS_BEFORE;
     let mut situation = Situation {
         now,
         incident: incident.id.clone(),
-        service: reconciler.evidence_of(policy, &incident.instance, incident.onset, now),
+        service: reconciler.found.of_incident(reconciler, policy, incident, now),
         elsewhere: elsewhere(reconciler, policy, incident, now),
         others: others(reconciler, policy, from, now),
-        controls: controls(reconciler, from),
+        controls: reconciler.found.controls(reconciler, from),
         ceilings: ceilings(reconciler, policy, repository),
         repository_limits: repository.config.limits.clone(),
         branch: repository.config.branch.clone(),
@@ -50,7 +49,7 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         stop: reconciler.state.stops.get(&policy.repository).cloned(),
         pauses: reconciler.state.pauses_for(&policy.repository, now),
         kill_switches: reconciler.kill_switches(repository, head),
-        landings: reconciler.state.landings_since(now - LANDINGS_KEPT).cloned().collect(),
+        landings: reconciler.found.landings(reconciler, now),
         attribution: None,
         inverse: None,
         proposal: None,
@@ -59,17 +58,18 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         open_work: Vec::new(),
         signing: reconciler.signing(&policy.repository),
         asked: Vec::new(),
-        findings: reconciler.findings.clone(),
+        findings: reconciler.found.findings.clone(),
     };
     situation.attribution = proposed_attribution(reconciler, incident);
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
         && !attribution.suspects.is_empty()
     {
+        // Before the joint incidents are found: it is part of the world that they are judged from.
+        situation.proposal =
+            proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects), now);
         situation.joint = joint(reconciler, repository, &mut situation, &attribution);
         let services = reconciler.service_paths(&repository.config.name);
         situation.inverse = Some(inverse(&repository.mirror, services, &repository.config.protect, &situation, &attribution));
-        situation.proposal =
-            proposal(reconciler, repository, &proposal_key(&situation.branch, PlanKind::Revert, &attribution.suspects), now);
         let paths = situation.inverse.as_ref().map(planned_paths).unwrap_or_default();
         let work = repository.conversation.as_ref().map(|heard| heard.open_work(&situation.landings, &attribution.suspects, &paths));
         situation.open_work = work.unwrap_or_default();
@@ -87,7 +87,7 @@ fn elsewhere(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now:
 fn others(reconciler: &Reconciler, policy: &Policy, from: Timestamp, now: Timestamp) -> Vec<Shared<ServiceEvidence>> {
     let others = reconciler.policies.iter().filter(|other| other.name != policy.name);
     let places = others.flat_map(|other| other.instances.iter().map(move |instance| (other, instance)));
-    places.map(|(other, instance)| reconciler.evidence_since(other, &instance.name, from - other.longest_window(), now).into()).collect()
+    places.map(|(other, instance)| reconciler.found.other(reconciler, other, &instance.name, from - other.longest_window(), now)).collect()
 }
 
 /// The attribution that an open proposal was made from.
@@ -109,7 +109,7 @@ fn joint(reconciler: &Reconciler, repository: &Repository, situation: &mut Situa
         let policy = reconciler.policy_of(&other.id)?;
         let joint = Joint {
             incident: other.id.clone(),
-            service: reconciler.evidence_of(&policy, &other.instance, other.onset, situation.now),
+            service: reconciler.found.of_incident(reconciler, &policy, other, situation.now),
             ceilings: ceilings(reconciler, &policy, repository),
             attribution: proposed_attribution(reconciler, other),
         };
@@ -121,19 +121,6 @@ fn joint(reconciler: &Reconciler, repository: &Repository, situation: &mut Situa
     let sharing = joint_situations(situation).into_iter().filter(|theirs| shares(&theirs.attribution));
     let sharing: BTreeSet<IncidentId> = sharing.map(|theirs| theirs.situation.incident.clone()).collect();
     std::mem::take(&mut situation.joint).into_iter().filter(|joint| sharing.contains(&joint.incident)).collect()
-}
-
-fn controls(reconciler: &Reconciler, from: Timestamp) -> Vec<ControlEvidence> {
-    reconciler
-        .config
-        .controls
-        .iter()
-        .map(|control| ControlEvidence {
-            name: control.name.clone(),
-            every: control_every(&reconciler.config, &reconciler.policies),
-            rounds: reconciler.rounds.since(&control_series(&control.name), from).to_vec(),
-        })
-        .collect()
 }
 
 fn ceilings(reconciler: &Reconciler, policy: &Policy, repository: &Repository) -> Vec<Ceiling> {

@@ -111,6 +111,11 @@ fn name(text: &str) -> Verdict {
     )
 }
 
+/// Whether a text can be the login of somebody at a forge, or one part of a team's name.
+pub fn is_login(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
+}
+
 fn time_zone(text: &str) -> Verdict {
     if schedule::parse_time_zone(text).is_ok() {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The lines that `revertd judge` reads: one incident a line, from what was typed to values that cannot be wrong.
 //!
-//! Only the form is judged here: known keys, and in `check` names and times of one line. What the values mean is the engine's; `agent/judge.rs` hands them to it. Times
-//! are Unix milliseconds, ratios 0 to 1, and what is not known is null.
+//! Only the form is judged here: the keys and values of a line, and in `check` whether its names and times fit together. What the values
+//! mean is the engine's; `agent/judge.rs` hands them to it. Times are Unix milliseconds, ratios 0 to 1, and what is not known is null.
 
 mod check;
 mod mistake;

@@ -73,11 +73,24 @@ pub fn read(name: &str, bytes: &[u8], list: &mut Vec<Diagnostic>) -> Parsed {
             return Parsed { source: Source::new(name, ""), directory, documents: Vec::new() };
         }
     };
-    let mut source = Source::new(name, &text);
     let before = list.len();
+    let (source, roots) = trees(name, &text, list);
+    let mut findings = Findings::new(&source, list);
+    let found = roots.len();
+    let documents: Vec<Document> = roots.into_iter().filter_map(|root| document(&root, &mut findings)).collect();
+    if found == 0 && list.len() == before {
+        let hint = Some(format!("begin it with `apiVersion: {API_VERSION}` and `kind: RevertPolicy`"));
+        list.push(Diagnostic::whole_file(Cause::Content, name, "the file holds no document".to_owned(), hint));
+    }
+    Parsed { source, directory, documents }
+}
+
+/// The documents of a text, and its lines with every secret masked. What is no document is reported.
+pub(super) fn trees(name: &str, text: &str, list: &mut Vec<Diagnostic>) -> (Source, Vec<Node>) {
+    let mut source = Source::new(name, text);
     let mut roots = Vec::new();
     let mut broken = Vec::new();
-    for piece in pieces(&text) {
+    for piece in pieces(text) {
         match parse(piece) {
             Ok(Some(root)) => {
                 secrets::mask_tree(&root, &mut source);
@@ -94,13 +107,7 @@ pub fn read(name: &str, bytes: &[u8], list: &mut Vec<Diagnostic>) -> Parsed {
     for error in broken {
         findings.error(error.span, error.message, error.hint);
     }
-    let found = roots.len();
-    let documents: Vec<Document> = roots.into_iter().filter_map(|root| document(&root, &mut findings)).collect();
-    if found == 0 && list.len() == before {
-        let hint = Some(format!("begin it with `apiVersion: {API_VERSION}` and `kind: RevertPolicy`"));
-        list.push(Diagnostic::whole_file(Cause::Content, name, "the file holds no document".to_owned(), hint));
-    }
-    Parsed { source, directory, documents }
+    (source, roots)
 }
 
 /// Applies the rules between values and between files. The agent is `None` where it has errors or there is none; `others` are policies and

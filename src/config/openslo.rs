@@ -6,14 +6,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::engine::time::spoken;
+
 use super::agent_file::Names;
 use super::check::{self, nearest};
 use super::defaults::complete;
 use super::diagnostic::{Diagnostic, Findings, Source, Span, quoted};
-use super::import::name_of;
 use super::import::openslo::{self as source, Reason, Translated, Unfit};
+use super::import::{free_name, name_of};
 use super::keys::SLO;
 use super::load::{Place, Soundness};
+use super::measure;
 use super::node::{Entry, Node, Origin, Value};
 use super::policy_file::instead;
 use super::yaml::{Piece, parse};
@@ -267,14 +270,17 @@ impl Work<'_, '_> {
             }
         };
         draft.comments.clear();
-        draft.name = self.free_name(&draft.name);
+        draft.name = free_name(&draft.name, |name| self.names.contains(name));
         let subject = format!("the SLO `{}`", draft.name);
         let read = parse(Piece { text: &draft.to_yaml(&server), first_line: 1 }).ok().flatten();
         let Some(slo) = read.and_then(|list| list.get("slos").and_then(|slos| slos.items().first().cloned())) else {
             return self.findings.error(places.objective, format!("{subject} cannot be read"), "write it by hand".to_owned());
         };
-        let slo = with_item(at_its_places(slo, &places), taken);
         let before = self.findings.errors();
+        if let Taken::ByName(item) = taken {
+            self.rounds_fit(item, &slo);
+        }
+        let slo = with_item(at_its_places(slo, &places), taken);
         check::object(&SLO, &slo, &subject, places.objective, self.findings);
         if self.findings.errors() == before {
             self.names.insert(draft.name);
@@ -282,11 +288,19 @@ impl Work<'_, '_> {
         }
     }
 
-    /// The name, with a number where another SLO of the policy has it.
-    fn free_name(&self, name: &str) -> String {
-        let base: String = name.chars().take(58).collect();
-        let numbered = (2..).map(|number: u32| format!("{}-{number}", base.trim_end_matches(['-', '.'])));
-        std::iter::once(name.to_owned()).chain(numbered).find(|name| !self.names.contains(name)).unwrap_or_default()
+    /// Whether the windows of a document's own alerts are whole numbers of rounds, where the item that names it says how long one is.
+    fn rounds_fit(&mut self, item: &Node, slo: &Node) {
+        let is_typed = |key| item.entry(key).is_some_and(|entry| entry.origin == Origin::Typed);
+        let Some(node) = item.get("every").filter(|_| !is_typed("alerts")) else { return };
+        // What is no duration was refused as such.
+        let Some(every) = node.text().and_then(measure::duration).filter(|every| !every.is_zero()) else { return };
+        let burns = slo.get("alerts").map_or(&[][..], Node::items).iter().filter_map(|alert| alert.get("burnRate"));
+        let mut windows =
+            burns.flat_map(|burn| ["short", "long"].into_iter().filter_map(move |key| measure::duration(burn.get(key)?.text()?)));
+        if let Some(window) = windows.find(|window| window.as_millis() % every.as_millis() != 0) {
+            let message = format!("its alerts look back over {}, which is no multiple of one round of {}", spoken(window), spoken(every));
+            self.findings.error(node.span, message, "write another `every`, or `alerts` beside it".to_owned());
+        }
     }
 }
 
@@ -314,9 +328,13 @@ fn with_prometheus(slo: Node, prometheus: Node) -> Node {
 /// The SLO with the keys of the item that names it.
 fn with_item(mut slo: Node, taken: Taken<'_>) -> Node {
     let Taken::ByName(item) = taken else { return slo };
-    let typed = item.entries().iter().filter(|entry| entry.origin == Origin::Typed && entry.key != "openslo");
-    for entry in typed {
+    // What else is written there was refused as such.
+    let beside = SLO.choice.iter().find(|way| way.needs.contains(&"openslo")).map_or(&[][..], |way| way.with);
+    for entry in item.entries().iter().filter(|entry| entry.origin == Origin::Typed) {
         let of_slo = matches!(entry.key.as_str(), "alerts" | "role");
+        if !of_slo && !beside.contains(&entry.key.as_str()) {
+            continue;
+        }
         let prometheus = slo.get("indicator").and_then(|indicator| indicator.get("prometheus")).cloned();
         slo = match prometheus.filter(|_| !of_slo) {
             Some(prometheus) => with_prometheus(slo, prometheus.set(&entry.key, entry.span, entry.value.clone())),

@@ -9,10 +9,12 @@ use crate::engine::id::{EnvironmentName, NotifierName, PolicyName, RepositoryNam
 use crate::engine::irrevertible::{self, Never};
 use crate::engine::policy::{BreachWhen, Guardrails, Mode, PathSet, Policy, RevertRules, Scope, Slo, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
+use crate::engine::time::spoken;
 
 use super::agent_file::{Names, unique_names};
 use super::check::{listed, nearest};
 use super::diagnostic::{Findings, quoted};
+use super::form;
 use super::gates;
 use super::node::Node;
 use super::view::View;
@@ -27,7 +29,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
     let triggers = slo_rules::triggers(&spec, findings);
     let breach_when = breach_when(&spec, triggers, findings);
     let revert = revert(&spec, findings);
-    let verify = verify(&spec, findings);
+    let verify = verify(&spec, &slos, findings);
     let name = metadata.and_then(|metadata| metadata.text("name"));
     depends_on(&spec, name.as_deref(), findings);
     let labels = metadata.and_then(|metadata| metadata.map("labels")).unwrap_or_default();
@@ -204,16 +206,15 @@ fn approval(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<ConsentRules
 }
 
 fn approver(view: &View<'_>, findings: &mut Findings<'_>) -> Option<ApprovalSource> {
-    let part = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char));
     if let Some(team) = view.text("team") {
-        if !team.split_once('/').is_some_and(|(organization, slug)| part(organization) && part(slug)) {
+        if !team.split_once('/').is_some_and(|(organization, slug)| form::is_login(organization) && form::is_login(slug)) {
             let message = format!("`team` is an organisation and a team, and {} is not", quoted(&team));
             findings.error(view.span("team"), message, "write `acme/sre`".to_owned());
         }
         return Some(ApprovalSource::Team(team));
     }
     if let Some(user) = view.text("user") {
-        if !part(&user) {
+        if !form::is_login(&user) {
             let message = format!("`user` is a login, and {} is none", quoted(&user));
             findings.error(view.span("user"), message, "write it without `@`".to_owned());
         }
@@ -227,21 +228,48 @@ fn approver(view: &View<'_>, findings: &mut Findings<'_>) -> Option<ApprovalSour
     }))
 }
 
-fn verify(spec: &View<'_>, findings: &mut Findings<'_>) -> Option<VerifyRules> {
+fn verify(spec: &View<'_>, slos: &[Option<Slo>], findings: &mut Findings<'_>) -> Option<VerifyRules> {
     let verify = spec.object("verify")?;
     let (within, hold) = (verify.duration("recoverWithin")?, verify.duration("holdFor")?);
     if hold > within {
         let message = "`holdFor` is longer than `recoverWithin`: no recovery could be seen in time".to_owned();
         findings.error(verify.span("holdFor"), message, "make `recoverWithin` the longer of the two".to_owned());
     }
-    let slos: Vec<String> = spec.objects("slos").iter().filter_map(|slo| slo.text("name")).collect();
-    for item in verify.node("checks").map_or(&[][..], Node::items) {
-        if let Some(name) = item.text().filter(|name| !slos.iter().any(|slo| slo == name)) {
-            findings.error(item.span, format!("the policy has no SLO {}", quoted(name)), instead(name, &slos, "`slos`"));
-        }
-    }
+    checks(spec, &verify, slos, findings);
     let checks = verify.texts("checks")?.into_iter().map(SloName::new).collect();
     Some(VerifyRules { recover_within: within, hold_for: hold, checks })
+}
+
+/// Checks that are there twice, that are no SLO of the policy, or that could not pass in time: each needs so many rounds begun after the revert.
+fn checks(spec: &View<'_>, verify: &View<'_>, slos: &[Option<Slo>], findings: &mut Findings<'_>) {
+    let known: Vec<String> = spec.objects("slos").iter().filter_map(|slo| slo.text("name")).collect();
+    let within = verify.duration("recoverWithin");
+    let mut seen: Vec<&str> = Vec::new();
+    for item in verify.node("checks").map_or(&[][..], Node::items) {
+        let Some(text) = item.text() else { continue };
+        if seen.contains(&text) {
+            findings.error(item.span, format!("{} is there twice", quoted(text)), "remove one of the two".to_owned());
+            continue;
+        }
+        seen.push(text);
+        if !known.iter().any(|name| name == text) {
+            findings.error(item.span, format!("the policy has no SLO {}", quoted(text)), instead(text, &known, "`slos`"));
+            continue;
+        }
+        // One with an error of its own is not judged.
+        let Some(slo) = slos.iter().flatten().find(|slo| slo.name.as_str() == text) else { continue };
+        let rounds = slo.baseline_rounds();
+        let needs = slo.every().saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
+        if let Some(within) = within.filter(|within| needs > *within) {
+            let message = format!(
+                "{} needs {rounds} good rounds after a revert, which take {}: longer than `recoverWithin`, which is {}",
+                quoted(text),
+                spoken(needs),
+                spoken(within)
+            );
+            findings.error(item.span, message, "make `recoverWithin` longer, or `every` of the SLO shorter".to_owned());
+        }
+    }
 }
 
 /// Entries that could never match, which would be a guardrail that is not there.

@@ -9,6 +9,7 @@ use crate::engine::policy::{Sync, SyncTarget};
 use super::agent::{SyncKind, SyncSource};
 use super::agent_file::Names;
 use super::diagnostic::{Findings, Span, quoted};
+use super::form;
 use super::view::View;
 
 /// The keys of a policy's `sync` that say what of a source is followed.
@@ -56,16 +57,7 @@ pub fn source(view: &View<'_>, directory: &Path, metrics: &[String], findings: &
             None => SyncKind::FluxInCluster,
         }
     } else if let Some(status) = view.object("commitStatus") {
-        let creators = status.text("creator").map(|one| vec![one]).or_else(|| status.texts("creator")).unwrap_or_default();
-        // It would say that everybody is believed.
-        if creators.is_empty() && status.texts("creator").is_some_and(|texts| texts.is_empty()) {
-            let message = "`creator` names nobody";
-            findings.error(status.span("creator"), message, "name who writes the statuses: `creator: acme-bot`".to_owned());
-        } else if status.node("creator").is_none() {
-            let message = "whoever may write statuses in the repository is believed about what runs";
-            findings.warning(status.at, message, "name who writes them: `commitStatus: {creator: acme-bot}`".to_owned());
-        }
-        SyncKind::CommitStatus { creators }
+        SyncKind::CommitStatus { creators: creators(&status, findings) }
     } else if let Some(metric) = view.object("revisionMetric") {
         let server = metric.text("server")?;
         if !metrics.contains(&server) {
@@ -78,6 +70,27 @@ pub fn source(view: &View<'_>, directory: &Path, metrics: &[String], findings: &
         SyncKind::Lag(view.duration("lag")?)
     };
     Some(SyncSource { name: SyncName::new(view.text("name")?), kind })
+}
+
+/// Who is believed about commit statuses. One item is a list in a completed tree.
+fn creators(status: &View<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+    let Some(node) = status.node("creator") else {
+        let message = "whoever may write statuses in the repository is believed about what runs";
+        findings.warning(status.at, message, "name who writes them: `commitStatus: {creator: acme-bot}`".to_owned());
+        return Vec::new();
+    };
+    let creators = status.texts("creator").unwrap_or_default();
+    // It would say that everybody is believed.
+    if node.items().is_empty() {
+        findings.error(node.span, "`creator` names nobody", "name who writes the statuses: `creator: acme-bot`".to_owned());
+    }
+    for (item, creator) in node.items().iter().zip(&creators) {
+        if !form::is_login(creator.strip_suffix("[bot]").unwrap_or(creator)) {
+            let message = format!("`creator` is a login, and {} is none", quoted(creator));
+            findings.error(item.span, message, "write `acme-bot`, or `acme-flux[bot]` for a GitHub App".to_owned());
+        }
+    }
+    creators
 }
 
 /// A policy's `sync`. Without an agent file nothing says what kind its source is; then only what is written is read.

@@ -98,7 +98,8 @@ impl Place<'_> {
                 return None;
             }
         };
-        if let (true, Err(complaint)) = (name != text, form::check(form, &name)) {
+        // Without a `$` it was judged as it stands; with one, what is left of it may be no variable.
+        if let (true, Err(complaint)) = (text.contains('$'), form::check(form, &name)) {
             findings.error(view.span(key), format!("`{key}` {}{}", complaint.says, self.spoken()), complaint.hint);
             return None;
         }

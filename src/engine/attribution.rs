@@ -120,6 +120,17 @@ pub fn beginning(service: &ServiceEvidence, cut: Option<Timestamp>, now: Timesta
     beginnings.min_by_key(|beginning| beginning.onset.by)
 }
 
+/// The SLOs of a service that breach now, of those that can open an incident.
+pub fn breaching<'a>(
+    service: &'a ServiceEvidence,
+    landings: &[Landing],
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Slo> + Clone + use<'a> {
+    let cut = newest_change(service, landings);
+    let is_breaching = move |slo: &&Slo| slo::assess(slo, service.rounds(&slo.name), cut, now).verdict == Verdict::Breaching;
+    service.policy.slos.iter().filter(is_breaching)
+}
+
 /// The earliest possible apply time of the newest change that touches the service's paths: where `sinceChange` cuts. A change that was applied
 /// at an unknown time (what was there at a first start) cuts nothing.
 pub fn newest_change(service: &ServiceEvidence, landings: &[Landing]) -> Option<Timestamp> {

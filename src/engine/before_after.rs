@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::attribution::{Attribution, Beginning, Candidate, Standing, newest_change};
+use super::attribution::{Attribution, Beginning, Candidate, Standing, breaching};
 use super::compare::{self, Comparison, Control, ControlKind, Evidence};
 use super::elsewhere;
 use super::fate;
@@ -20,11 +20,11 @@ use super::policy::Slo;
 use super::reading::{self, Reading};
 use super::round::Round;
 use super::situation::{ServiceEvidence, Situation};
-use super::slo::{self, Quality, Verdict};
+use super::slo::{self, Quality};
 use super::time::{Interval, Timestamp};
 
-/// The rounds since are compared with those of so long before.
-const BEFORE: Duration = Duration::from_secs(3600);
+/// The rounds of so long before are compared with those of as long since.
+const HOUR: Duration = Duration::from_secs(3600);
 /// So many other services are laid beside the breaching one; more say no more.
 const MOST_SERVICES: usize = 12;
 /// From one day to the next.
@@ -56,11 +56,11 @@ impl Span {
         Self { applied: self.applied - by, effective: self.effective - by, now: self.now - by }
     }
 
-    /// The rounds that ended in the hour before, and those that began since. Those in which it may have been applied are left out.
+    /// The rounds that ended in the hour before, and those that began since, up to an hour. Those in which it may have been applied are left out.
     fn sides(self, readings: &[Reading]) -> (&[Reading], &[Reading]) {
-        let after = reading::within(readings, self.effective, self.now);
+        let after = reading::within(readings, self.effective, self.now.min(self.effective + HOUR));
         let began = after.partition_point(|reading| reading.start < self.effective);
-        (reading::within(readings, self.applied - BEFORE, self.applied), &after[began..])
+        (reading::within(readings, self.applied - HOUR, self.applied), &after[began..])
     }
 }
 
@@ -135,13 +135,14 @@ fn worst(service: &ServiceEvidence, span: Span) -> Option<Vec<Reading>> {
 
 // === for a merge ===
 
-/// The breaching SLO that got least worse by chance, with its before and after, where none of those that are bad now got worse by more than
-/// chance; `None` where one did, or where it is not known when the suspects were applied.
+/// The breaching SLO that is the least likely to have got no worse, with its before and after, where none of those that are bad now got worse by
+/// more than chance; `None` where one did, where the newest round of the one that did is not bad, or where it is not known when the suspects
+/// were applied.
 pub fn not_worse<'a>(situation: &'a Situation, attribution: &Attribution) -> Option<(&'a Slo, Comparison)> {
     let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
     let applied = suspects.filter_map(|candidate| candidate.applied).min_by_key(|applied| applied.earliest())?;
     let span = Span::of(applied, attribution.onset, situation.now)?;
-    let compared: Vec<(&Slo, Comparison)> = breaching(situation)
+    let compared: Vec<(&Slo, Comparison)> = breaching(&situation.service, &situation.landings, situation.now)
         .map(|slo| {
             let readings = reading::verdicts(slo, situation.service.rounds(&slo.name));
             let (before, after) = span.sides(&readings);
@@ -154,14 +155,8 @@ pub fn not_worse<'a>(situation: &'a Situation, attribution: &Attribution) -> Opt
     if compared.iter().any(got_worse) {
         return None;
     }
-    compared.into_iter().min_by(|(_, one), (_, other)| one.probability.0.total_cmp(&other.probability.0))
-}
-
-fn breaching(situation: &Situation) -> impl Iterator<Item = &Slo> {
-    let service = &situation.service;
-    let cut = newest_change(service, &situation.landings);
-    let is_breaching = move |slo: &&Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now).verdict == Verdict::Breaching;
-    service.policy.slos.iter().filter(is_breaching)
+    let not_worse = compared.into_iter().filter(|(_, comparison)| comparison.shift != compare::Shift::Worse);
+    not_worse.min_by(|(_, one), (_, other)| one.probability.0.total_cmp(&other.probability.0))
 }
 
 // === what comes and goes ===
@@ -187,7 +182,7 @@ pub fn comes_and_goes<'a>(situation: &'a Situation, attribution: &Attribution) -
     service.policy.slos.iter().find_map(|slo| {
         let rounds = service.rounds(&slo.name);
         let place = |time: Timestamp| rounds.partition_point(|round| round.end <= time);
-        let before = troubles(slo, &rounds[place(applied - BEFORE)..place(applied)], Newest::Counts);
+        let before = troubles(slo, &rounds[place(applied - HOUR)..place(applied)], Newest::Counts);
         let since = troubles(slo, &rounds[place(attribution.onset.earliest())..], Newest::MayBeEither);
         (before >= SEVERAL && since >= SEVERAL).then_some((slo, ComesAndGoes { before, since }))
     })
@@ -224,7 +219,7 @@ fn troubles(slo: &Slo, rounds: &[Round], newest: Newest) -> usize {
 
 /// The time of the day before that is looked at, for an incident that began with `onset`.
 pub fn day_before(onset: Interval, now: Timestamp) -> (Timestamp, Timestamp) {
-    (onset.earliest() - DAY - SAME_HOUR - BEFORE, now - DAY + SAME_HOUR)
+    (onset.earliest() - DAY - SAME_HOUR - HOUR, now - DAY + SAME_HOUR)
 }
 
 /// What an SLO did at the same hour of the day before.
@@ -240,10 +235,11 @@ pub struct SameHour {
     pub rounds: usize,
 }
 
-/// The breaching SLO that was in the same trouble at the same hour of the day before, which had not been so in the hour before that and was not
-/// over by the same moment. What was not measured counts as bad in the trouble, and as good before it (promise P2).
+/// The SLO that was in trouble at the same hour of the day before, which came from an hour that was mostly good and was not over by the same
+/// moment. What was not measured counts as bad in the trouble, and as good before it (promise P2). Every SLO that can open an incident is asked,
+/// and not those that breach: which of them do hangs on rounds of today that may go missing.
 pub fn same_hour_before(situation: &Situation, onset: Interval) -> Option<(&Slo, SameHour)> {
-    breaching(situation).find_map(|slo| {
+    situation.service.policy.slos.iter().find_map(|slo| {
         let rounds = situation.service.rounds(&slo.name);
         same_hour(slo, rounds, onset.earliest() - DAY, situation.now - DAY).map(|found| (slo, found))
     })
@@ -254,14 +250,18 @@ fn same_hour(slo: &Slo, rounds: &[Round], onset: Timestamp, now: Timestamp) -> O
         &rounds[rounds.partition_point(|round| round.end <= from)..rounds.partition_point(|round| round.end <= to)]
     };
     let from = onset - SAME_HOUR;
-    let before = within(from - BEFORE, from);
-    let bad_before = before.iter().filter(|round| slo::quality(slo, round) == Quality::Bad).count();
+    // Not only the hour before that: a beginning that is found earlier, because a round went missing, takes nothing away.
+    let is_mostly_good = |to: Timestamp| {
+        let before = within(to - HOUR, to);
+        before.iter().filter(|round| slo::quality(slo, round) == Quality::Bad).count() * 2 <= before.len()
+    };
+    let came_from_good = || std::iter::once(from).chain(within(from, now).iter().map(|round| round.end)).any(is_mostly_good);
     let recent = within(from, now + SAME_HOUR);
     let is_trouble = |round: &&Round| matches!(slo::quality(slo, round), Quality::Bad | Quality::Unknown);
     let told = recent.windows(TELLING_ROUNDS).any(|rounds| rounds.iter().filter(is_trouble).count() >= TELLING_BAD);
     let (first, last) = (recent.iter().position(|round| is_trouble(&round))?, recent.iter().rposition(|round| is_trouble(&round))?);
     let lasts = recent[last].end >= now - SAME_HOUR;
-    (told && lasts && bad_before * 2 <= before.len()).then(|| SameHour {
+    (told && lasts && came_from_good()).then(|| SameHour {
         began: recent[first].end,
         until: recent[last].end,
         bad: recent[first..=last].iter().filter(is_trouble).count(),

@@ -161,7 +161,7 @@ pub fn compare(before: &[Reading], after: &[Reading]) -> Comparison {
     let (before, after) = (values(before), values(after));
     let (known_before, known_after) = (rank::known(&before), rank::known(&after));
     let pairs = before.len() * after.len();
-    let sum: i64 = before.iter().flat_map(|one| after.iter().filter_map(|other| rank::order(*one, *other))).map(i64::from).sum();
+    let sum = rank::pair_sum(&before, &after);
     let open = pairs - known_before * known_after;
     let together = [before.as_slice(), &after].concat();
     let rounds = together.len() as f64;

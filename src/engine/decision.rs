@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, MergeGrant};
-use super::attribution::{Attribution, applied_fact, attribute, newest_change};
+use super::attribution::{Attribution, applied_fact, attribute, breaching};
 use super::broken_sync::{self, Broke};
 use super::change::ChangeKind;
 use super::elsewhere;
@@ -21,9 +21,8 @@ use super::guardrail::{
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
 use super::landing::Landing;
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
-use super::policy::Slo;
 use super::situation::{InverseResult, ProposalBranch, Situation};
-use super::slo::{self, Verdict};
+use super::slo;
 use super::sync::applied::AppliedFact;
 use super::time::{Timestamp, spoken};
 use super::together::{Theirs, joint_situations};
@@ -196,9 +195,7 @@ fn not_heard_yet(situation: &Situation, attribution: &Attribution) -> Option<Str
 /// an absurd round is over before anybody could undo anything.
 fn good_now(situation: &Situation) -> Option<String> {
     let service = &situation.service;
-    let cut = newest_change(service, &situation.landings);
-    let breaching = |slo: &&Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now).verdict == Verdict::Breaching;
-    let mut breaching = service.policy.slos.iter().filter(breaching).peekable();
+    let mut breaching = breaching(service, &situation.landings, situation.now).peekable();
     breaching.peek()?;
     let newest: Vec<&str> = breaching.clone().map(|slo| slo.name.as_str()).collect();
     (!breaching.any(|slo| slo::is_bad_now(slo, service.rounds(&slo.name))))
@@ -252,7 +249,7 @@ fn gate(situation: &Situation, attribution: Attribution, inverse: CleanInverse) 
     let plan = Plan::new(situation.branch.clone(), inverse.kind, &attribution.suspects, &inverse.paths);
     let digest = plan.digest();
     let approval = approval(situation, &digest);
-    let joint = joint_situations(situation);
+    let joint: Vec<Arc<Theirs>> = joint_situations(situation).into_iter().filter(|theirs| theirs.is_touched()).collect();
     let mut blocking = against_merging(situation, &attribution, &inverse, &joint, approval.as_ref());
     if approval.is_none() && blocking.is_empty() {
         // A merge without an approval needs the evidence of the propose gate now, also when a proposal is open.

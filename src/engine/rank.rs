@@ -18,6 +18,20 @@ pub fn order(first: Option<f64>, second: Option<f64>) -> Option<i32> {
     }
 }
 
+/// The sum of [`order`] over all pairs of a value before and one after that are both known.
+pub fn pair_sum(before: &[Option<f64>], after: &[Option<f64>]) -> i64 {
+    let mut sorted: Vec<f64> = before.iter().flatten().copied().collect();
+    sorted.sort_by(f64::total_cmp);
+    let place = |end: usize| i64::try_from(end).unwrap_or(i64::MAX);
+    let all = place(sorted.len());
+    let against = |value: &f64| {
+        let lower = place(sorted.partition_point(|other| other.total_cmp(value) == Ordering::Less));
+        let not_higher = place(sorted.partition_point(|other| other.total_cmp(value) != Ordering::Greater));
+        lower - (all - not_higher)
+    };
+    after.iter().flatten().map(against).sum()
+}
+
 /// How many values are known.
 pub fn known(values: &[Option<f64>]) -> usize {
     values.iter().flatten().count()
@@ -151,6 +165,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_sum_over_pairs_is_that_of_every_pair(
+            before in proptest::collection::vec(proptest::option::weighted(0.8, -3..4_i32), 0..20),
+            after in proptest::collection::vec(proptest::option::weighted(0.8, -3..4_i32), 0..20),
+        ) {
+            let values = |values: &[Option<i32>]| values.iter().map(|value| value.map(f64::from)).collect::<Vec<_>>();
+            let (before, after) = (values(&before), values(&after));
+            let every: i64 = before.iter().flat_map(|one| after.iter().filter_map(|other| order(*one, *other))).map(i64::from).sum();
+            prop_assert_eq!(pair_sum(&before, &after), every);
+        }
+
         #[test]
         fn a_missing_value_never_adds_independence_nor_ties(
             values in proptest::collection::vec(proptest::option::weighted(0.8, 0..5_i32), 2..30), at in 0..30_usize,

@@ -41,7 +41,7 @@ pub struct Situation {
     /// Every other service that the agent knows, once for each of its instances.
     pub others: Vec<Shared<ServiceEvidence>>,
     /// The controls.
-    pub controls: Vec<ControlEvidence>,
+    pub controls: Shared<Vec<ControlEvidence>>,
     /// The ceilings on the mode, each with whose it is.
     pub ceilings: Vec<Ceiling>,
     /// The budgets of the repository.
@@ -306,6 +306,10 @@ pub struct FoundOfService {
 }
 
 impl Remembers for Vec<Landing> {
+    type Found = ();
+}
+
+impl Remembers for Vec<ControlEvidence> {
     type Found = ();
 }
 

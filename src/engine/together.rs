@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use super::attribution::{Attribution, attribute};
+use super::attribution::{Attribution, Standing, attribute};
 use super::decision::not_yet;
 use super::guardrail::{Refusal, may_merge, may_propose};
 use super::id::{IncidentId, InstanceName, PolicyName};
 use super::plan::CleanInverse;
 use super::shared::{Last, Shared, locked};
 use super::situation::{Joint, ServiceEvidence, Situation};
+use super::time::Timestamp;
 
 /// What was found for the incidents of a pass; a copy is the same notebook. It is no part of a situation's value.
 #[derive(Clone, Default)]
@@ -54,9 +56,25 @@ pub fn joint_situations(situation: &Situation) -> Vec<Arc<Theirs>> {
     situation.joint.iter().filter_map(|joint| together.theirs(joint)).collect()
 }
 
+/// Incidents that began so close together may be of one change.
+const OF_ONE_CHANGE: Duration = Duration::from_secs(3600);
+
+/// The earliest of the onsets that lead to one of them in steps of at most an hour. From there on the same is known to all of them, so that
+/// they are judged from the same world; an incident that is open for days does not have the others look back for days.
+pub fn common_beginning(onset: Timestamp, mut all: Vec<Timestamp>) -> Timestamp {
+    all.sort_unstable_by(|one, other| other.cmp(one));
+    let earlier = |begin: Timestamp, other: Timestamp| if other < begin && begin.since(other) <= OF_ONE_CHANGE { other } else { begin };
+    all.into_iter().fold(onset, earlier)
+}
+
 // === impl Findings ===
 
 impl Findings {
+    /// In how many worlds something was found.
+    pub fn worlds(&self) -> usize {
+        locked(&self.0).len()
+    }
+
     /// The same incidents in the same world, with what was found for them, where there are.
     fn of(&self, together: Together) -> Arc<Together> {
         let mut known = locked(&self.0);
@@ -133,10 +151,11 @@ impl Together {
         let same = |(one, other): (&Shared<Joint>, &Shared<Joint>)| {
             (&one.incident, &one.service, &one.ceilings) == (&other.incident, &other.service, &other.ceilings)
         };
-        self.members.len() == other.members.len()
+        // The rounds last: there are most of them.
+        self.rest == other.rest
+            && self.members.len() == other.members.len()
             && self.members.iter().zip(&other.members).all(same)
             && self.world == other.world
-            && self.rest == other.rest
     }
 
     fn theirs(&self, joint: &Shared<Joint>) -> Option<Arc<Theirs>> {
@@ -182,6 +201,14 @@ fn place(service: &ServiceEvidence) -> (&PolicyName, &InstanceName) {
 // === impl Theirs ===
 
 impl Theirs {
+    /// Whether the suspects touch its own service. One that only needs what they touch, and fails with it, has no say about the plan: what stands
+    /// against a merge there would be gone as soon as its rounds are not measured any more (promise P2).
+    pub(super) fn is_touched(&self) -> bool {
+        let own = &self.situation.service.policy.name;
+        let mut suspects = self.attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+        suspects.any(|suspect| suspect.touches.contains(own))
+    }
+
     /// Why a clean inverse may not be force-merged, by what it sees.
     pub(super) fn may_merge(&self, inverse: &CleanInverse) -> Arc<[Refusal]> {
         self.against_merging.answer(inverse, || may_merge(&self.situation, &self.attribution, inverse).into())
@@ -195,5 +222,21 @@ impl Theirs {
     /// Why to wait, by what it sees.
     pub(super) fn not_yet(&self) -> Option<&String> {
         self.waits.get_or_init(|| not_yet(&self.situation, &self.attribution)).as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn incidents_of_one_change_begin_together_and_an_old_one_is_not_of_it() {
+        let minutes = |minute: i64| Timestamp::from_secs(minute * 60);
+        let all = || [600, 0, 601, 660, 720].map(minutes).to_vec();
+        for of_change in [600, 601, 660, 720] {
+            assert_eq!(common_beginning(minutes(of_change), all()), minutes(600));
+        }
+        assert_eq!(common_beginning(minutes(0), all()), minutes(0));
+        assert_eq!(common_beginning(minutes(800), all()), minutes(800), "nor is one that begins later");
     }
 }

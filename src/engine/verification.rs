@@ -74,7 +74,7 @@ pub fn judge(service: &ServiceEvidence, onset: Interval, effective: Interval, no
     if let Some(sentence) = healthy_for(service, since, now) {
         let Some((check, why)) = unpassed(service, since, now) else { return recovery(RecoveryStanding::Recovered, sentence) };
         // What broke is well again, so that the revert was not in vain: what the checks leave open is no reason to bring the change back.
-        let over = now.since(effective.by) >= policy.verify.recover_within;
+        let over = now.since(effective.by) >= policy.verify.recover_within * IMPROVING_FACTOR;
         let standing = if over { RecoveryStanding::Unverified } else { RecoveryStanding::Improving };
         let sentence = format!("{sentence}; the check `{check}` has not passed: {why}");
         return Recovery { unpassed: Some(check), ..recovery(standing, sentence) };

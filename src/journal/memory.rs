@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Journal, JournalError, StoredHour, StoredRound};
+use super::{Journal, JournalError, Series, StoredHour, StoredRound};
 use crate::engine::fact::{Event, Fact};
 use crate::engine::id::{CommitId, FactHash, RepositoryName, SituationDigest};
 use crate::engine::time::Timestamp;
@@ -112,6 +112,11 @@ impl Journal for MemoryJournal {
 
     fn prune_rounds(&self, before: Timestamp) -> Result<(), JournalError> {
         self.locked().rounds.retain(|stored| stored.round.end >= before);
+        Ok(())
+    }
+
+    fn prune_rounds_of(&self, series: &[Series], before: Timestamp) -> Result<(), JournalError> {
+        self.locked().rounds.retain(|stored| stored.round.end >= before || !series.contains(&stored.series));
         Ok(())
     }
 

@@ -156,6 +156,12 @@ pub trait Journal: Send + Sync {
     /// A journal that cannot be written.
     fn prune_rounds(&self, before: Timestamp) -> Result<(), JournalError>;
 
+    /// Forgets the rounds of these series that ended before a time.
+    ///
+    /// # Errors
+    /// A journal that cannot be written.
+    fn prune_rounds_of(&self, series: &[Series], before: Timestamp) -> Result<(), JournalError>;
+
     /// Keeps counted hours; one with the same series and beginning is replaced.
     ///
     /// # Errors

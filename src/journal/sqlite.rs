@@ -326,6 +326,22 @@ impl Journal for SqliteJournal {
         })
     }
 
+    fn prune_rounds_of(&self, series: &[Series], before: Timestamp) -> Result<(), JournalError> {
+        if series.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            // By the key and not by `rounds_by_end`, which has all that is kept longer before what is sought.
+            let sought = "DELETE FROM rounds WHERE policy = ?1 AND instance = ?2 AND slo = ?3 AND ended < ?4";
+            let mut delete = transaction.prepare_cached(sought).map_err(|error| self.said(&error))?;
+            for Series { policy, instance, slo } in series {
+                let policy = policy.as_ref().map_or("", |policy| policy.as_str());
+                delete.execute((policy, instance.as_str(), slo.as_str(), before.millis())).map_err(|error| self.said(&error))?;
+            }
+            Ok(())
+        })
+    }
+
     fn append_hours(&self, hours: &[StoredHour]) -> Result<(), JournalError> {
         self.write(|transaction| hours::append(transaction, hours).map_err(|error| self.said(&error)))
     }
@@ -494,6 +510,18 @@ mod tests {
         assert_eq!(journal.rounds_since(Timestamp(60)).unwrap(), []);
         journal.prune_rounds(Timestamp(61)).unwrap();
         assert_eq!(journal.rounds_since(Timestamp(0)).unwrap(), []);
+    }
+
+    #[test]
+    fn one_series_is_pruned_and_the_others_stay() {
+        let (_directory, _path, journal) = journal();
+        let stored = |name: &str, end: i64| StoredRound {
+            series: Series { policy: None, instance: InstanceName::default_instance(), slo: SloName::new(name) },
+            round: Round { start: Timestamp(end), end: Timestamp(end), outcome: Outcome::Good("200".into()) },
+        };
+        journal.append_rounds(&[stored("control-1", 60), stored("control-2", 60), stored("control-1", 61)]).unwrap();
+        journal.prune_rounds_of(&[stored("control-1", 0).series], Timestamp(61)).unwrap();
+        assert_eq!(journal.rounds_since(Timestamp(0)).unwrap(), [stored("control-2", 60), stored("control-1", 61)]);
     }
 
     #[test]

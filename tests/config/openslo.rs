@@ -1,6 +1,7 @@
 //! OpenSLO documents beside policies, as people have them in their repositories.
 
 use revertd::config::diagnostic::{Diagnostic, Diagnostics};
+use revertd::config::import::{Format, Options, import};
 use revertd::config::{Loaded, check_paths, check_texts, load_policies, load_texts};
 use revertd::engine::policy::{AlertRule, Indicator, Policy, Slo};
 
@@ -34,7 +35,7 @@ kind: AlertCondition
 metadata: {name: fast-burn}
 spec:
   severity: page
-  condition: {kind: burnrate, op: gte, threshold: 14, lookbackWindow: 1h, alertAfter: 5m}
+  condition: {kind: burnrate, op: gte, threshold: 14, lookbackWindow: 1h, alertAfter: 0m}
 ---
 apiVersion: openslo/v1
 kind: AlertNotificationTarget
@@ -83,7 +84,7 @@ spec:
             metadata: {name: slow-burn}
             spec:
               severity: ticket
-              condition: {kind: burnrate, op: gte, threshold: 2, lookbackWindow: 6h, alertAfter: 5m}
+              condition: {kind: burnrate, op: gte, threshold: 2, lookbackWindow: 6h, alertAfter: 0m}
         notificationTargets:
           - targetRef: on-call
 ";
@@ -112,6 +113,11 @@ fn only(policy: &str, documents: &str) -> (Policy, Vec<String>) {
     let mut loaded = load(policy, documents).unwrap_or_else(|found| panic!("{found}"));
     assert_eq!(loaded.policies.len(), 1);
     (loaded.policies.remove(0), placed(&loaded.warnings))
+}
+
+/// What an import is told beside the documents.
+fn options() -> Options {
+    Options { repository: "manifests".to_owned(), paths: vec!["apps/{service}/**".to_owned()], server: "main".to_owned() }
 }
 
 /// The findings with their files.
@@ -272,11 +278,89 @@ fn connections_of_data_sources_are_shown_in_no_form() {
     for text in [on_the_line_of_a_finding, misspelt, unreadable] {
         assert_eq!(text.matches("hunter2").count(), text.matches("accessKey").count());
         let taken = format!("{}---\n{text}", policy("  slos: [{openslo: checkout-availability}]\n"));
-        let found = check_texts(&[("slo.yaml".to_owned(), taken.into_bytes())]);
-        let shown: String = found.iter().map(ToString::to_string).collect();
-        assert!(shown.contains("CloudWatch") || shown.contains("is there twice"), "{shown}");
-        assert!(!shown.contains("hunter2"), "{shown}");
+        let checked = check_texts(&[("slo.yaml".to_owned(), taken.into_bytes())]);
+        let imported = import(Format::OpenSlo, "slo.yaml", text.as_bytes(), &options());
+        assert!(!imported.text.contains("hunter2"), "{}", imported.text);
+        for found in [checked, imported.findings] {
+            let shown: String = found.iter().map(|found| format!("{found}{}", serde_json::to_string(found).unwrap())).collect();
+            assert!(shown.contains("CloudWatch") || shown.contains("is there twice"), "{shown}");
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
     }
+}
+
+#[test]
+fn what_of_alerts_is_not_carried_over_is_said() {
+    let warnings = |documents: &str| -> Vec<String> {
+        let (_, warnings) = only(&policy(""), documents);
+        let told = warnings.iter().filter_map(|warning| warning.split_once("warning: not carried over: "));
+        told.map(|(_, sentence)| sentence.to_owned()).filter(|sentence| !sentence.contains("`$window`")).collect()
+    };
+    assert_eq!(warnings(DOCUMENTS), Vec::<String>::new());
+    for (from, to, expected) in [
+        ("lookbackWindow: 1h, alertAfter: 0m", "lookbackWindow: 1h, alertAfter: 5m", "the `alertAfter` of `5m`: the alert does not wait"),
+        (
+            "severity: page",
+            "severity: ticket",
+            "the severity `ticket` of an alert condition: the quickest alert may do whatever the policy allows",
+        ),
+        ("severity: ticket", "severity: page", "the severity `page` of an alert condition: a slower alert proposes at most"),
+        ("target: 0.995", "target: 0.9", "a burn rate of 14: with its target none is over 10, so that 5 stands for it"),
+        ("threshold: 2,", "threshold: 14,", "a burn rate of 14 over 360m: a quicker alert has no higher factor than 14"),
+    ] {
+        assert_eq!(DOCUMENTS.matches(from).count(), 1, "{from}");
+        assert_eq!(warnings(&DOCUMENTS.replace(from, to)), [expected]);
+    }
+    assert_eq!(
+        warnings(&DOCUMENTS.replace("alertWhenBreaching: true", "alertWhenBreaching: false")),
+        [
+            "its alert policies, of which nothing is left: a burn rate of 14.4 over 1h and 5m, which may merge",
+            "an alert policy that does not alert when its conditions are breached",
+        ]
+    );
+}
+
+#[test]
+fn alert_policies_of_what_has_no_events_are_said_and_a_misspelt_one_is_an_error() {
+    let value = value_slo("p95", "checkout", "{metricSourceRef: main, spec: {query: 'x{}'}}");
+    let alerting = |name: &str| {
+        format!(
+            "{value}  alertPolicies: [{{alertPolicyRef: {name}}}]\n---\napiVersion: openslo/v1\nkind: AlertPolicy\nmetadata: {{name: page}}\n\
+             spec: {{conditions: []}}\n"
+        )
+    };
+    let (_, warnings) = only(&policy(""), &alerting("page"));
+    assert_eq!(
+        warnings,
+        ["slo.yaml 9:18-42 warning: not carried over: its alert policies: a value has no burn rate, so that 3 bad rounds of 5 alert"]
+    );
+    assert_eq!(
+        refused(&policy(""), &alerting("pag")),
+        ["slo.yaml 9:36-39 the SLO `p95` cannot be taken: there is no AlertPolicy `pag`; did you mean `page`?"]
+    );
+}
+
+#[test]
+fn a_small_value_keeps_its_digits() {
+    let documents = value_slo("p95", "checkout", "{metricSourceRef: main, spec: {query: 'x{}'}}").replace("value: 0.3", "value: 1e-7");
+    let (taken, _) = only(&policy(""), &documents);
+    assert_eq!(taken.slos[0].objective.max.map(|max| max.0), Some(1e-7));
+}
+
+#[test]
+fn a_misspelt_alert_policy_leaves_the_slo_out_of_an_import() {
+    let documents = DOCUMENTS.replace("conditionRef: fast-burn", "conditionRef: fats-burn");
+    let imported = import(Format::OpenSlo, "slo.yaml", documents.as_bytes(), &options());
+    assert_eq!(imported.policies, 0);
+    let found = imported.findings.iter().find(|found| found.message.contains("there is no AlertCondition `fats-burn`")).unwrap();
+    assert_eq!(found.hint.as_deref(), Some("did you mean `fast-burn`?"));
+}
+
+#[test]
+fn a_range_of_all_events_is_found_at_their_query() {
+    let documents = SLOS.split_once("---\n").unwrap().1.replace("query: http_all", "query: 'sum(increase(http_all[5m]))'");
+    let (_, warnings) = only(&policy("  slos: [{openslo: answers}, {openslo: latency, server: main}]\n"), &documents);
+    assert_eq!(warnings, ["slo.yaml 18:83-112 warning: not carried over: a fixed range of its queries became `$window`"]);
 }
 
 #[test]

@@ -772,6 +772,22 @@ pub const CASES: &[Case] = &[
         findings: &["12:25-32 the policy has no SLO `backlog`; `slos`: `up`"],
     },
     Case {
+        name: "a check twice",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "verify: {checks: [up, up]}"),
+        schema: Schema::Accepts,
+        findings: &["12:25-27 `up` is there twice; remove one of the two"],
+    },
+    Case {
+        name: "a check that could not pass in time",
+        base: POLICY,
+        edit: Edit::Replace("breachWhen: any", "verify: {recoverWithin: 40s, holdFor: 20s, checks: [up]}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:55-57 `up` needs 5 good rounds after a revert, which take 50s: longer than `recoverWithin`, which is 40s; make `recoverWithin` longer, or `every` of the SLO shorter",
+        ],
+    },
+    Case {
         name: "checks that are no list",
         base: POLICY,
         edit: Edit::Replace("breachWhen: any", "verify: {checks: up}"),
@@ -886,6 +902,20 @@ pub const CASES: &[Case] = &[
         edit: Edit::Replace("{name: cluster, lag: 3m}", "{name: cluster, commitStatus: {creator: {login: acme-bot}}}"),
         schema: Schema::Refuses,
         findings: &["16:47-64 `creator` is a text, and this is an object"],
+    },
+    Case {
+        name: "a creator with an at sign",
+        base: AGENT,
+        edit: Edit::Replace("{name: cluster, lag: 3m}", "{name: cluster, commitStatus: {creator: '@acme-bot'}}"),
+        schema: Schema::Accepts,
+        findings: &["16:47-58 `creator` is a login, and `@acme-bot` is none; write `acme-bot`, or `acme-flux[bot]` for a GitHub App"],
+    },
+    Case {
+        name: "a creator of several that is no login",
+        base: AGENT,
+        edit: Edit::Replace("{name: cluster, lag: 3m}", "{name: cluster, commitStatus: {creator: ['acme-flux[bot]', 'acme bot']}}"),
+        schema: Schema::Accepts,
+        findings: &["16:66-76 `creator` is a login, and `acme bot` is none; write `acme-bot`, or `acme-flux[bot]` for a GitHub App"],
     },
     Case {
         name: "commit statuses by nobody",
@@ -1081,6 +1111,80 @@ pub const CASES: &[Case] = &[
         edit: Edit::Replace("indicatorRef: good-answers", "indicatorRef: good-answer"),
         schema: Schema::NotReached,
         findings: &["16:17-28 the SLO `answers` cannot be taken: there is no SLI `good-answer`; did you mean `good-answers`?"],
+    },
+    Case {
+        name: "an alert policy that is not there",
+        base: SLOS,
+        edit: Edit::Replace(
+            "  objectives: [{target: 0.999}]\n",
+            "  objectives: [{target: 0.999}]\n  alertPolicies: [{alertPolicyRef: pag}]\n---\napiVersion: openslo/v1\nkind: AlertPolicy\nmetadata: {name: page}\nspec: {conditions: []}\n",
+        ),
+        schema: Schema::NotReached,
+        findings: &["20:36-39 the SLO `answers` cannot be taken: there is no AlertPolicy `pag`; did you mean `page`?"],
+    },
+    Case {
+        name: "an alert condition that is not there",
+        base: SLOS,
+        edit: Edit::Replace(
+            "  objectives: [{target: 0.999}]\n",
+            "  objectives: [{target: 0.999}]\n  alertPolicies: [{spec: {conditions: [{conditionRef: fast}]}}]\n",
+        ),
+        schema: Schema::NotReached,
+        findings: &[
+            "20:55-59 the SLO `answers` cannot be taken: there is no AlertCondition `fast`; put the document of the kind `AlertCondition` beside this one",
+        ],
+    },
+    Case {
+        name: "alert policies that are no list",
+        base: SLOS,
+        edit: Edit::Replace(
+            "  objectives: [{target: 0.999}]\n",
+            "  objectives: [{target: 0.999}]\n  alertPolicies: {alertPolicyRef: page}\n",
+        ),
+        schema: Schema::NotReached,
+        findings: &["20:18-40 the SLO `answers` cannot be taken: its `alertPolicies` is a list, and this is an object"],
+    },
+    Case {
+        name: "a time window that is no list",
+        base: SLOS,
+        edit: Edit::Replace("timeWindow: [{duration: 30d, isRolling: true}]", "timeWindow: {duration: 30d, isRolling: true}"),
+        schema: Schema::NotReached,
+        findings: &["17:15-47 the SLO `answers` cannot be taken: its `timeWindow` is a list, and this is an object"],
+    },
+    Case {
+        name: "a time window that is a text",
+        base: SLOS,
+        edit: Edit::Replace("timeWindow: [{duration: 30d, isRolling: true}]", "timeWindow: [30d]"),
+        schema: Schema::NotReached,
+        findings: &["17:16-19 the SLO `answers` cannot be taken: an item of its `timeWindow` is an object, and this is a text"],
+    },
+    Case {
+        name: "rounds that do not fit into the windows of an OpenSLO document",
+        base: SLOS,
+        edit: Edit::Replace("{openslo: answers}", "{openslo: answers, every: 2m}"),
+        schema: Schema::NotReached,
+        findings: &[
+            "8:33-35 its alerts look back over 5m, which is no multiple of one round of 2m; write another `every`, or `alerts` beside it",
+        ],
+    },
+    Case {
+        name: "an unknown key beside OpenSLO",
+        base: SLOS,
+        edit: Edit::Replace("{openslo: answers}", "{openslo: answers, taregt: 1}"),
+        schema: Schema::NotReached,
+        findings: &["8:26-32 `taregt` is no key of an item of `slos`; did you mean `targets`?"],
+    },
+    Case {
+        name: "a data source of the good events that nobody knows",
+        base: SLOS,
+        edit: Edit::Replace(
+            "main, type: Prometheus, spec: {query: http_ok}}}\n    total: {metricSource: {metricSourceRef: main, type",
+            "mian, type: Prometheus, spec: {query: http_ok}}}\n    total: {metricSource: {type",
+        ),
+        schema: Schema::NotReached,
+        findings: &[
+            "27:44-48 the agent file has no metrics server `mian`; did you mean `main`?; or write another `server` beside `openslo` in the policy",
+        ],
     },
     Case {
         name: "a query of an OpenSLO document that does not close",

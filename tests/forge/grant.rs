@@ -45,7 +45,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
         service: ServiceEvidence { policy, instance: InstanceName::new("default"), series: Vec::new(), applied: None }.into(),
         elsewhere: Vec::new(),
         others: Vec::new(),
-        controls: Vec::new(),
+        controls: Vec::new().into(),
         ceilings: vec![Ceiling { of: "the agent".to_owned(), max_mode: Mode::Merge }],
         repository_limits: Limits::default(),
         branch,

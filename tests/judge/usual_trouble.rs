@@ -106,3 +106,87 @@ fn no_unknown_round_of_the_day_before_takes_it_away() {
         assert_eq!(refused(&answer), (JudgedAction::None, "sameHourBefore"), "without round {place}: {}", answer.why);
     }
 }
+
+/// The same with a second SLO beside the first.
+fn with_another(mut case: Value, is_bad: impl Fn(i64) -> bool) -> Value {
+    let begin = 1_760_000_000_000;
+    let mut rounds = case["rounds"].as_array().unwrap().clone();
+    for round in &mut rounds {
+        let minute = (round["end"].as_i64().unwrap() - begin) / MINUTE;
+        (round["slo"], round["good"]) = ("writes".into(), if is_bad(minute) { 360.into() } else { 400.into() });
+    }
+    let slos = case["policies"][0]["spec"]["slos"].as_array_mut().unwrap();
+    let mut another = slos[0].clone();
+    another["name"] = "writes".into();
+    slos.push(another);
+    case["rounds"].as_array_mut().unwrap().extend(rounds);
+    case
+}
+
+/// Promise P2, for rounds of today: which SLO was in trouble the day before does not hang on what is bad now.
+#[test]
+fn no_round_of_today_takes_it_away() {
+    let yesterday = |minute: i64| (APPLIED + 2..=110).contains(&minute);
+    let both = with_another(two_days(yesterday), |minute| minute > APPLIED + 1);
+    assert_eq!(refused(&decide(&both, DecideAt::Now)), (JudgedAction::None, "sameHourBefore"));
+    for minute in [APPLIED + 3, 108, 110] {
+        for found in [json!(400), Value::Null] {
+            let mut case = both.clone();
+            let end = 1_760_000_000_000 + minute * MINUTE;
+            let round = case["rounds"].as_array_mut().unwrap().iter_mut().find(|round| round["end"] == end && round["slo"] == "errors");
+            let round = round.unwrap().as_object_mut().unwrap();
+            round.insert("good".to_owned(), found.clone());
+            if found.is_null() {
+                round.remove("total");
+            }
+            let answer = decide(&case, DecideAt::Now);
+            assert_eq!(answer.action, JudgedAction::None, "minute {minute}, {found}: {}", answer.why);
+        }
+    }
+    let only_another = with_another(case((1 - DAY..=110 - DAY).chain(1..=110), |minute| minute < 0 && yesterday(minute + DAY)), |minute| {
+        minute > APPLIED + 1
+    });
+    let answer = decide(&only_another, DecideAt::Now);
+    assert_eq!(refused(&answer), (JudgedAction::None, "sameHourBefore"), "{}", answer.why);
+}
+
+/// A commit did it the day before, and was reverted; it may be one again, and a person looks.
+#[test]
+fn trouble_of_the_day_before_that_a_revert_ended_is_proposed() {
+    let mut case = two_days(|minute| (APPLIED + 2..=110).contains(&minute));
+    let at = 1_760_000_000_000 - 20 * 60 * MINUTE;
+    case["history"] = json!([{"at": at, "kind": "merged", "policies": ["checkout"], "suspects": ["2".repeat(40)]}]);
+    let answer = decide(&case, DecideAt::Each);
+    assert_eq!(refused(&answer), (JudgedAction::Propose, "sameHourBefore"), "{}", answer.why);
+}
+
+/// Promise P2: a service that only needs the touched one, and fails with it, has no say that a missing round could take away.
+#[test]
+fn a_service_that_needs_the_touched_one_neither_stops_the_merge_nor_lets_it_in() {
+    let mut case = case(1..=110, |minute| minute > APPLIED + 1);
+    let mut cart = case["policies"][0].clone();
+    cart["metadata"]["name"] = "cart".into();
+    (cart["spec"]["paths"], cart["spec"]["dependsOn"]) = (json!(["apps/cart/**"]), json!(["checkout"]));
+    cart["spec"]["revert"]["mode"] = "propose".into();
+    case["policies"].as_array_mut().unwrap().push(cart);
+    let mut rounds = case["rounds"].as_array().unwrap().clone();
+    rounds.iter_mut().for_each(|round| round["policy"] = "cart".into());
+    case["rounds"].as_array_mut().unwrap().extend(rounds);
+    let applied = case["landings"][0]["applied"]["checkout/default"].clone();
+    case["landings"][0]["applied"]["cart/default"] = applied;
+    let of_checkout = |case: &Value| {
+        let answer = decide(case, DecideAt::Now);
+        let decision = answer.decisions.iter().find(|decision| decision.policies.iter().any(|policy| policy.as_str() == "checkout"));
+        (decision.unwrap().action, answer.why)
+    };
+    let with_cart = of_checkout(&case);
+    assert_eq!(with_cart.0, JudgedAction::Merge, "{}", with_cart.1);
+    for back in 0..6 {
+        let mut case = case.clone();
+        let place = case["rounds"].as_array().unwrap().len() - 1 - back;
+        case["rounds"][place]["good"] = Value::Null;
+        case["rounds"][place].as_object_mut().unwrap().remove("total");
+        let without = of_checkout(&case);
+        assert!(without.0 <= with_cart.0, "round {place}: {}", without.1);
+    }
+}

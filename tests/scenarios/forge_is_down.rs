@@ -10,7 +10,7 @@ use revertd::engine::fact::{Event, Fact};
 use revertd::engine::id::{CommitId, FactHash, RepositoryName, SituationDigest};
 use revertd::engine::incident::Phase;
 use revertd::engine::time::Timestamp;
-use revertd::journal::{Journal, JournalError, SqliteJournal, StoredHour, StoredRound};
+use revertd::journal::{Journal, JournalError, Series, SqliteJournal, StoredHour, StoredRound};
 
 use crate::chat::{CHANNEL, Chat};
 use crate::support::{Health, Reach, World, policy};
@@ -173,6 +173,9 @@ impl Journal for Flaky {
     }
     fn prune_rounds(&self, before: Timestamp) -> Result<(), JournalError> {
         self.0.prune_rounds(before)
+    }
+    fn prune_rounds_of(&self, series: &[Series], before: Timestamp) -> Result<(), JournalError> {
+        self.0.prune_rounds_of(series, before)
     }
     fn append_hours(&self, hours: &[StoredHour]) -> Result<(), JournalError> {
         self.0.append_hours(hours)

@@ -1,5 +1,7 @@
 //! One commit breaks two services with a policy each: one proposal for both incidents, and what either policy forbids is not done.
 
+use std::time::Duration;
+
 use revertd::engine::fact::{Event, LandedBy};
 use revertd::engine::incident::{Incident, Phase};
 
@@ -220,4 +222,25 @@ fn a_restart_between_changes_nothing() {
         recover(&mut world);
         both_recovered(&world);
     }
+}
+
+/// The breaches begin seconds apart, and rounds of the control and of a third service go back to two hours before either: both are judged from
+/// the same of them, so that what is found for one is found for the other.
+#[test]
+fn both_are_judged_from_one_world() {
+    let policies = ["checkout", "payments", "search"].map(|name| policy(name, "observe", ""));
+    let mut world = World::new(&["checkout", "payments", "search"], &policies);
+    world.seconds(20);
+    world.pass_after(Duration::from_secs(2 * 3600 - 30)).unwrap();
+    world.seconds(18);
+    breaks(&mut world);
+    world.set_health("payments", Health::Good);
+    world.seconds(3);
+    world.set_health("payments", Health::Bad);
+    world.seconds(8);
+    let onsets = ["checkout", "payments"].map(|policy| of(&world, policy).onset.earliest());
+    assert!(onsets[0] < onsets[1], "{onsets:?}");
+    let suspects = ["checkout", "payments"].map(|policy| of(&world, policy).attribution.unwrap().suspects);
+    assert!(!suspects[0].is_empty() && suspects[0] == suspects[1], "{suspects:?}");
+    assert_eq!(world.worlds(), 1);
 }

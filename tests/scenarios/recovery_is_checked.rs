@@ -44,7 +44,7 @@ fn it_is_recovered_once_the_check_has_passed() {
 #[test]
 fn a_check_that_does_not_pass_leaves_it_unverified_and_brings_nothing_back() {
     let mut world = reverted_with_a_backlog(Health::Bad);
-    world.until(40, |world| world.phase() == Phase::Unverified);
+    world.until(130, |world| world.phase() == Phase::Unverified);
     let sentence = world.incident().recovery.unwrap().sentence;
     assert!(sentence.contains("the check `backlog` has not passed: 0 good rounds in a row (needs 5)"), "{sentence}");
     world.seconds(10);
@@ -56,5 +56,5 @@ fn a_check_that_does_not_pass_leaves_it_unverified_and_brings_nothing_back() {
 fn a_check_that_is_not_known_has_not_passed() {
     let mut world = reverted_with_a_backlog(Health::Unknown);
     assert_eq!(world.phase(), Phase::Verifying, "{:?}", standing(&world));
-    world.until(40, |world| world.phase() == Phase::Unverified);
+    world.until(130, |world| world.phase() == Phase::Unverified);
 }

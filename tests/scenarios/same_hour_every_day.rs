@@ -67,3 +67,18 @@ fn the_day_before_is_kept_over_a_restart() {
     assert!(world.reverts() == 0 && world.branches().is_empty());
     assert_eq!(refusals(&world), ["sameHourBefore"]);
 }
+
+/// What cannot open an incident is never looked up a day back, in memory and in the journal.
+#[test]
+fn only_what_opens_incidents_is_kept_for_a_day() {
+    let mut world = World::new(&["checkout"], &[policy("checkout", "merge", "")]);
+    world.set_health("checkout/default/backlog", Health::Good);
+    world.seconds(5);
+    world.pass_after(DAY / 2).unwrap();
+    world.seconds(1);
+    assert_eq!(world.rounds_kept("up"), (6, 6));
+    assert_eq!(world.rounds_kept("backlog"), (1, 1));
+    assert_eq!(world.rounds_kept("control-1"), (1, 1));
+    world.pass_after(DAY).unwrap();
+    assert_eq!(world.rounds_kept("up"), (1, 1));
+}

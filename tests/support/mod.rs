@@ -414,6 +414,20 @@ impl World {
         assert!(condition(self), "it did not come true within {seconds} seconds");
     }
 
+    /// In how many worlds the newest pass judged incidents of one plan.
+    pub fn worlds(&self) -> usize {
+        self.agent.as_ref().unwrap().worlds()
+    }
+
+    /// How many rounds of an SLO or a control are kept in memory and in the journal.
+    pub fn rounds_kept(&self, slo: &str) -> (usize, usize) {
+        let rounds = &self.agent.as_ref().unwrap().rounds;
+        let series = rounds.series().filter(|series| series.slo.as_str() == slo);
+        let in_memory = series.map(|series| rounds.since(series, Timestamp(i64::MIN)).len()).sum();
+        let stored = self.journal.rounds_since(Timestamp(i64::MIN)).unwrap();
+        (in_memory, stored.iter().filter(|stored| stored.series.slo.as_str() == slo).count())
+    }
+
     /// One pass at another time, without rounds: what it came to.
     pub fn pass_after(&mut self, time: Duration) -> Result<(), String> {
         let now = self.now() + time;

@@ -171,7 +171,7 @@ impl Evidence for Past<'_> {
             }),
             elsewhere: elsewhere.map(|other| self.service(other, now)).collect(),
             others: others.map(|other| self.service_since(other, from - self.policies[other].longest_window(), now)).collect(),
-            controls: Vec::new(),
+            controls: Shared::default(),
             ceilings: Vec::new(),
             repository_limits: Default::default(),
             branch: self.branch.clone(),

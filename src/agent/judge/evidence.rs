@@ -2,7 +2,7 @@
 
 mod failing;
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{OnceCell, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -56,6 +56,7 @@ pub(super) struct CaseEvidence<'a> {
 struct Gathered {
     now: Option<Timestamp>,
     landings: Shared<Vec<Landing>>,
+    controls: OnceCell<Shared<Vec<ControlEvidence>>>,
     /// By the place, and by how many rounds of each series are left out because they are too old.
     services: Memo<(usize, Vec<usize>), Shared<ServiceEvidence>>,
 }
@@ -153,9 +154,18 @@ impl<'a> CaseEvidence<'a> {
             if gathered.landings.len() != landings.len() {
                 gathered.landings = landings.to_vec().into();
             }
-            (gathered.now, gathered.services) = (Some(now), Memo::default());
+            (gathered.now, gathered.services, gathered.controls) = (Some(now), Memo::default(), OnceCell::new());
         }
         gathered
+    }
+
+    fn controls_at(&self, now: Timestamp) -> Shared<Vec<ControlEvidence>> {
+        let until_now = |control: &ControlEvidence| ControlEvidence {
+            name: control.name.clone(),
+            every: control.every,
+            rounds: known(&control.rounds, now).to_vec(),
+        };
+        self.gathered_at(now).controls.get_or_init(|| self.controls.iter().map(until_now).collect()).clone()
     }
 
     fn stop(&self, landings: &[Landing]) -> Option<Stop> {
@@ -294,11 +304,7 @@ impl Evidence for CaseEvidence<'_> {
             service: self.service(index, now),
             elsewhere: elsewhere.map(|other| self.service(other, now)).collect(),
             others: others.map(|other| self.service_since(other, from - self.policy(other).longest_window(), now)).collect(),
-            controls: self
-                .controls
-                .iter()
-                .map(|control| ControlEvidence { rounds: known(&control.rounds, now).to_vec(), ..control.clone() })
-                .collect(),
+            controls: self.controls_at(now),
             ceilings: Vec::new(),
             repository_limits: Default::default(),
             branch: self.branch.clone(),

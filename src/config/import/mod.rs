@@ -10,14 +10,14 @@ mod promql;
 mod pyrra;
 mod sloth;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::check_texts;
-use super::diagnostic::{Cause, Diagnostic, Findings, Source, Span};
-use super::load::decode;
+use super::diagnostic::{Cause, Diagnostic, Findings, Span};
+use super::load::{decode, trees};
 use super::measure;
 use super::node::{Node, Scalar, Value};
-use super::yaml::{parse, pieces};
 
 use draft::{Draft, QueryDraft, SloDraft};
 
@@ -51,6 +51,9 @@ const PAGE_FACTOR: f64 = 14.4;
 /// The alert of what has no burn rate.
 const FAILING: &str = "{failing: {count: 3, of: 5}}";
 
+/// What to do about an SLO that is left out.
+const BY_HAND: &str = "write it by hand";
+
 /// One burn rate of a source: the factor, both windows in minutes, and the highest mode that it may reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Burn {
@@ -58,6 +61,13 @@ struct Burn {
     long_minutes: u64,
     short_minutes: u64,
     up_to: UpTo,
+}
+
+impl Burn {
+    /// The quicker first: by the factor, and of equal ones by the window.
+    fn quicker(&self, other: &Self) -> Ordering {
+        other.factor.total_cmp(&self.factor).then_with(|| self.long_minutes.cmp(&other.long_minutes))
+    }
 }
 
 /// How far an alert of a source may go. What pages at once may do everything that the policy allows; a slower one is for people to look at.
@@ -82,15 +92,8 @@ pub fn import(format: Format, name: &str, bytes: &[u8], options: &Options) -> Im
         Ok(text) => text,
         Err(diagnostic) => return Imported { text: String::new(), policies: 0, findings: vec![*diagnostic] },
     };
-    let source = Source::new(name, &text);
+    let (source, roots) = trees(name, &text, &mut list);
     let mut findings = Findings::new(&source, &mut list);
-    let mut roots = Vec::new();
-    for piece in pieces(&text) {
-        match parse(piece) {
-            Ok(root) => roots.extend(root),
-            Err(error) => findings.error(error.span, error.message, error.hint),
-        }
-    }
     let mut importer = Importer { options, findings: &mut findings, drafts: Vec::new() };
     match format {
         Format::Sloth => sloth::import(&roots, &mut importer),
@@ -133,7 +136,7 @@ impl Importer<'_, '_> {
 
     /// Says that an SLO is left out.
     fn skip(&mut self, span: Span, sentence: impl Into<String>) {
-        self.findings.warning(span, sentence, "write it by hand".to_owned());
+        self.findings.warning(span, sentence, BY_HAND.to_owned());
     }
 
     /// The policy of a service, made where it is not there yet.
@@ -161,23 +164,24 @@ impl Importer<'_, '_> {
             return self.skip(span, format!("the SLO `{}` is left out: {}", slo.name, refused.message));
         }
         let draft = self.policy(service, labels);
-        let base: String = slo.name.chars().take(58).collect();
-        let mut number = 2;
-        while draft.slos.iter().any(|other| other.name == slo.name) {
-            slo.name = format!("{}-{number}", base.trim_end_matches(['-', '.']));
-            number += 1;
-        }
+        slo.name = free_name(&slo.name, |name| draft.slos.iter().any(|other| other.name == name));
         draft.slos.push(slo);
     }
 
     /// A required text; says what is missing where it is not there.
     fn text(&mut self, node: &Node, key: &str) -> Option<String> {
-        let found = node.get(key).and_then(scalar_text);
-        if found.is_none() {
-            self.findings.error(node.span, format!("it lacks the key `{key}`, or that is no text"), None);
-        }
-        found
+        text(node, key, self.findings)
     }
+}
+
+/// A required text; says what is missing where it is not there.
+fn text(node: &Node, key: &str, findings: &mut Findings<'_>) -> Option<String> {
+    let value = node.get(key);
+    let found = value.and_then(scalar_text);
+    if found.is_none() {
+        findings.error(value.map_or(node.span, |value| value.span), format!("it lacks the key `{key}`, or that is no text"), None);
+    }
+    found
 }
 
 /// A scalar as it was written.
@@ -205,6 +209,18 @@ pub(super) fn name_of(text: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
+/// The name of an SLO, with a number where it is taken.
+pub(super) fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let base: String = name.chars().take(58).collect();
+    let mut free = name.to_owned();
+    let mut number = 2;
+    while is_taken(&free) {
+        free = format!("{}-{number}", base.trim_end_matches(['-', '.']));
+        number += 1;
+    }
+    free
+}
+
 /// Carries labels over: those whose values are texts on one line.
 fn add_labels(labels: &mut BTreeMap<String, String>, node: Option<&Node>) {
     for entry in node.map_or(&[][..], Node::entries) {
@@ -228,18 +244,29 @@ fn percentage(text: &str) -> Option<(String, f64)> {
 }
 
 /// The alerts of a source, the quickest first, with what a policy needs of each: a factor that the target lets fire, whole minutes, and a short
-/// window that is shorter.
-fn burn_rates(mut burns: Vec<Burn>, allowed: f64) -> Vec<String> {
-    burns.sort_by(|one, other| other.factor.total_cmp(&one.factor));
-    let mut alerts = Vec::new();
+/// window that is shorter. With them a sentence for each that has another factor than the source says, or is left out.
+fn burn_rates(mut burns: Vec<Burn>, allowed: f64) -> (Vec<String>, Vec<String>) {
+    burns.sort_by(Burn::quicker);
+    let (mut alerts, mut changes) = (Vec::new(), Vec::new());
     let mut last = f64::INFINITY;
     for burn in burns {
         // No error ratio is over 1: every other failed event is far enough from the target.
-        let factor = if burn.factor * allowed >= 1.0 { 0.5 / allowed } else { burn.factor };
+        let is_reachable = burn.factor * allowed < 1.0;
+        let factor = if is_reachable { burn.factor } else { 0.5 / allowed };
         if factor >= last {
+            let long = burn.long_minutes;
+            changes.push(format!("a burn rate of {} over {long}m: a quicker alert has no higher factor than {}", burn.factor, plain(last)));
             continue;
         }
         last = factor;
+        let written = if is_reachable { factor.to_string() } else { plain(factor) };
+        if !is_reachable {
+            changes.push(format!(
+                "a burn rate of {}: with its target none is over {}, so that {written} stands for it",
+                burn.factor,
+                plain(1.0 / allowed)
+            ));
+        }
         let long = burn.long_minutes.max(2);
         let short = burn.short_minutes.clamp(1, long - 1);
         let (since_change, up_to) = match burn.up_to {
@@ -247,9 +274,9 @@ fn burn_rates(mut burns: Vec<Burn>, allowed: f64) -> Vec<String> {
             UpTo::Propose => ("", ", upTo: propose"),
             UpTo::Observe => ("", ", upTo: observe"),
         };
-        alerts.push(format!("{{burnRate: {{factor: {}, long: {long}m, short: {short}m{since_change}}}{up_to}}}", plain(factor)));
+        alerts.push(format!("{{burnRate: {{factor: {written}, long: {long}m, short: {short}m{since_change}}}{up_to}}}"));
     }
-    alerts
+    (alerts, changes)
 }
 
 /// A number without needless digits.

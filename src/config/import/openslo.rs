@@ -7,11 +7,12 @@ mod alerts;
 
 use super::promql::{self, Ranges};
 use super::{
-    FAILING, Importer, QueryDraft, SloDraft, burn_rates, highest_ratio, name_of, one_line, percentage, plain, scalar_text, time_window,
+    BY_HAND, FAILING, Importer, QueryDraft, SloDraft, burn_rates, highest_ratio, name_of, one_line, percentage, scalar_text, text,
+    time_window,
 };
 use crate::config::check::{listed, nearest};
 use crate::config::diagnostic::{Findings, Span, quoted};
-use crate::config::node::Node;
+use crate::config::node::{Node, Scalar, Value};
 
 /// The second is the group under which the operator OSKO keeps the same documents in Kubernetes.
 pub const API_VERSIONS: &[&str] = &["openslo/v1", "openslo.com/v1"];
@@ -92,7 +93,10 @@ fn print(root: &Node, roots: &[Node], importer: &mut Importer<'_, '_>) {
                 let labels = named(roots, "Service", &service).and_then(|service| service.get("metadata")?.get("labels"));
                 importer.policy(&service, labels);
             }
-            Err(unfit) => importer.skip(unfit.span, format!("the SLO `{}` is left out: {}", one_line(&name), unfit.why)),
+            Err(unfit) => {
+                let hint = unfit.hint.unwrap_or_else(|| BY_HAND.to_owned());
+                importer.findings.warning(unfit.span, format!("the SLO `{}` is left out: {}", one_line(&name), unfit.why), hint);
+            }
         }
     }
 }
@@ -104,7 +108,7 @@ pub fn form(root: &Node, findings: &mut Findings<'_>) {
         let span = version.map_or(root.span, |version| version.span);
         return findings.error(span, "this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`", None);
     }
-    let Some(kind) = text(root, root, "kind", findings) else { return };
+    let Some(kind) = text(root, "kind", findings) else { return };
     if !KINDS.contains(&kind.as_str()) {
         let span = root.get("kind").map_or(root.span, |kind| kind.span);
         let known: Vec<String> = KINDS.iter().map(|kind| format!("`{kind}`")).collect();
@@ -113,12 +117,12 @@ pub fn form(root: &Node, findings: &mut Findings<'_>) {
         return findings.error(span, format!("{} is no kind of OpenSLO 1", quoted(&kind)), hint);
     }
     if let Some(metadata) = object(root, "metadata", findings) {
-        text(root, metadata, "name", findings);
+        text(metadata, "name", findings);
     }
     if kind == "SLO"
         && let Some(spec) = object(root, "spec", findings)
     {
-        text(root, spec, "service", findings);
+        text(spec, "service", findings);
     }
 }
 
@@ -127,16 +131,6 @@ fn object<'a>(root: &'a Node, key: &str, findings: &mut Findings<'_>) -> Option<
     let found = root.get(key).filter(|node| !node.entries().is_empty());
     if found.is_none() {
         findings.error(root.get(key).map_or(root.span, |node| node.span), format!("it lacks the key `{key}`, or that is no object"), None);
-    }
-    found
-}
-
-/// A required text; says what is missing where it is not there.
-fn text(root: &Node, node: &Node, key: &str, findings: &mut Findings<'_>) -> Option<String> {
-    let found = node.get(key).and_then(scalar_text);
-    if found.is_none() {
-        let at = if node.entries().is_empty() { root.span } else { node.span };
-        findings.error(node.get(key).map_or(at, |value| value.span), format!("it lacks the key `{key}`, or that is no text"), None);
     }
     found
 }
@@ -159,6 +153,30 @@ pub fn service(root: &Node) -> Option<String> {
 /// The document of a kind and name.
 fn named<'a>(roots: &'a [Node], kind: &str, wanted: &str) -> Option<&'a Node> {
     roots.iter().find(|root| root.get("kind").and_then(Node::text) == Some(kind) && name(root).as_deref() == Some(wanted))
+}
+
+/// The `spec` of the document of a kind that a reference names.
+fn referred<'a>(roots: &'a [Node], kind: &str, reference: &Node) -> Result<&'a Node, Unfit> {
+    let wanted = scalar_text(reference).unwrap_or_default();
+    named(roots, kind, &wanted).and_then(|root| root.get("spec")).ok_or_else(|| {
+        let of_kind = roots.iter().filter(|root| root.get("kind").and_then(Node::text) == Some(kind));
+        let known: Vec<String> = of_kind.filter_map(name).collect();
+        let near = nearest(&wanted, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+        let hint = near.unwrap_or_else(|| format!("put the document of the kind `{kind}` beside this one"));
+        Unfit { hint: Some(hint), ..wrong(reference.span, format!("there is no {kind} {}", quoted(&one_line(&wanted)))) }
+    })
+}
+
+/// The objects of a list; none where the key is not there or has no value.
+fn list<'a>(node: &'a Node, key: &str) -> Result<&'a [Node], Unfit> {
+    let Some(found) = node.get(key).filter(|found| found.scalar() != Some(Scalar::Null)) else { return Ok(&[]) };
+    let Value::List(items) = &found.value else {
+        return Err(wrong(found.span, format!("its `{key}` is a list, and this is {}", found.what())));
+    };
+    match items.iter().find(|item| !matches!(item.value, Value::Map(_))) {
+        Some(item) => Err(wrong(item.span, format!("an item of its `{key}` is an object, and this is {}", item.what()))),
+        None => Ok(items),
+    }
 }
 
 /// What each objective of an SLO becomes, with its place. `freshness` stands in for what a query does not show.
@@ -214,13 +232,13 @@ impl Slo<'_> {
         let indicator = self.indicator(objective).or_else(|| self.indicator(spec));
         let indicator = indicator.ok_or_else(|| wrong(spec.span, "it has neither an `indicator` nor an `indicatorRef`"))??;
         let measured = self.measured(indicator)?;
-        if measured.ranges == Ranges::Fixed {
-            notes.add(measured.places.good, "a fixed range of its queries became `$window`");
+        if let Some(span) = measured.fixed {
+            notes.add(span, "a fixed range of its queries became `$window`");
         }
         if let Some(method) = spec.get("budgetingMethod").filter(|method| method.text().is_some_and(|method| method != "Occurrences")) {
             notes.add(method.span, "its budgeting by time slices: events are counted");
         }
-        let window = window(spec, &mut notes);
+        let window = window(spec, &mut notes)?;
         let (objective_text, alerts) = self.judged(objective, measured.sort, &window, &mut notes)?;
         let name = scalar_text(self.name).unwrap_or_default();
         let places = Places { name: self.name.span, objective: objective.span, ..measured.places };
@@ -243,7 +261,8 @@ impl Slo<'_> {
         match sort {
             Sort::Counts => {
                 let (target, allowed) = target.ok_or_else(no_target)?;
-                let alerts = burn_rates(alerts::burns(self.spec, self.roots, notes), allowed);
+                let (alerts, changes) = burn_rates(alerts::burns(self.spec, self.roots, notes)?, allowed);
+                changes.into_iter().for_each(|sentence| notes.add(objective.span, sentence));
                 Ok((format!("{{target: {target}{window}}}"), alerts))
             }
             Sort::FailureRatio => {
@@ -251,6 +270,7 @@ impl Slo<'_> {
                 let sentence =
                     format!("its target of {target}: a ratio without its events has no burn rate, so that a fixed `max` stands for it");
                 notes.add(objective.span, sentence);
+                self.rounds_alert("a ratio without its events", notes)?;
                 Ok((format!("{{max: {}}}", highest_ratio(allowed)), vec![FAILING.to_owned()]))
             }
             Sort::Threshold => {
@@ -259,23 +279,25 @@ impl Slo<'_> {
                     let sentence = format!("its target of {target}: of a value, rounds are counted and not events");
                     notes.add(objective.span, sentence);
                 }
+                self.rounds_alert("a value", notes)?;
                 Ok((format!("{{{bound}}}"), vec![FAILING.to_owned()]))
             }
         }
     }
 
+    /// Notes that the alert policies of what has no events are not carried over; one that is not there is wrong all the same.
+    fn rounds_alert(&self, what: &str, notes: &mut Notes) -> Result<(), Unfit> {
+        alerts::burns(self.spec, self.roots, &mut Notes::default())?;
+        if let Some(policies) = self.spec.get("alertPolicies").filter(|policies| !policies.items().is_empty()) {
+            notes.add(policies.span, format!("its alert policies: {what} has no burn rate, so that 3 bad rounds of 5 alert"));
+        }
+        Ok(())
+    }
+
     /// The `spec` of the indicator that an SLO or an objective has or names.
     fn indicator<'n>(&'n self, holder: &'n Node) -> Option<Result<&'n Node, Unfit>> {
         if let Some(reference) = holder.get("indicatorRef") {
-            let wanted = scalar_text(reference).unwrap_or_default();
-            let known = self.roots.iter().filter(|root| root.get("kind").and_then(Node::text) == Some("SLI")).filter_map(name);
-            let known: Vec<String> = known.collect();
-            let unfit = || {
-                let near = nearest(&wanted, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
-                let hint = near.unwrap_or_else(|| "put the document of the kind `SLI` beside this one".to_owned());
-                Unfit { hint: Some(hint), ..wrong(reference.span, format!("there is no SLI {}", quoted(&one_line(&wanted)))) }
-            };
-            return Some(named(self.roots, "SLI", &wanted).and_then(|sli| sli.get("spec")).ok_or_else(unfit));
+            return Some(referred(self.roots, "SLI", reference));
         }
         let indicator = holder.get("indicator")?;
         Some(indicator.get("spec").ok_or_else(|| wrong(indicator.span, "its `indicator` has no `spec`")))
@@ -311,13 +333,15 @@ impl Slo<'_> {
         }
         let (events, part_ranges) = counted(&part, ratio)?;
         let good = if ratio.get("good").is_some() { events } else { super::good_from_bad(&events, &total) };
-        let ranges = if part_ranges == Ranges::Fixed { part_ranges } else { ranges };
-        let places = Places { good: part.span, ..all.places() };
+        let is_fixed = |(_, ranges): &(Span, Ranges)| *ranges == Ranges::Fixed;
+        let fixed = [(part.span, part_ranges), (all.span, ranges)].into_iter().find(is_fixed).map(|(span, _)| span);
+        let server_span = if all.server.is_some() { all.server_span } else { part.server_span };
+        let places = Places { good: part.span, server: server_span, ..all.places() };
         Ok(Measured {
             sort: Sort::Counts,
             query: QueryDraft::Ratio { good, total },
             freshness,
-            ranges,
+            fixed,
             server: all.server.or(part.server),
             places,
         })
@@ -325,7 +349,7 @@ impl Slo<'_> {
 
     fn valued(&self, sort: Sort, source: &MetricSource, query: String) -> Result<Measured, Unfit> {
         let (freshness, server) = (self.freshness_of(source)?, source.server.clone());
-        Ok(Measured { sort, query: QueryDraft::Value(query), freshness, ranges: Ranges::Templates, server, places: source.places() })
+        Ok(Measured { sort, query: QueryDraft::Value(query), freshness, fixed: None, server, places: source.places() })
     }
 
     fn freshness_of(&self, source: &MetricSource) -> Result<String, Unfit> {
@@ -382,7 +406,8 @@ struct Measured {
     sort: Sort,
     query: QueryDraft,
     freshness: String,
-    ranges: Ranges,
+    /// The query whose range was a fixed one.
+    fixed: Option<Span>,
     server: Option<String>,
     places: Places,
 }
@@ -431,23 +456,23 @@ fn target(objective: &Node) -> Option<(String, f64)> {
 fn threshold(objective: &Node) -> Option<String> {
     let value: f64 = objective.get("value").and_then(scalar_text)?.trim().parse().ok().filter(|value: &f64| value.is_finite())?;
     match objective.get("op").and_then(Node::text)? {
-        "lt" | "lte" => Some(format!("max: {}", plain(value))),
-        "gt" | "gte" => Some(format!("min: {}", plain(value))),
+        "lt" | "lte" => Some(format!("max: {value}")),
+        "gt" | "gte" => Some(format!("min: {value}")),
         _ => None,
     }
 }
 
-fn window(spec: &Node, notes: &mut Notes) -> String {
-    let Some(window) = spec.get("timeWindow").and_then(|windows| windows.items().first()) else { return String::new() };
+fn window(spec: &Node, notes: &mut Notes) -> Result<String, Unfit> {
+    let Some(window) = list(spec, "timeWindow")?.first() else { return Ok(String::new()) };
     if window.get("calendar").is_some() || window.get("isRolling").and_then(scalar_text).as_deref() == Some("false") {
         notes.add(window.span, "its calendar window: the window of the budget rolls");
     }
     let text = window.get("duration").and_then(scalar_text).unwrap_or_default();
-    match time_window(&text) {
+    Ok(match time_window(&text) {
         Some(window) => format!(", timeWindow: {window}"),
         None => {
             notes.add(window.span, format!("its window `{}`, which no policy can have", one_line(&text)));
             String::new()
         }
-    }
+    })
 }

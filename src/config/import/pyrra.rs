@@ -75,6 +75,8 @@ fn read(name: &str, spec: &Node, importer: &mut Importer<'_, '_>) -> Option<SloD
     // Whole minutes, as Pyrra rounds them.
     let scaled = |minutes: u64| ((minutes as f64 * days / DAYS).round() as u64).min(LONGEST);
     let burns = BURNS.map(|burn| Burn { long_minutes: scaled(burn.long_minutes), short_minutes: scaled(burn.short_minutes), ..burn });
+    let (alerts, changes) = burn_rates(burns.to_vec(), allowed);
+    changes.into_iter().for_each(|sentence| importer.note(&mut comments, spec.span, sentence));
     let window = window.map(|window| format!(", timeWindow: {window}")).unwrap_or_default();
     Some(SloDraft {
         name: name_of(name),
@@ -83,7 +85,7 @@ fn read(name: &str, spec: &Node, importer: &mut Importer<'_, '_>) -> Option<SloD
         query: QueryDraft::Ratio { good, total },
         freshness,
         objective: format!("{{target: {target}{window}}}"),
-        alerts: burn_rates(burns.to_vec(), allowed),
+        alerts,
     })
 }
 

@@ -80,7 +80,9 @@ fn read(slo: &Node, importer: &mut Importer<'_, '_>) -> Option<SloDraft> {
     }
     let (objective, alerts) = match &query {
         QueryDraft::Ratio { .. } => {
-            (format!("{{target: {target}, timeWindow: {WINDOW}}}"), burn_rates(burns(slo.get("alerting"), &mut comments), allowed))
+            let (alerts, changes) = burn_rates(burns(slo.get("alerting"), &mut comments), allowed);
+            changes.into_iter().for_each(|sentence| importer.note(&mut comments, slo.span, sentence));
+            (format!("{{target: {target}, timeWindow: {WINDOW}}}"), alerts)
         }
         QueryDraft::Value(_) => {
             let sentence =

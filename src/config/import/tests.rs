@@ -306,7 +306,9 @@ fn what_is_something_else_is_an_error_with_its_place() {
 #[test]
 fn a_target_that_could_never_fire_gets_a_factor_that_can() {
     let text = SLOTH.replace("objective: 99.9\n", "objective: 90\n");
-    let (text, _) = imported(Format::Sloth, &text);
+    let (text, said) = imported(Format::Sloth, &text);
+    let changed = "a burn rate of 14.4: with its target none is over 10, so that 5 stands for it";
+    assert!(said.iter().any(|sentence| sentence.ends_with(changed)), "{said:?}");
     assert!(text.contains("target: 90%, timeWindow: 30d}\n      alerts: [{burnRate: {factor: 5,"), "{text}");
 }
 

@@ -249,7 +249,7 @@ static SYNC_SOURCE: Object = Object {
 };
 
 static COMMIT_STATUS: Object = Object {
-    doc: "Commit statuses of a sync tool. Whoever is not named as their creator is not believed about what runs.",
+    doc: "Commit statuses of a sync tool. Where creators are named, nobody else is believed about what runs; without any, whoever writes them is.",
     fields: &[Field::optional(
         "creator",
         Kind::OneOrMany(&LINE),

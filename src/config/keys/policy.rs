@@ -109,7 +109,9 @@ pub static SLO: Object = Object {
             "alerts",
             Kind::List(&Kind::Object(&ALERT), 1, &[]),
             "[{failing: {count: 3, of: 5}}]",
-            "When it breaches; of several that fire, the one that may reach the most. Of an OpenSLO document, its own unless they are written.",
+            "When it breaches; of several that fire, the one that may reach the most. Beside `openslo`, instead of what the document gives: \
+             the burn rates of its alert policies; without any, 14.4 over 1h and 5m, which may merge; `failing: {count: 3, of: 5}` for a raw \
+             ratio or a threshold.",
         ),
         Field::default(
             "role",

@@ -8,11 +8,13 @@ use super::load::more_load_than_ever;
 use super::lost;
 use super::propose::{bad_by_chance, effective_mode, every_control, mode_code, unstable};
 use super::protect::protected;
-use super::usual::{comes_and_goes, not_worse};
+use super::usual::{comes_and_goes, not_worse, same_hour_before};
 use super::{Refusal, RefusalCode, care, over, refuse, suspects, uncertain};
 use std::collections::{BTreeSet, HashSet};
 
-use crate::engine::attribution::{Attribution, Candidate, Standing, applied, applied_fact, baseline, newest_change, ran_well_with};
+use crate::engine::attribution::{
+    Attribution, Candidate, Standing, applied, applied_fact, baseline, breaching, newest_change, ran_well_with,
+};
 use crate::engine::consent;
 use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
@@ -44,6 +46,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(not_corroborated(situation));
     refusals.extend(hardly_bad(situation));
     refusals.extend(not_worse(situation, attribution));
+    refusals.extend(same_hour_before(situation, attribution));
     refusals.extend(others_fail(situation, attribution));
     refusals.extend(runs_well_elsewhere(situation, attribution));
     refusals.extend(more_load_than_ever(situation, attribution));
@@ -280,13 +283,7 @@ fn kinds_disagree(triggers: &[(&Slo, Assessment)]) -> Option<Refusal> {
 /// What an alert remembers is no reason to merge (E10): of the SLOs that breach, one must be bad in its newest round by more than chance.
 fn hardly_bad(situation: &Situation) -> Option<Refusal> {
     let service = &situation.service;
-    let cut = newest_change(service, &situation.landings);
-    let mut breaching = service
-        .policy
-        .slos
-        .iter()
-        .filter(|slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now).verdict == Verdict::Breaching)
-        .peekable();
+    let mut breaching = breaching(service, &situation.landings, situation.now).peekable();
     let name = breaching.peek()?.name.clone();
     (!breaching.any(|slo| slo::is_clearly_bad_now(slo, service.rounds(&slo.name)))).then(|| {
         refuse(RefusalCode::HardlyBad, format!("The newest round of `{name}` is no worse than chance explains; the trouble may be over."))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::instances::fails_without_it;
 use super::load::load_changed;
 use super::lost;
-use super::usual::same_hour_before;
+use super::usual::same_hour_before_alone;
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline};
 use crate::engine::consent::Silence;
@@ -32,7 +32,7 @@ pub fn may_propose(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         refusals.extend(push_failed(situation));
         refusals.extend(dependency_fails(situation, attribution));
         refusals.extend(load_changed(situation, attribution));
-        refusals.extend(same_hour_before(situation, attribution));
+        refusals.extend(same_hour_before_alone(situation, attribution));
         refusals.extend(lost::not_told(situation, attribution));
         refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
         refusals.extend(fails_without_it(situation, attribution));

@@ -10,6 +10,8 @@ use crate::engine::situation::SloSeries;
 
 /// The breach began at 1000 s, and the revert was effective at 1100 s.
 const NOW: i64 = 1160;
+/// Four times `recoverWithin` after that, nothing is waited for any more.
+const LAST: i64 = 1340;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_secs(second)
@@ -65,12 +67,12 @@ fn what_is_not_known_has_not_passed() {
     let unknown = Outcome::Unknown(Unknown::NoData);
     // Good rounds of before the revert say nothing of after it.
     for backlog in [None, Some(rounds(NOW, &unknown)), Some(rounds(1000, &unknown)), Some(rounds(1120, &Outcome::Good("200".into())))] {
-        let found = judged(backlog.clone(), NOW - 10);
+        let found = judged(backlog.clone(), LAST - 10);
         assert_eq!(found.standing, RecoveryStanding::Improving, "{backlog:?}");
-        let found = judged(backlog.clone(), NOW);
+        let found = judged(backlog.clone(), LAST);
         assert_eq!(found.standing, RecoveryStanding::Unverified, "{backlog:?}");
         assert!(found.sentence.contains("the check `backlog` has not passed: "), "{}", found.sentence);
     }
     let nothing_happened = Outcome::Counts { good: crate::engine::round::Decimal(0.0), total: crate::engine::round::Decimal(0.0) };
-    assert_eq!(judged(Some(rounds(NOW, &nothing_happened)), NOW).standing, RecoveryStanding::Unverified, "no event is no evidence");
+    assert_eq!(judged(Some(rounds(LAST, &nothing_happened)), LAST).standing, RecoveryStanding::Unverified, "no event is no evidence");
 }
