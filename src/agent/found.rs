@@ -1,7 +1,8 @@
 //! What the decisions of one pass have in common, gathered once.
 //!
 //! Incidents of one change are decided one after the other, each with all the others beside it. They are judged from one world only where
-//! they look back to the same time and hold the same values, so both are settled here, for a pass. Nothing of it outlives the pass.
+//! they look back to the same time and hold the same values, so both are settled here, for a pass. Nothing of it outlives the pass: every
+//! answer is one for the time that it was asked at.
 
 use std::sync::Arc;
 
@@ -22,10 +23,10 @@ use crate::engine::together::{Findings, common_beginning};
 pub(super) struct Found {
     /// What the decisions found.
     pub(super) findings: Findings,
-    beginnings: Memo<RepositoryName, Vec<Timestamp>>,
+    beginnings: Memo<(RepositoryName, Timestamp), Vec<Timestamp>>,
     of_incidents: Memo<(IncidentId, Known), (Arc<Policy>, Shared<ServiceEvidence>)>,
     others: Memo<(PolicyName, InstanceName, Timestamp, Known), Shared<ServiceEvidence>>,
-    controls: Memo<Timestamp, Shared<Vec<ControlEvidence>>>,
+    controls: Memo<(Timestamp, Timestamp), Shared<Vec<ControlEvidence>>>,
     landings: Memo<Known, Shared<Vec<Landing>>>,
 }
 
@@ -39,8 +40,8 @@ fn known(reconciler: &Reconciler, now: Timestamp) -> Known {
 impl Found {
     /// When the incidents began that an incident is looked at together with. Those that were undecided when the pass began count, also when one
     /// of them was decided since.
-    pub(super) fn beginning(&self, reconciler: &Reconciler, incident: &Incident) -> Timestamp {
-        let onsets = self.beginnings.answer(&incident.repository, || {
+    pub(super) fn beginning(&self, reconciler: &Reconciler, incident: &Incident, now: Timestamp) -> Timestamp {
+        let onsets = self.beginnings.answer(&(incident.repository.clone(), now), || {
             let of_repository = reconciler.state.incidents.values().filter(|other| other.repository == incident.repository);
             let undecided = of_repository.filter(|other| other.ending.is_none() && other.landed.is_none());
             undecided.map(|other| other.onset.earliest()).collect()
@@ -76,8 +77,8 @@ impl Found {
     }
 
     /// The controls with their rounds since a time.
-    pub(super) fn controls(&self, reconciler: &Reconciler, from: Timestamp) -> Shared<Vec<ControlEvidence>> {
-        self.controls.answer(&from, || {
+    pub(super) fn controls(&self, reconciler: &Reconciler, from: Timestamp, now: Timestamp) -> Shared<Vec<ControlEvidence>> {
+        self.controls.answer(&(from, now), || {
             let every = control_every(&reconciler.config, &reconciler.policies);
             let rounds = |name: &str| reconciler.rounds.since(&control_series(name), from).to_vec();
             let controls = reconciler.config.controls.iter();

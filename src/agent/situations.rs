@@ -34,14 +34,14 @@ pub(super) const OTHERS_BEFORE: Duration = Duration::from_secs(2 * 3600);
 pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<Situation>> {
     let Some(repository) = reconciler.repository(&policy.repository) else { return Ok(None) };
     let Some(head) = repository.listing.as_ref().and_then(|(_, listing)| listing.head) else { return Ok(None) };
-    let from = reconciler.found.beginning(reconciler, incident) - OTHERS_BEFORE;
+    let from = reconciler.found.beginning(reconciler, incident, now) - OTHERS_BEFORE;
     let mut situation = Situation {
         now,
         incident: incident.id.clone(),
         service: reconciler.found.of_incident(reconciler, policy, incident, now),
         elsewhere: elsewhere(reconciler, policy, incident, now),
         others: others(reconciler, policy, from, now),
-        controls: reconciler.found.controls(reconciler, from),
+        controls: reconciler.found.controls(reconciler, from, now),
         ceilings: ceilings(reconciler, policy, repository),
         repository_limits: repository.config.limits.clone(),
         branch: repository.config.branch.clone(),
