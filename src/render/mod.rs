@@ -5,6 +5,7 @@
 
 pub mod back;
 pub mod backtest;
+mod candidate;
 pub mod chat;
 pub mod commit;
 pub mod neutral;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::candidate::CandidateContext;
 use super::neutral::{self, Markdown};
 use super::proposal::{as_sentence, links_of};
 use super::report;
 use super::templates::{TemplateError, Templates};
 use crate::engine::afterwards::{self, Afterwards};
-use crate::engine::attribution::{Candidate, Standing};
 use crate::engine::budget::Spending;
 use crate::engine::fact::{CommandAnswer, EffectAction, Ending, Event, Fact, Intent, ProposalClosing};
 use crate::engine::id::{EffectId, ProposalKey};
@@ -74,15 +74,6 @@ struct RowContext {
 struct MomentContext {
     at: Markdown,
     what: Markdown,
-}
-
-#[derive(Debug, Serialize)]
-struct CandidateContext {
-    commit: Markdown,
-    subject: Markdown,
-    landed: Markdown,
-    standing: Markdown,
-    because: Markdown,
 }
 
 /// The report as Markdown.
@@ -284,7 +275,6 @@ impl ReportContext {
     /// For trying a template out: with everything, and with as little as there can be.
     pub(super) fn samples() -> Vec<Self> {
         let word = || Markdown::trusted("x");
-        let candidate = || CandidateContext { commit: word(), subject: word(), landed: word(), standing: word(), because: word() };
         let empty = || Self {
             title: word(),
             facts: Vec::new(),
@@ -304,8 +294,8 @@ impl ReportContext {
             timeline: vec![MomentContext { at: word(), what: word() }],
             arithmetic: vec![word()],
             budget: vec![word()],
-            suspects: vec![candidate()],
-            others: vec![candidate()],
+            suspects: vec![CandidateContext::sample()],
+            others: vec![CandidateContext::sample()],
             done: vec![word()],
             gates: vec![word()],
             left: vec![word()],
@@ -322,7 +312,7 @@ impl ReportContext {
         let candidates = attribution.map(|attribution| attribution.candidates.as_slice()).unwrap_or_default();
         let told = |is_suspect: bool| {
             let wanted = candidates.iter().filter(|candidate| suspects.contains(&candidate.commit) == is_suspect);
-            wanted.map(candidate_context).collect()
+            wanted.map(|candidate| CandidateContext::new(candidate, &as_sentence(&candidate.words()))).collect()
         };
         let sentences = |sentences: Vec<String>| sentences.iter().map(|text| neutral::sentence(text)).collect::<Vec<Markdown>>();
         let gates: Vec<String> =
@@ -346,21 +336,6 @@ impl ReportContext {
             left: sentences(left(view)),
             links: links(view),
         }
-    }
-}
-
-fn candidate_context(candidate: &Candidate) -> CandidateContext {
-    CandidateContext {
-        commit: Markdown::trusted(candidate.commit.to_string()),
-        subject: neutral::code(&candidate.subject),
-        landed: Markdown::trusted(candidate.landed.to_string()),
-        standing: Markdown::trusted(match candidate.standing {
-            Standing::Suspect => "suspected",
-            Standing::AlsoPossible => "possible too",
-            Standing::RuledOut => "ruled out",
-            Standing::Unmapped => "owned by no policy",
-        }),
-        because: neutral::sentence(&as_sentence(&candidate.words())),
     }
 }
 

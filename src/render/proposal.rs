@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::back::{self, BackView};
+use super::candidate::CandidateContext;
 use super::neutral::{self, Markdown, cut};
 use super::templates::{TemplateError, Templates};
-use crate::engine::attribution::{Candidate, Standing};
+use crate::engine::attribution::Candidate;
 use crate::engine::broken_sync::Broke;
 use crate::engine::consent::{ApprovalSource, ConsentRules, Role};
 use crate::engine::decision::DecisionRecord;
@@ -83,8 +84,8 @@ pub(super) struct TitleContext {
 #[derive(Debug, Serialize)]
 pub(super) struct ProposalContext {
     services: Vec<ServiceContext>,
-    suspects: Vec<CandidateContext>,
-    others: Vec<CandidateContext>,
+    suspects: Vec<AuthoredContext>,
+    others: Vec<AuthoredContext>,
     objects: Vec<Markdown>,
     way: Vec<Markdown>,
     restores: Markdown,
@@ -112,13 +113,10 @@ struct ServiceContext {
 }
 
 #[derive(Debug, Serialize)]
-struct CandidateContext {
-    commit: Markdown,
-    subject: Markdown,
+struct AuthoredContext {
+    #[serde(flatten)]
+    candidate: CandidateContext,
     author: Markdown,
-    landed: Markdown,
-    standing: Markdown,
-    because: Markdown,
 }
 
 #[derive(Debug, Serialize)]
@@ -218,8 +216,7 @@ impl ProposalContext {
     /// For trying a template out: with everything, and with as little as there can be.
     pub(super) fn samples() -> Vec<Self> {
         let word = || Markdown::trusted("x");
-        let candidate =
-            || CandidateContext { commit: word(), subject: word(), author: word(), landed: word(), standing: word(), because: word() };
+        let candidate = || AuthoredContext { candidate: CandidateContext::sample(), author: word() };
         let service = |plot: Option<Markdown>| ServiceContext {
             name: word(),
             what: word(),
@@ -332,7 +329,7 @@ fn neutral_id(id: &str) -> Markdown {
 }
 
 /// The suspects, and everything else that was looked at; each commit once.
-fn candidates(view: &ProposalView<'_>) -> (Vec<CandidateContext>, Vec<CandidateContext>) {
+fn candidates(view: &ProposalView<'_>) -> (Vec<AuthoredContext>, Vec<AuthoredContext>) {
     let (mut suspects, mut others) = (BTreeMap::new(), BTreeMap::new());
     for attribution in view.services.iter().filter_map(|service| service.incident.attribution.as_ref()) {
         for candidate in &attribution.candidates {
@@ -345,27 +342,16 @@ fn candidates(view: &ProposalView<'_>) -> (Vec<CandidateContext>, Vec<CandidateC
     let mut told = |candidates: BTreeMap<CommitId, &Candidate>, most: usize| {
         let mut candidates: Vec<&Candidate> = candidates.into_values().collect();
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.landed.by));
-        candidates.into_iter().take(most).map(|candidate| candidate_context(view, candidate, &mut mentioned)).collect::<Vec<_>>()
+        candidates.into_iter().take(most).map(|candidate| authored(view, candidate, &mut mentioned)).collect::<Vec<_>>()
     };
     (told(suspects, MOST_SUSPECTS), told(others, MOST_OTHERS))
 }
 
-fn candidate_context(view: &ProposalView<'_>, candidate: &Candidate, mentioned: &mut Vec<String>) -> CandidateContext {
-    CandidateContext {
-        commit: Markdown::trusted(candidate.commit.to_string()),
-        subject: neutral::code(&candidate.subject),
-        author: view
-            .authors
-            .get(&candidate.commit)
-            .map_or_else(|| Markdown::trusted("an unknown author"), |author| named(author, mentioned)),
-        landed: Markdown::trusted(candidate.landed.to_string()),
-        standing: Markdown::trusted(match candidate.standing {
-            Standing::Suspect => "suspected",
-            Standing::AlsoPossible => "possible too",
-            Standing::RuledOut => "ruled out",
-            Standing::Unmapped => "owned by no policy",
-        }),
-        because: neutral::sentence(&candidate.words()),
+fn authored(view: &ProposalView<'_>, candidate: &Candidate, mentioned: &mut Vec<String>) -> AuthoredContext {
+    let author = view.authors.get(&candidate.commit).map(|author| named(author, mentioned));
+    AuthoredContext {
+        candidate: CandidateContext::new(candidate, &candidate.words()),
+        author: author.unwrap_or_else(|| Markdown::trusted("an unknown author")),
     }
 }
 
