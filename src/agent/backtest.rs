@@ -157,7 +157,7 @@ fn in_each_instance(policies: &[Policy]) -> Result<Vec<Policy>, BacktestError> {
                 slo: slo.name.to_string(),
                 detail: error.to_string(),
             };
-            slo.indicator = variables.in_indicator(&slo.indicator).map_err(wrong)?;
+            slo.indicator = variables.in_indicator(&slo.indicator).map_err(wrong)?.of_all_versions();
         }
         places.push(place);
     }

@@ -69,7 +69,7 @@ use self::found::Found;
 use self::impairment::Trouble;
 pub use self::judge::{Answer, DecideAt, JudgedAction, JudgedDecision, judge};
 pub use self::plan::{Planned, plan};
-pub use self::probing::Probing;
+pub use self::probing::{Measured, Probing};
 use self::rendering::Renders;
 pub use self::rounds::Rounds;
 pub use self::run::{Options, run};
@@ -80,12 +80,13 @@ use crate::config;
 use crate::engine::fact::{Event, Fact};
 use crate::engine::id::{IncidentId, InstanceName, PolicyName, RepositoryName, SloName};
 use crate::engine::incident::State;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Policy, Slo};
 use crate::engine::round::{Outcome, Round};
 use crate::engine::shared::Shared;
 use crate::engine::situation::{ServiceEvidence, SloSeries};
 use crate::engine::slo::Assessment;
 use crate::engine::time::{Interval, Timestamp};
+use crate::engine::versions::SloVersions;
 use crate::git::{Listing, Mirror, Signer};
 use crate::journal::{Journal, Series};
 use crate::render::templates::Templates;
@@ -342,14 +343,31 @@ impl Reconciler {
     /// The same for a breach that began with `onset`, with the same hours of the day before.
     fn evidence_of(&self, policy: &Policy, instance: &InstanceName, onset: Interval, now: Timestamp) -> Shared<ServiceEvidence> {
         let between = |slo: &SloName, from, to| self.rounds.between(&series_in(&policy.name, instance, slo), from, to).to_vec();
-        day_before::with_day_before(self.evidence(policy, instance, now).into(), onset, now, between)
+        let mut service = self.evidence(policy, instance, now);
+        service.versions = self.versions_of(policy, instance);
+        day_before::with_day_before(service.into(), onset, now, between)
+    }
+
+    /// What was told of its versions, of every SLO that can breach and tells them apart.
+    fn versions_of(&self, policy: &Policy, instance: &InstanceName) -> Vec<SloVersions> {
+        let of_slo = |slo: &Slo| {
+            let (until, told) = self.rounds.versions(&series_in(&policy.name, instance, &slo.name))?;
+            Some(SloVersions { slo: slo.name.clone(), until: *until, told: told.clone() })
+        };
+        policy.slos.iter().filter_map(of_slo).collect()
     }
 
     fn evidence_since(&self, policy: &Policy, instance: &InstanceName, from: Timestamp, now: Timestamp) -> ServiceEvidence {
         let rounds = |slo: &SloName| self.rounds.since(&series_in(&policy.name, instance, slo), from).to_vec();
         let series = policy.judged().map(|slo| SloSeries { slo: slo.name.clone(), rounds: rounds(&slo.name) }).collect();
-        ServiceEvidence { policy: policy.clone(), instance: instance.clone(), series, applied: self.applied_of(policy, instance) }
-            .by_foremost_alerts(self.state.landings(), now)
+        ServiceEvidence {
+            policy: policy.clone(),
+            instance: instance.clone(),
+            series,
+            applied: self.applied_of(policy, instance),
+            versions: Vec::new(),
+        }
+        .by_foremost_alerts(self.state.landings(), now)
     }
 
     /// Counts a round.

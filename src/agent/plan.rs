@@ -61,8 +61,8 @@ pub async fn plan(loaded: Loaded, duration: Duration, clock: Arc<dyn Clock>) -> 
     loop {
         probing.start_due(clock.now());
         syncing.start_due(clock.now());
-        for (series, round) in probing.finish().await {
-            reconciler.rounds.add(series, round);
+        for measured in probing.finish().await {
+            reconciler.rounds.take(measured);
         }
         for (place, report) in syncing.finish().await {
             reconciler.reports.add(place, report);

@@ -17,8 +17,10 @@ use crate::config::agent::MetricsKind;
 use crate::engine::alert_source::AlertSelector;
 use crate::engine::policy::{AlertIndicator, Indicator, Policy, PrometheusIndicator, Slo, WorkloadIndicator};
 use crate::engine::round::Round;
+use crate::engine::slo::{self, Quality};
 use crate::engine::time::Timestamp;
 use crate::engine::variables::Variables;
+use crate::engine::versions::ToldVersions;
 use crate::journal::Series;
 use crate::net::address::AddressRules;
 use crate::net::client::Client;
@@ -44,9 +46,22 @@ pub(super) fn control_every(agent: &config::agent::Agent, policies: &[Policy]) -
     probes.chain(controls).min().unwrap_or(SLOWEST_CONTROL).min(SLOWEST_CONTROL)
 }
 
+/// A finished round.
+#[derive(Debug)]
+pub struct Measured {
+    /// Of which series.
+    pub series: Series,
+    /// The round.
+    pub round: Round,
+    /// What each version of the service did; asked where the round is not good and the SLO tells versions apart.
+    pub versions: Option<ToldVersions>,
+}
+
 /// One series and how its rounds are made.
 struct Scheduled {
     series: Series,
+    /// What judges the rounds; none for a control.
+    slo: Option<Arc<Slo>>,
     every: Duration,
     kind: Kind,
     due: Timestamp,
@@ -63,8 +78,8 @@ enum Kind {
 /// Every probe with its next due time.
 pub struct Probing {
     scheduled: Vec<Scheduled>,
-    sender: mpsc::UnboundedSender<(Series, Round)>,
-    receiver: mpsc::UnboundedReceiver<(Series, Round)>,
+    sender: mpsc::UnboundedSender<Measured>,
+    receiver: mpsc::UnboundedReceiver<Measured>,
     running: usize,
 }
 
@@ -82,7 +97,13 @@ impl Probing {
         let mut scheduled = Vec::new();
         for (control, probe) in agent.controls.iter().zip(controls.iter()) {
             let kind = Kind::Http(Arc::new(probe.clone()));
-            scheduled.push(Scheduled { series: control_series(&control.name), every: control_every(agent, policies), kind, due: now });
+            scheduled.push(Scheduled {
+                series: control_series(&control.name),
+                slo: None,
+                every: control_every(agent, policies),
+                kind,
+                due: now,
+            });
         }
         for policy in policies {
             for (instance, slo) in policy.instances.iter().flat_map(|instance| policy.measured().map(move |slo| (instance, slo))) {
@@ -103,7 +124,7 @@ impl Probing {
                     )),
                 };
                 let series = series_in(&policy.name, &instance.name, &slo.name);
-                scheduled.push(Scheduled { series, every: slo.every(), kind, due: now });
+                scheduled.push(Scheduled { series, slo: Some(Arc::new(slo.clone())), every: slo.every(), kind, due: now });
             }
         }
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -122,18 +143,19 @@ impl Probing {
                 Kind::Prometheus { delay, .. } => last_end(now, scheduled.every, *delay) + scheduled.every + *delay,
             };
             let (kind, series, sender) = (scheduled.kind.clone(), scheduled.series.clone(), self.sender.clone());
+            let slo = scheduled.slo.clone();
             let end = match &kind {
                 Kind::Http(_) => now,
                 Kind::Prometheus { delay, .. } => last_end(now, scheduled.every, *delay),
             };
             self.running += 1;
             tokio::spawn(async move {
-                let round = match kind {
-                    Kind::Http(probe) => probe.round(end).await,
-                    Kind::Prometheus { probe, .. } => probe.round(end).await,
-                };
+                let (Kind::Http(probe) | Kind::Prometheus { probe, .. }) = kind;
+                let round = probe.round(end).await;
+                let is_bad = slo.is_some_and(|slo| slo::quality(&slo, &round) == Quality::Bad);
+                let versions = if is_bad { probe.versions(round.end).await } else { None };
                 // The receiver is gone only when the agent is ending.
-                let _ = sender.send((series, round));
+                let _ = sender.send(Measured { series, round, versions });
             });
         }
     }
@@ -144,21 +166,21 @@ impl Probing {
     }
 
     /// The next finished round.
-    pub async fn next(&mut self) -> Option<(Series, Round)> {
+    pub async fn next(&mut self) -> Option<Measured> {
         let finished = self.receiver.recv().await;
         self.running = self.running.saturating_sub(usize::from(finished.is_some()));
         finished
     }
 
     /// A round that is already finished, without waiting.
-    pub fn try_next(&mut self) -> Option<(Series, Round)> {
+    pub fn try_next(&mut self) -> Option<Measured> {
         let finished = self.receiver.try_recv().ok();
         self.running = self.running.saturating_sub(usize::from(finished.is_some()));
         finished
     }
 
     /// Waits for every probe that was started.
-    pub async fn finish(&mut self) -> Vec<(Series, Round)> {
+    pub async fn finish(&mut self) -> Vec<Measured> {
         let mut rounds = Vec::new();
         while self.running > 0 {
             rounds.extend(self.next().await);

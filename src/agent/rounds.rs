@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Measured;
 use crate::engine::round::{Outcome, Round, Unknown};
 use crate::engine::time::Timestamp;
+use crate::engine::versions::ToldVersions;
 use crate::journal::{Series, StoredRound};
 
 /// Every series, its rounds ordered by their end.
@@ -14,6 +16,8 @@ use crate::journal::{Series, StoredRound};
 pub struct Rounds {
     series: BTreeMap<Series, Vec<Round>>,
     unsaved: Vec<StoredRound>,
+    /// What was told of versions last, with the end of the round that it was asked for.
+    versions: BTreeMap<Series, (Timestamp, ToldVersions)>,
 }
 
 impl Rounds {
@@ -28,6 +32,20 @@ impl Rounds {
     pub fn add(&mut self, series: Series, round: Round) {
         insert(self.series.entry(series.clone()).or_default(), round.clone());
         self.unsaved.push(StoredRound { series, round });
+    }
+
+    /// Takes up a round that was just measured, with what was told of versions.
+    pub fn take(&mut self, measured: Measured) {
+        let Measured { series, round, versions } = measured;
+        if let Some(told) = versions {
+            self.versions.insert(series.clone(), (round.end, told));
+        }
+        self.add(series, round);
+    }
+
+    /// What was told of the versions of a series last, up to when; a restart forgets it.
+    pub fn versions(&self, series: &Series) -> Option<&(Timestamp, ToldVersions)> {
+        self.versions.get(series)
     }
 
     /// The rounds of a series that ended after `from`, oldest first.
@@ -69,6 +87,7 @@ impl Rounds {
 
     /// Forgets the rounds of each series that ended before the time that `before` gives for it.
     pub fn prune(&mut self, before: impl Fn(&Series) -> Timestamp) {
+        self.versions.retain(|series, (until, _)| *until >= before(series));
         for (series, rounds) in &mut self.series {
             let before = before(series);
             rounds.drain(..rounds.partition_point(|round| round.end < before));

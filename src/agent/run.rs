@@ -13,11 +13,10 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::{Clock, Place, Probing, Reconciler, Syncing, series_in};
+use super::{Clock, Measured, Place, Probing, Reconciler, Syncing, series_in};
 use crate::config;
 use crate::engine::fact::Event;
 use crate::engine::policy::{Policy, Slo};
-use crate::engine::round::Round;
 use crate::engine::sync::SyncReport;
 use crate::engine::time::Timestamp;
 use crate::journal::{Journal, Series, SqliteJournal};
@@ -106,11 +105,11 @@ async fn deliver_last(mut reconciler: Reconciler) -> Result<()> {
 }
 
 /// Takes up a round, and all others that have finished with it.
-fn take_rounds(reconciler: &mut Reconciler, probing: &mut Probing, first: (Series, Round)) {
+fn take_rounds(reconciler: &mut Reconciler, probing: &mut Probing, first: Measured) {
     let mut finished = Some(first);
-    while let Some((series, round)) = finished {
-        reconciler.note_round(&series, &round);
-        reconciler.rounds.add(series, round);
+    while let Some(measured) = finished {
+        reconciler.note_round(&measured.series, &measured.round);
+        reconciler.rounds.take(measured);
         finished = probing.try_next();
     }
 }

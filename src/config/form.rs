@@ -63,6 +63,7 @@ pub fn check(form: Form, text: &str) -> Verdict {
         Form::Email => email(text),
         Form::Query => query(text),
         Form::Selector => selector(text),
+        Form::LabelName => label_name(text),
         Form::Schedule => schedule::check_schedule(text)
             .map_err(|error| Complaint { says: format!("is a schedule, and this one {}", error.says), hint: error.hint }),
         Form::TimeZone => time_zone(text),
@@ -114,6 +115,15 @@ fn name(text: &str) -> Verdict {
 /// Whether a text can be the login of somebody at a forge, or one part of a team's name.
 pub fn is_login(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
+}
+
+fn label_name(text: &str) -> Verdict {
+    let fits =
+        text.chars().all(|char| char.is_ascii_alphanumeric() || char == '_') && !text.starts_with(|char: char| char.is_ascii_digit());
+    if fits {
+        return Ok(());
+    }
+    wrong(format!("is the name of a label, and {} is none", quoted(text)), "a label has letters, digits and `_`, and begins with no digit")
 }
 
 fn time_zone(text: &str) -> Verdict {

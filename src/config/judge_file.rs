@@ -30,7 +30,8 @@ pub struct Case {
     pub id: String,
     /// When it is decided, in Unix milliseconds.
     pub now: i64,
-    /// The policies, valid as those of an agent are. Names of repositories and servers are not resolved.
+    /// The policies, valid as those of an agent are. Names of repositories and servers are not resolved, and
+    /// `versionLabel` is ignored.
     pub policies: Vec<Policy>,
     /// Everything that was observed.
     pub observed: Observed,
@@ -413,7 +414,7 @@ fn read_policies(texts: &[String]) -> Result<Vec<Policy>, InvalidCase> {
     let parsed: Vec<load::Parsed> =
         texts.iter().enumerate().map(|(index, text)| load::read(&format!("policies[{index}]"), text.as_bytes(), &mut list)).collect();
     let places: Vec<load::Place<'_>> = parsed.iter().flat_map(super::policies_and_slos_of).collect();
-    let (_, policies) = load::judge(None, &places, &mut list);
+    let (_, mut policies) = load::judge(None, &places, &mut list);
     if let Some(error) = list.iter().find(|diagnostic| diagnostic.is_error()) {
         let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
         return Err(InvalidCase(format!("{}: {}{hint}", error.file, error.message)));
@@ -424,6 +425,10 @@ fn read_policies(texts: &[String]) -> Result<Vec<Policy>, InvalidCase> {
         return Err(InvalidCase(
             "each entry of `policies` is one RevertPolicy object, or an OpenSLO one that such a policy takes".to_owned(),
         ));
+    }
+    // A line has the rounds of a service and not of each of its versions.
+    for slo in policies.iter_mut().flat_map(|policy| &mut policy.slos) {
+        slo.indicator = slo.indicator.clone().of_all_versions();
     }
     Ok(policies)
 }

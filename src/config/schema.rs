@@ -116,6 +116,7 @@ fn text(form: Form) -> Value {
     match form {
         Form::Name => json!({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "maxLength": 63}),
         Form::VariableName => json!({"type": "string", "pattern": "^[a-z0-9$]([-a-zA-Z0-9._${}]*[a-zA-Z0-9_}])?$"}),
+        Form::LabelName => json!({"type": "string", "pattern": "^[a-zA-Z_][a-zA-Z0-9_]*$"}),
         Form::HttpUrl | Form::ProbedUrl => json!({"type": "string", "pattern": "^[hH][tT][tT][pP][sS]?://"}),
         Form::Glob => json!({"type": "string", "pattern": "^[^/!]", "not": {"pattern": "/$"}}),
         Form::Branch => json!({"type": "string", "minLength": 1, "not": {"pattern": "^(refs/heads/|revertd/)"}}),

@@ -113,6 +113,8 @@ pub enum Form {
     Query,
     /// A PromQL selector.
     Selector,
+    /// The name of a label of a metric.
+    LabelName,
     /// A schedule of five fields.
     Schedule,
     /// The IANA name of a time zone.

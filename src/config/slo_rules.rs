@@ -147,6 +147,14 @@ fn prometheus_rules(prometheus: &View<'_>, findings: &mut Findings<'_>) {
     {
         findings.error(prometheus.span("good"), "`good` and `total` are the same query: nothing is ever bad", None);
     }
+    if let Some(label) = prometheus.text("versionLabel") {
+        for key in ["query", "good", "total"] {
+            if prometheus.text(key).is_some_and(|text| !text.contains("$version") && !text.contains("${version}")) {
+                let message = format!("`{key}` does not use `$version`, and `versionLabel` tells versions apart by it");
+                findings.error(prometheus.span(key), message, format!("match the label in it: `{{…, {label}=~\"$version\"}}`"));
+            }
+        }
+    }
 }
 
 /// Whether an expression calls `rate` or `irate`.
@@ -272,6 +280,7 @@ fn prometheus_indicator(prometheus: &View<'_>) -> Option<PrometheusIndicator> {
         freshness: Some(prometheus.text("freshness")?),
         max_staleness: prometheus.duration("maxStaleness")?,
         targets: prometheus.text("targets"),
+        version_label: prometheus.text("versionLabel"),
     })
 }
 

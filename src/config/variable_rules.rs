@@ -1,7 +1,7 @@
 //! Variables of a policy: whether each is known in every instance and can be put where it stands.
 
 use crate::engine::policy::Sync;
-use crate::engine::variables::{VariableError, Variables};
+use crate::engine::variables::{VERSION, VariableError, Variables};
 
 use super::agent_file::Names;
 use super::check::{listed, nearest};
@@ -24,8 +24,9 @@ pub fn indicators(spec: &View<'_>, variables: &Variables, instance: Option<&str>
     for slo in spec.objects("slos") {
         let Some(indicator) = slo.object("indicator") else { continue };
         if let Some(prometheus) = indicator.object("prometheus") {
+            let label = prometheus.text("versionLabel");
             for key in ["query", "good", "total", "freshness", "targets"] {
-                let Some(Err(error)) = prometheus.text(key).map(|text| variables.in_query(&text)) else { continue };
+                let Some(Err(error)) = prometheus.text(key).map(|text| variables.in_query_of(&text, label.as_deref())) else { continue };
                 place.wrong(&prometheus, key, &error, findings);
             }
         }
@@ -115,6 +116,7 @@ fn hint(error: &VariableError) -> Option<String> {
     match error {
         VariableError::Unknown { name, known } => Some(match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `${near}`?"),
+            None if name == VERSION => "name under `versionLabel` the label of the metric that tells versions apart".to_owned(),
             None if known.is_empty() => {
                 "`$window` is there in queries; `$cluster` and labels come from `instances`, `$env` from `environment`".to_owned()
             }
@@ -124,6 +126,7 @@ fn hint(error: &VariableError) -> Option<String> {
             }
         }),
         VariableError::OutsideQuotes { name } => Some(format!("write `\"${name}\"`: only inside a string its value can be escaped")),
+        VariableError::NotMatched { label, .. } => Some(format!("write `{label}=~\"$version\"`")),
         VariableError::Unfit { .. } => None,
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Rounds are read as good or bad by their own SLO, so that services of different scales can be laid beside one another; when in a series of
 //! values the service got worse is [`super::onset`]'s. The comparison itself is [`super::compare`]'s. Negative controls are the services that
-//! no change in the window touches, the other instances that had not applied the suspects, and the same hours of the day before.
+//! no change in the window touches, the other instances that had not applied the suspects, the version from before that runs beside the new one
+//! ([`super::versions`]), and the same hours of the day before.
 //!
 //! For a merge an SLO that breaches must have got worse since the suspects were applied by more than chance (`NotWorse`): an alert asks for a
 //! few bad rounds, and a service that is bad now and then has those by itself. What was in the same trouble at the same hour of the day
@@ -22,6 +23,7 @@ use super::round::Round;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{self, Quality};
 use super::time::{Interval, Timestamp};
+use super::versions;
 
 /// The rounds of so long before are compared with those of as long since.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -38,16 +40,17 @@ const TELLING_BAD: usize = 3;
 
 /// The times that are compared.
 #[derive(Clone, Copy)]
-struct Span {
+pub(super) struct Span {
     /// Before this it was not applied.
-    applied: Timestamp,
+    pub(super) applied: Timestamp,
     /// From here on it was, if it did it: what is not known to the minute was applied before the breach began.
-    effective: Timestamp,
+    pub(super) effective: Timestamp,
     now: Timestamp,
 }
 
 impl Span {
-    fn of(applied: Interval, onset: Interval, now: Timestamp) -> Option<Self> {
+    /// `None` where nothing says that it was not applied before a time.
+    pub(super) fn of(applied: Interval, onset: Interval, now: Timestamp) -> Option<Self> {
         let after = applied.after?;
         Some(Self { applied: after, effective: applied.by.min(onset.earliest()).max(after), now })
     }
@@ -61,6 +64,17 @@ impl Span {
         let after = reading::within(readings, self.effective, self.now.min(self.effective + HOUR));
         let began = after.partition_point(|reading| reading.start < self.effective);
         (reading::within(readings, self.applied - HOUR, self.applied), &after[began..])
+    }
+
+    /// The same for rounds.
+    pub(super) fn rounds(self, rounds: &[Round]) -> (&[Round], &[Round]) {
+        let within = |from: Timestamp, to: Timestamp| {
+            let first = rounds.partition_point(|round| round.end <= from);
+            &rounds[first..rounds.partition_point(|round| round.end <= to).max(first)]
+        };
+        let after = within(self.effective, self.now.min(self.effective + HOUR));
+        let began = after.partition_point(|round| round.start < self.effective);
+        (within(self.applied - HOUR, self.applied), &after[began..])
     }
 }
 
@@ -89,8 +103,10 @@ fn of_candidate(situation: &Situation, slo: &Slo, onset: Interval, candidate: &C
     let own = reading::verdicts(slo, service.rounds(&slo.name));
     let others = others(situation, candidates, span);
     let elsewhere = without_it(situation, candidate, span);
+    let earlier = earlier_versions(service, slo, span);
     let mut controls: Vec<Control<'_>> = Vec::new();
-    for (kind, series) in [(ControlKind::OtherService, &others), (ControlKind::OtherInstance, &elsewhere)] {
+    let kinds = [(ControlKind::OtherService, &others), (ControlKind::OtherInstance, &elsewhere), (ControlKind::OtherVersion, &earlier)];
+    for (kind, series) in kinds {
         controls.extend(series.iter().map(|(name, readings)| {
             let (before, after) = span.sides(readings);
             Control { name: name.clone(), kind, before, after }
@@ -121,6 +137,12 @@ fn without_it(situation: &Situation, candidate: &Candidate, span: Span) -> Vec<(
     let brought = |other: &ServiceEvidence| elsewhere::lacks(other, &situation.landings, candidate.commit);
     let lacking = situation.elsewhere.iter().filter(|other| brought(other));
     lacking.filter_map(|other| Some((format!("`{}`", other.named()), worst(other, span)?))).collect()
+}
+
+/// The versions of the service from before that still run beside a new one.
+fn earlier_versions(service: &ServiceEvidence, slo: &Slo, span: Span) -> Vec<(String, Vec<Reading>)> {
+    let earlier = versions::earlier(service, slo, span).into_iter();
+    earlier.map(|earlier| (format!("version `{}`", earlier.version), reading::verdicts(slo, &earlier.rounds))).collect()
 }
 
 /// The readings of the SLO that got worse most.

@@ -360,6 +360,7 @@ mod tests {
             freshness: None,
             max_staleness: MINUTE,
             targets: None,
+            version_label: None,
         }))
     }
 

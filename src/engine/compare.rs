@@ -6,8 +6,8 @@
 //! both, because many rounds make any difference significant and few make any difference large. The two judges of canaries that were read
 //! have neither an echo's discount nor, in one of them, a least effect; their confidence of 98 % is kept.
 //!
-//! A negative control is something that the change cannot have reached: another service, another instance, the same hour of the day
-//! before. It stood still when the service shifted by more than it did, by the difference of both effects. A control that moved too, or
+//! A negative control is something that the change cannot have reached: another service, another instance, an earlier version beside
+//! the new one, the same hour of the day before. It stood still when the service shifted by more than it did, by the difference of both effects. A control that moved too, or
 //! of which too little is known, never speaks for the change: of every kind of control that there is, more than half must have stood
 //! still. So what was not measured, here or there, can only weaken the evidence (promise P2).
 
@@ -96,6 +96,8 @@ pub enum ControlKind {
     DayBefore,
     /// The same service where the change was not applied.
     OtherInstance,
+    /// The version of the service from before, beside the new one.
+    OtherVersion,
 }
 
 /// How a control compares.
@@ -268,7 +270,7 @@ fn stance(subject: &Comparison, control: &Comparison) -> Stance {
 
 /// Whether of every kind of control that there is more than half stood still.
 fn every_kind_stood_still(controls: &[ControlEvidence]) -> bool {
-    [ControlKind::OtherService, ControlKind::DayBefore, ControlKind::OtherInstance].into_iter().all(|kind| {
+    [ControlKind::OtherService, ControlKind::DayBefore, ControlKind::OtherInstance, ControlKind::OtherVersion].into_iter().all(|kind| {
         let of_kind: Vec<&ControlEvidence> = controls.iter().filter(|control| control.kind == kind).collect();
         let still = of_kind.iter().filter(|control| control.stance == Stance::StoodStill).count();
         of_kind.is_empty() || still * 2 > of_kind.len()

@@ -57,5 +57,6 @@ pub mod together;
 pub mod values;
 pub mod variables;
 pub mod verification;
+pub mod versions;
 pub mod window;
 pub mod workload;

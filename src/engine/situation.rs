@@ -24,6 +24,7 @@ use super::switch::KillSwitch;
 use super::sync::applied::AppliedFact;
 use super::time::{Interval, Timestamp};
 use super::together::Findings;
+use super::versions::SloVersions;
 
 /// Everything that one decision is made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,6 +162,9 @@ pub struct ServiceEvidence {
     /// the lag of the policy is assumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<BTreeMap<CommitId, AppliedFact>>,
+    /// What its versions did; of the breaching service only, and of SLOs that tell them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<SloVersions>,
 }
 
 /// The rounds of one SLO, oldest first.

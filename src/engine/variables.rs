@@ -12,6 +12,8 @@ use super::policy::{Indicator, Instance, Policy, PrometheusIndicator, Prometheus
 
 /// The variable that the probe fills in: the length of a round.
 const WINDOW: &str = "window";
+/// The other one: the version of the service, where an indicator tells versions apart.
+pub const VERSION: &str = "version";
 
 /// Names that no label can have as a variable.
 pub const RESERVED: &[&str] = &["cluster", "env", WINDOW];
@@ -37,6 +39,14 @@ pub enum VariableError {
         /// Its name.
         name: String,
     },
+    /// It is not all that its label is matched with.
+    #[error("`${name}` is not all that the label `{label}` is matched with")]
+    NotMatched {
+        /// Its name.
+        name: String,
+        /// The label.
+        label: String,
+    },
     /// Its value does not go there.
     #[error("the value of `${name}` {why}")]
     Unfit {
@@ -61,7 +71,7 @@ impl VariableError {
     /// The variable, without `$`.
     pub fn name(&self) -> &str {
         match self {
-            Self::Unknown { name, .. } | Self::OutsideQuotes { name } | Self::Unfit { name, .. } => name,
+            Self::Unknown { name, .. } | Self::OutsideQuotes { name } | Self::NotMatched { name, .. } | Self::Unfit { name, .. } => name,
         }
     }
 }
@@ -94,7 +104,19 @@ impl Variables {
     /// # Errors
     /// An unknown variable, one outside of quotes, or a value that the string cannot hold.
     pub fn in_query(&self, text: &str) -> Result<String, VariableError> {
-        self.put_in(pieces(text, Syntax::PromQl), |name, value, quote| match quote {
+        self.in_query_of(text, None)
+    }
+
+    /// The same for a query of an indicator that tells versions apart by a label: `$version` stays.
+    ///
+    /// # Errors
+    /// Also where `$version` is not all that the label is matched with: `label=~"$version"`.
+    pub fn in_query_of(&self, text: &str, version_label: Option<&str>) -> Result<String, VariableError> {
+        let mut pieces = pieces(text, Syntax::PromQl);
+        if let Some(label) = version_label {
+            keep_versions(&mut pieces, label)?;
+        }
+        self.put_in(pieces, |name, value, quote| match quote {
             None => Err(VariableError::OutsideQuotes { name: name.to_owned() }),
             // Nothing can be escaped in there.
             Some('`') if value.contains('`') => {
@@ -146,17 +168,19 @@ impl Variables {
                 http.url = self.in_address(&http.url)?;
                 Indicator::Http(http)
             }
-            Indicator::Prometheus(prometheus) => Indicator::Prometheus(PrometheusIndicator {
-                query: match &prometheus.query {
-                    PrometheusQuery::Value(query) => PrometheusQuery::Value(self.in_query(query)?),
-                    PrometheusQuery::Ratio { good, total } => {
-                        PrometheusQuery::Ratio { good: self.in_query(good)?, total: self.in_query(total)? }
-                    }
-                },
-                freshness: prometheus.freshness.as_deref().map(|selector| self.in_query(selector)).transpose()?,
-                targets: prometheus.targets.as_deref().map(|selector| self.in_query(selector)).transpose()?,
-                ..prometheus
-            }),
+            Indicator::Prometheus(prometheus) => {
+                let label = prometheus.version_label.as_deref();
+                let put_in = |text: &str| self.in_query_of(text, label);
+                Indicator::Prometheus(PrometheusIndicator {
+                    query: match &prometheus.query {
+                        PrometheusQuery::Value(query) => PrometheusQuery::Value(put_in(query)?),
+                        PrometheusQuery::Ratio { good, total } => PrometheusQuery::Ratio { good: put_in(good)?, total: put_in(total)? },
+                    },
+                    freshness: prometheus.freshness.as_deref().map(put_in).transpose()?,
+                    targets: prometheus.targets.as_deref().map(put_in).transpose()?,
+                    ..prometheus.clone()
+                })
+            }
             Indicator::Alert(mut alert) => {
                 for value in alert.selector.labels.values_mut() {
                     *value = self.in_text(value)?;
@@ -219,6 +243,30 @@ impl Variables {
     fn names(&self) -> Vec<String> {
         self.0.keys().filter(|name| is_name(name)).cloned().collect()
     }
+}
+
+/// Lets `$version` stand where it is all that `label` is matched with, as a regular expression; the probe puts the versions in.
+fn keep_versions(pieces: &mut [Piece<'_>], label: &str) -> Result<(), VariableError> {
+    for place in 0..pieces.len() {
+        let Piece::Variable { name: VERSION, quote } = pieces[place] else { continue };
+        let before = match pieces.get(place.wrapping_sub(1)) {
+            Some(Piece::Plain(before)) => *before,
+            _ => "",
+        };
+        let after = match pieces.get(place + 1) {
+            Some(Piece::Plain(after)) => *after,
+            _ => "",
+        };
+        let matcher = quote.filter(|quote| after.starts_with(*quote)).and_then(|quote| before.strip_suffix(quote));
+        let matched =
+            matcher.and_then(|matcher| matcher.trim_end().strip_suffix("=~")).and_then(|name| name.trim_end().strip_suffix(label));
+        // Not the end of a longer name.
+        if matched.is_none_or(|rest| rest.ends_with(|char: char| char.is_ascii_alphanumeric() || char == '_')) {
+            return Err(VariableError::NotMatched { name: VERSION.to_owned(), label: label.to_owned() });
+        }
+        pieces[place] = Piece::Plain("$version");
+    }
+    Ok(())
 }
 
 fn is_name(text: &str) -> bool {

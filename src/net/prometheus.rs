@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::decode::{Decoded, decode, decode_series};
+use self::decode::{Decoded, decode, decode_ranges, decode_series};
 use super::address::AddressRules;
 use super::client::{BodyLength, Client, ClientError, NoAnswer, Request};
 use super::failure::tidy;
@@ -58,6 +58,15 @@ pub struct Series {
 
 /// The values of an expression at evenly spaced times; a time at which it evaluated to nothing is absent.
 pub type Evaluations = BTreeMap<Timestamp, Evaluated>;
+
+/// When one series of an expression had a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelledEvaluations {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The times at which it was there, of those that were asked for.
+    pub times: Vec<Timestamp>,
+}
 
 /// Why there is no complete answer to a query.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +160,26 @@ impl PrometheusClient {
     /// There is no complete answer, or it is no vector of numbers.
     pub async fn series(&self, query: &str, time: Timestamp) -> Result<Vec<Series>, QueryError> {
         self.fetch("query", vec![("query", query.to_owned()), ("time", seconds(time.millis()))], decode_series).await
+    }
+
+    /// Every series that `query` evaluates to between `start` and `end`, with its labels. At most 5,000 times are asked for.
+    ///
+    /// # Errors
+    /// There is no complete answer, or it is no matrix.
+    pub async fn range_by_labels(
+        &self,
+        query: &str,
+        start: Timestamp,
+        end: Timestamp,
+        step: Duration,
+    ) -> Result<Vec<LabelledEvaluations>, QueryError> {
+        let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
+        // The newest, so that the last one is at the end.
+        let steps = end.millis().saturating_sub(start.millis()).div_euclid(step).clamp(0, LONGEST_RANGE as i64 - 1);
+        let start = end.millis().saturating_sub(steps.saturating_mul(step));
+        let parameters =
+            vec![("query", query.to_owned()), ("start", seconds(start)), ("end", seconds(end.millis())), ("step", seconds(step))];
+        self.fetch("query_range", parameters, decode_ranges).await
     }
 
     async fn ask(&self, endpoint: &str, parameters: Vec<(&'static str, String)>) -> Result<Decoded, QueryError> {

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod http;
 pub mod prometheus;
+mod versions;
 pub mod workload;
 
 use std::future::Future;
@@ -13,12 +14,16 @@ use std::pin::Pin;
 
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
+use crate::engine::versions::ToldVersions;
 
 /// A round to wait for.
 pub type RoundFuture<'a> = Pin<Box<dyn Future<Output = Round> + Send + 'a>>;
 
 /// Rounds to wait for.
 pub type RoundsFuture<'a> = Pin<Box<dyn Future<Output = Vec<Round>> + Send + 'a>>;
+
+/// What is told of versions, to wait for.
+pub type VersionsFuture<'a> = Pin<Box<dyn Future<Output = Option<ToldVersions>> + Send + 'a>>;
 
 /// Measures one indicator.
 pub trait Probe: Send + Sync {
@@ -31,5 +36,11 @@ pub trait Probe: Send + Sync {
     fn backfill(&self, from: Timestamp, to: Timestamp) -> RoundsFuture<'_> {
         let _ = (from, to);
         Box::pin(async { Vec::new() })
+    }
+
+    /// What each version of the service did, up to the round that ended at `end`; `None` of an indicator that tells none apart.
+    fn versions(&self, end: Timestamp) -> VersionsFuture<'_> {
+        let _ = end;
+        Box::pin(async { None })
     }
 }

@@ -8,10 +8,13 @@
 //! Prometheus stamps an answer with the time of evaluation, and an aggregate hides the age of its samples: minutes after the last pod
 //! has died a ratio still reads 100 %. So the newest sample of the `freshness` selector is asked for in the same round. An indicator
 //! without one cannot tell how old its data is; then only an empty answer is no data.
+//!
+//! `$version` is every version here; what each of them did is asked by [`super::versions`].
 
 use std::time::Duration;
 
-use super::{Probe, RoundFuture, RoundsFuture};
+use super::versions::VersionQueries;
+use super::{Probe, RoundFuture, RoundsFuture, VersionsFuture};
 use crate::engine::policy::{PrometheusIndicator, PrometheusQuery};
 use crate::engine::round::{Decimal, Outcome, Round, Unknown};
 use crate::engine::time::Timestamp;
@@ -30,6 +33,7 @@ pub struct PrometheusProbe {
     freshness: Option<String>,
     targets: Option<String>,
     query: PrometheusQuery,
+    versions: Option<VersionQueries>,
 }
 
 /// What the server said about one round.
@@ -84,8 +88,15 @@ fn step_millis(every: Duration) -> i64 {
 impl PrometheusProbe {
     /// A probe of `indicator` through `client`, which is that of the indicator's server.
     pub fn new(client: PrometheusClient, indicator: &PrometheusIndicator) -> Self {
+        // Every version, and what has no such label.
+        Self::of_versions(client.clone(), indicator, ".*").telling(VersionQueries::new(client, indicator))
+    }
+
+    /// A probe of the versions that a regular expression matches. It stands in strings of PromQL of any kind, so that it may hold no quote
+    /// and no backslash.
+    pub(super) fn of_versions(client: PrometheusClient, indicator: &PrometheusIndicator, versions: &str) -> Self {
         let window = window(indicator.every);
-        let fill = |query: &str| query.replace("$window", &window);
+        let fill = |query: &str| query.replace("$window", &window).replace("$version", versions);
         Self {
             client,
             every: indicator.every,
@@ -96,7 +107,12 @@ impl PrometheusProbe {
                 PrometheusQuery::Value(query) => PrometheusQuery::Value(fill(query)),
                 PrometheusQuery::Ratio { good, total } => PrometheusQuery::Ratio { good: fill(good), total: fill(total) },
             },
+            versions: None,
         }
+    }
+
+    fn telling(self, versions: Option<VersionQueries>) -> Self {
+        Self { versions, ..self }
     }
 
     async fn measure(&self, end: Timestamp) -> Round {
@@ -174,6 +190,15 @@ impl Probe for PrometheusProbe {
     /// server did not answer. A round that is still not answered is [`Unknown::ServerError`] again; a gap is a gap.
     fn backfill(&self, from: Timestamp, to: Timestamp) -> RoundsFuture<'_> {
         Box::pin(self.measure_past(from, to))
+    }
+
+    fn versions(&self, end: Timestamp) -> VersionsFuture<'_> {
+        Box::pin(async move {
+            match &self.versions {
+                Some(versions) => Some(versions.told(end).await),
+                None => None,
+            }
+        })
     }
 }
 
@@ -368,6 +393,7 @@ mod tests {
             freshness: Some("t{app=\"x\"}".into()),
             max_staleness: MINUTE,
             targets: Some("up{app=\"x\"}".into()),
+            version_label: None,
         };
         let client = PrometheusClient::new("http://127.0.0.1:9", Vec::new(), None, AddressRules::for_operator(), MINUTE).unwrap();
         let probe = PrometheusProbe::new(client, &indicator);

@@ -42,7 +42,14 @@ pub fn grant(onto: CommitId) -> MergeGrant {
     let situation = Situation {
         now,
         incident,
-        service: ServiceEvidence { policy, instance: InstanceName::new("default"), series: Vec::new(), applied: None }.into(),
+        service: ServiceEvidence {
+            policy,
+            instance: InstanceName::new("default"),
+            series: Vec::new(),
+            applied: None,
+            versions: Vec::new(),
+        }
+        .into(),
         elsewhere: Vec::new(),
         others: Vec::new(),
         controls: Vec::new().into(),

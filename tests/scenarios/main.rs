@@ -85,5 +85,6 @@ mod story_is_told;
 mod to_and_fro_is_for_people;
 mod told_over_a_restart;
 mod two_agents_make_one_pull_request;
+mod versions_run_side_by_side;
 mod what_landed_is_not_the_plan;
 mod what_runs_is_asked;

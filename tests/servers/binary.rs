@@ -1,5 +1,7 @@
 //! The real program with a bare repository, a policy, and a service whose health is decided by the manifest on `main`.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
@@ -19,6 +21,8 @@ use crate::support::{ChildGuard, eventually, find_program};
 
 /// Where the manifest of the service stands.
 const MANIFEST: &str = "apps/checkout/deployment.yaml";
+/// The version that it runs first.
+const GOOD: &str = "1.4.2";
 /// The version that breaks the service.
 pub const BAD: &str = "1.5.0";
 /// What the manifest said is believed for so long.
@@ -68,8 +72,22 @@ pub struct Running {
 struct Service {
     bare: PathBuf,
     answers: AtomicU64,
-    errors: AtomicU64,
     seen: Mutex<Option<(Instant, bool)>>,
+    /// What the version from before does while the bad one is there.
+    beside: Mutex<Beside>,
+    /// Requests by version and status code.
+    requests: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+}
+
+/// What becomes of the good version once the bad one is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// It is gone.
+    Gone,
+    /// It runs on, and is well.
+    Well,
+    /// It runs on, and fails as well.
+    Failing,
 }
 
 impl Setting {
@@ -96,21 +114,33 @@ impl Service {
 
     fn answer(&self) -> StatusCode {
         self.answers.fetch_add(1, Ordering::Relaxed);
-        if self.is_broken() {
-            self.errors.fetch_add(1, Ordering::Relaxed);
-            StatusCode::INTERNAL_SERVER_ERROR
-        } else {
-            StatusCode::OK
-        }
+        if self.is_broken() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
     }
 
-    /// Counters for a metrics server: ten requests more at each scrape, which are all good or all bad.
+    /// Counters for a metrics server, of the versions that run: at each scrape ten more requests, which they share; those of one are all
+    /// good or all bad.
     fn metrics(&self) -> String {
-        let broken = self.is_broken();
-        let more = |counter: &AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed) + by;
-        let (good, bad) = (more(&self.answers, if broken { 0 } else { 10 }), more(&self.errors, if broken { 10 } else { 0 }));
-        let name = "http_requests_total";
-        format!("# TYPE {name} counter\n{name}{{code=\"200\"}} {good}\n{name}{{code=\"500\"}} {bad}\n")
+        let (earlier, broken) = (*self.beside.lock().unwrap(), self.is_broken());
+        let running = match (broken, earlier) {
+            (false, _) => vec![(GOOD, "200")],
+            (true, Beside::Gone) => vec![(BAD, "500")],
+            (true, Beside::Well) => vec![(BAD, "500"), (GOOD, "200")],
+            (true, Beside::Failing) => vec![(BAD, "500"), (GOOD, "500")],
+        };
+        if !broken {
+            self.answers.fetch_add(10, Ordering::Relaxed);
+        }
+        let share = 10 / running.len() as u64;
+        let mut requests = self.requests.lock().unwrap();
+        let mut lines = String::from("# TYPE http_requests_total counter\n");
+        for (version, code) in running {
+            for shown in ["200", "500"] {
+                let count = requests.entry((version, shown)).or_default();
+                *count += if shown == code { share } else { 0 };
+                writeln!(lines, "http_requests_total{{version=\"{version}\",code=\"{shown}\"}} {count}").unwrap();
+            }
+        }
+        lines
     }
 }
 
@@ -123,7 +153,13 @@ impl World {
             let made = hermetic(folder.path()).args(args).output().unwrap();
             assert!(made.status.success(), "{}", text(&made.stderr));
         }
-        let service = Arc::new(Service { bare, answers: AtomicU64::new(0), errors: AtomicU64::new(0), seen: Mutex::new(None) });
+        let service = Arc::new(Service {
+            bare,
+            answers: AtomicU64::new(0),
+            seen: Mutex::new(None),
+            beside: Mutex::new(Beside::Gone),
+            requests: Mutex::default(),
+        });
         let routes = Router::new()
             .route("/checkout", get(async |State(service): State<Arc<Service>>| service.answer()))
             .route("/metrics", get(async |State(service): State<Arc<Service>>| service.metrics()))
@@ -133,8 +169,13 @@ impl World {
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { axum::serve(listener, routes).await });
         let world = Self { folder, service, port, path: None, user: UserConfiguration::None };
-        world.commit("1.4.2");
+        world.commit(GOOD);
         world
+    }
+
+    /// The good version runs on beside the bad one.
+    pub fn runs_beside(&self, beside: Beside) {
+        *self.service.beside.lock().unwrap() = beside;
     }
 
     /// Writes the agent file and the policy.

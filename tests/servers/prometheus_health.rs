@@ -20,6 +20,7 @@ use revertd::engine::id::MetricsName;
 use revertd::engine::policy::{PrometheusIndicator, PrometheusQuery};
 use revertd::engine::round::{Outcome, Round, Unknown};
 use revertd::engine::time::Timestamp;
+use revertd::engine::versions::ToldVersions;
 use revertd::net::address::AddressRules;
 use revertd::net::client::{Client, Request};
 use revertd::net::prometheus::{Evaluated, PrometheusClient};
@@ -159,6 +160,7 @@ impl Prometheus {
             freshness: freshness.map(Into::into),
             max_staleness,
             targets: None,
+            version_label: None,
         };
         PrometheusProbe::new(self.client(), &indicator)
     }
@@ -401,7 +403,7 @@ spec:
         let mut probing = Probing::new(&loaded.agent, &loaded.policies, minutes(20)).unwrap();
         probing.start_due(minutes(20));
         let rounds = probing.finish().await;
-        rounds.into_iter().map(|(series, round)| (series.instance.to_string(), round)).collect::<BTreeMap<String, Round>>()
+        rounds.into_iter().map(|measured| (measured.series.instance.to_string(), measured.round)).collect::<BTreeMap<String, Round>>()
     };
     let rounds = measured(policy.to_owned()).await;
     assert_eq!(counted(&rounds["eu"]), (300.0, 400.0));
@@ -415,4 +417,48 @@ spec:
     assert_eq!(counted(&rounds["eu"]), (0.0, 100.0));
     assert_eq!(counted(&rounds["us"]), (600.0, 600.0));
     assert_eq!(rounds["quoted"].outcome, Outcome::Unknown(Unknown::NoData));
+}
+
+/// What each version did comes from the label, and from nothing that the server did not tell.
+#[tokio::test]
+async fn versions_are_told_apart_by_their_label() {
+    let Some(programs) = programs() else { return };
+    let history = History::default()
+        .counter(r#"version="v1.4",code="200""#, (0, 60), 0, 15)
+        .counter(r#"version="v1.5",code="200""#, (40, 60), 0, 5)
+        .counter(r#"version="v1.5",code="500""#, (40, 60), 0, 10)
+        // A regular expression of `v1.4` matches it too, and the version does not.
+        .counter(r#"version="v1x4",code="500""#, (0, 19), 0, 9);
+    let mut server = Prometheus::over(programs, history).await;
+    let probe = |label: &str| {
+        let matched = format!(r#"http_requests_total{{{label}=~"$version"}}"#);
+        let indicator = PrometheusIndicator {
+            server: MetricsName::new("main"),
+            every: FIVE_MINUTES,
+            query: PrometheusQuery::Ratio {
+                good: format!(r#"sum(increase(http_requests_total{{{label}=~"$version",code!~"5.."}}[$window]))"#),
+                total: format!("sum(increase({matched}[$window]))"),
+            },
+            freshness: Some(matched),
+            max_staleness: MINUTE,
+            targets: None,
+            version_label: Some(label.to_owned()),
+        };
+        PrometheusProbe::new(server.client(), &indicator)
+    };
+    let whole = probe("version").round(minutes(55)).await;
+    assert_eq!(counted(&whole), (400.0, 600.0), "every version together");
+    let Some(ToldVersions::Known(versions)) = probe("version").versions(minutes(55)).await else { panic!("it tells them") };
+    let told: BTreeMap<&str, &Vec<Round>> = versions.iter().map(|version| (version.version.as_str(), &version.rounds)).collect();
+    assert_eq!(told.keys().copied().collect::<Vec<_>>(), ["v1.4", "v1.5", "v1x4"]);
+    assert_eq!((told["v1.4"].last().unwrap().end, counted(told["v1.4"].last().unwrap())), (minutes(55), (300.0, 300.0)));
+    assert_eq!((told["v1.5"].last().unwrap().end, counted(told["v1.5"].last().unwrap())), (minutes(55), (100.0, 300.0)));
+    assert_eq!(told["v1.5"].first().unwrap().end, minutes(40), "it came then");
+    assert_eq!(told["v1x4"].last().unwrap().end, minutes(20), "it went then, and five minutes later nothing of it is seen");
+    // Not one word of it where the label is another's, and where nobody answers.
+    let unknown = probe("release").versions(minutes(55)).await;
+    assert_eq!(unknown, Some(ToldVersions::Unknown { why: "no series of `freshness` has the label `release`".to_owned() }));
+    let probe = probe("version");
+    server.stop();
+    assert!(matches!(probe.versions(minutes(55)).await, Some(ToldVersions::Unknown { .. })));
 }

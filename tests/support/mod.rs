@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use revertd::agent::{ManualClock, Reconciler, Syncing, control_series, series_in};
+use revertd::agent::{ManualClock, Measured, Reconciler, Syncing, control_series, series_in};
 use revertd::config::{self, Loaded};
 use revertd::demo::forge::{FakeGithub, FakeSettings, Fault, FaultKind, GithubState, Pull, Role};
 use revertd::engine::approval::{Approval, ApprovalSource};
@@ -16,6 +16,7 @@ use revertd::engine::id::{IncidentId, InstanceName, PolicyName, SloName};
 use revertd::engine::incident::{Incident, Phase, Proposal};
 use revertd::engine::round::{Outcome, Round, Unknown};
 use revertd::engine::time::Timestamp;
+use revertd::engine::versions::{ToldVersions, VersionRounds};
 use revertd::git::scratch::ScratchRepository;
 use revertd::journal::{Journal, SqliteJournal};
 use revertd::web::{AgentStatus, Metrics};
@@ -26,6 +27,16 @@ pub enum Health {
     Good,
     Bad,
     Unknown,
+}
+
+/// The versions of a service, as a metrics server tells them with a bad round.
+#[derive(Default)]
+struct Versions {
+    /// What each of them is now; one that is not there any more is absent.
+    health: BTreeMap<String, Health>,
+    told: Vec<VersionRounds>,
+    /// Why the server does not tell.
+    silent: Option<String>,
 }
 
 /// Whether something answers.
@@ -46,6 +57,7 @@ pub struct World {
     texts: (String, Vec<(String, String)>),
     loaded: Loaded,
     health: BTreeMap<String, Health>,
+    versions: BTreeMap<String, Versions>,
     control: Health,
     commits: i64,
     github: Option<FakeGithub>,
@@ -231,6 +243,7 @@ impl World {
             texts: (agent, policies),
             loaded,
             health,
+            versions: BTreeMap::new(),
             control: Health::Good,
             commits: 0,
             github,
@@ -361,6 +374,20 @@ impl World {
         self.health.insert(service.to_owned(), health);
     }
 
+    /// A version of a service runs from now on, and is well or not; `None`: it does not any more.
+    pub fn set_version(&mut self, service: &str, version: &str, health: Option<Health>) {
+        let versions = &mut self.versions.entry(service.to_owned()).or_default().health;
+        match health {
+            Some(health) => versions.insert(version.to_owned(), health),
+            None => versions.remove(version),
+        };
+    }
+
+    /// The metrics server does not tell the versions of a service.
+    pub fn silence_versions(&mut self, service: &str, why: &str) {
+        self.versions.entry(service.to_owned()).or_default().silent = Some(why.to_owned());
+    }
+
     pub fn set_control(&mut self, health: Health) {
         self.control = health;
     }
@@ -380,6 +407,9 @@ impl World {
             for (place, report) in said.into_iter().flatten() {
                 self.agent.as_mut().unwrap().reports.add(place, report);
             }
+            for versions in self.versions.values_mut() {
+                versions.measure(start, end);
+            }
             let _entered = self.runtime.enter();
             for agent in self.agent.iter_mut().chain(&mut self.twin) {
                 agent.rounds.add(control_series("control-1"), round(start, end, self.control));
@@ -388,7 +418,8 @@ impl World {
                     let mut next = |usual| parts.next().unwrap_or(usual);
                     let (policy, instance, slo) = (next(""), next("default"), next("up"));
                     let series = series_in(&PolicyName::new(policy), &InstanceName::new(instance), &SloName::new(slo));
-                    agent.rounds.add(series, round(start, end, *health));
+                    let versions = self.versions.get(service).filter(|_| *health == Health::Bad).map(Versions::told);
+                    agent.rounds.take(Measured { series, round: round(start, end, *health), versions });
                 }
                 agent.pass(end).unwrap();
             }
@@ -611,6 +642,25 @@ impl World {
     pub fn refusals_of(&self, policy: &str) -> Vec<String> {
         let incident = self.incidents().into_values().find(|incident| incident.policy.as_str() == policy).unwrap();
         incident.decision.unwrap().refusals.iter().map(|refusal| refusal.code.label()).collect()
+    }
+}
+
+impl Versions {
+    fn measure(&mut self, start: Timestamp, end: Timestamp) {
+        for (name, health) in &self.health {
+            let round = round(start, end, *health);
+            match self.told.iter_mut().find(|version| version.version == *name) {
+                Some(version) => version.rounds.push(round),
+                None => self.told.push(VersionRounds { version: name.clone(), rounds: vec![round] }),
+            }
+        }
+    }
+
+    fn told(&self) -> ToldVersions {
+        match &self.silent {
+            Some(why) => ToldVersions::Unknown { why: why.clone() },
+            None => ToldVersions::Known(self.told.clone()),
+        }
     }
 }
 

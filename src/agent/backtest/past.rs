@@ -115,7 +115,7 @@ impl<'a> Past<'a> {
             .map(|series| SloSeries { slo: series.slo.clone(), rounds: between(&series.rounds, from, now).to_vec() })
             .collect();
         // Nothing recorded what was applied when: the lag of the policy is assumed, as for a live agent.
-        ServiceEvidence { policy: policy.clone(), instance: policy.instances[0].name.clone(), series, applied: None }
+        ServiceEvidence { policy: policy.clone(), instance: policy.instances[0].name.clone(), series, applied: None, versions: Vec::new() }
             .by_foremost_alerts(self.landings(now), now)
             .into()
     }

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use super::report::{Finding, Section};
 use crate::agent::probing::{Probing, servers};
-use crate::agent::{Clock, Place, Syncing, control_series, series_in};
+use crate::agent::{Clock, Measured, Place, Syncing, control_series, series_in};
 use crate::config::Loaded;
 use crate::config::agent::SyncKind;
 use crate::engine::policy::{Indicator, Instance, Policy, Slo, Sync};
-use crate::engine::round::{Outcome, Round, Unknown};
+use crate::engine::round::{Outcome, Unknown};
 use crate::engine::sync::{SyncReport, SyncState};
-use crate::engine::time::spoken;
-use crate::journal::Series;
+use crate::engine::time::{Timestamp, spoken};
+use crate::engine::variables::Variables;
+use crate::engine::versions::{self, ToldVersions};
 use crate::net::prometheus::Evaluated;
+use crate::probe::Probe;
+use crate::probe::prometheus::{PrometheusProbe, last_end};
 
 /// Looks at everything that measures.
 pub(super) async fn examine(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> {
@@ -31,8 +34,39 @@ pub(super) async fn examine(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> 
     sections.extend(controls(loaded, &rounds));
     sections.extend(syncs(loaded, clock).await);
     let places = loaded.policies.iter().flat_map(|policy| policy.instances.iter().map(move |instance| (policy, instance)));
-    sections.extend(places.map(|(policy, instance)| of_policy(policy, instance, &rounds)));
+    for (policy, instance) in places {
+        let mut section = of_policy(policy, instance, &rounds);
+        section.findings.extend(versions(loaded, policy, instance, clock.now()).await);
+        sections.push(section);
+    }
     sections
+}
+
+/// Whether the metric tells the versions of the service apart, where a policy asks for it: else nothing is merged without a person.
+async fn versions(loaded: &Loaded, policy: &Policy, instance: &Instance, now: Timestamp) -> Vec<Finding> {
+    // Without them the probes could not be set up, which was said.
+    let Ok(servers) = servers(&loaded.agent) else { return Vec::new() };
+    let variables = Variables::of(policy, instance);
+    let mut findings = Vec::new();
+    for slo in policy.slos.iter().filter(|slo| versions::label(slo).is_some()) {
+        let Ok(Indicator::Prometheus(indicator)) = variables.in_indicator(&slo.indicator) else { continue };
+        let Some((client, delay)) = servers.get(indicator.server.as_str()) else { continue };
+        let probe = PrometheusProbe::new(client.clone(), &indicator);
+        let subject = format!("versions of slo {}", slo.name);
+        findings.push(match probe.versions(last_end(now, indicator.every, *delay)).await {
+            Some(ToldVersions::Known(versions)) => {
+                let names: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
+                Finding::ok(subject, format!("told apart in the last two hours: {}", names.join(", ")))
+            }
+            Some(ToldVersions::Unknown { why }) => {
+                let fix =
+                    "name under `versionLabel` a label that `freshness` and the queries have; while versions are not known, people merge";
+                Finding::warning(subject, why, fix)
+            }
+            None => continue,
+        });
+    }
+    findings
 }
 
 async fn metrics(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> {
@@ -60,10 +94,10 @@ async fn metrics(loaded: &Loaded, clock: &dyn Clock) -> Vec<Section> {
     sections
 }
 
-fn controls(loaded: &Loaded, rounds: &[(Series, Round)]) -> Option<Section> {
+fn controls(loaded: &Loaded, rounds: &[Measured]) -> Option<Section> {
     let mut section = Section::new("controls");
     for control in &loaded.agent.controls {
-        let round = rounds.iter().find(|(series, _)| *series == control_series(&control.name)).map(|(_, round)| round);
+        let round = rounds.iter().find(|measured| measured.series == control_series(&control.name)).map(|measured| &measured.round);
         let url = &control.http.url;
         let fix = "name an address that always answers, as of a status page; while a control does not, nothing is reverted";
         section.findings.push(match round.map(|round| &round.outcome) {
@@ -136,12 +170,12 @@ fn of_report(policy: &str, report: &SyncReport, fix: &str) -> Finding {
     }
 }
 
-fn of_policy(policy: &Policy, instance: &Instance, rounds: &[(Series, Round)]) -> Section {
+fn of_policy(policy: &Policy, instance: &Instance, rounds: &[Measured]) -> Section {
     let place = if instance.name.is_default() { String::new() } else { format!(" in {}", instance.name) };
     let mut section = Section::new(format!("policy {}{place}", policy.name));
     for slo in policy.measured() {
         let series = series_in(&policy.name, &instance.name, &slo.name);
-        let round = rounds.iter().find(|(other, _)| *other == series).map(|(_, round)| round);
+        let round = rounds.iter().find(|measured| measured.series == series).map(|measured| &measured.round);
         section.findings.push(match round {
             Some(round) => judge(slo, &round.outcome),
             None => Finding::not_seen(format!("slo {}", slo.name), "no round came", "run this again"),

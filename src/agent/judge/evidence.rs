@@ -140,6 +140,7 @@ impl<'a> CaseEvidence<'a> {
             instance: self.places[index].1.clone(),
             series: self.services[index].iter().zip(left_out).map(since).collect(),
             applied: Some(self.facts(index, now)),
+            versions: Vec::new(),
         };
         evidence.by_foremost_alerts(self.landings(now), now)
     }

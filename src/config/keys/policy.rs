@@ -240,6 +240,11 @@ static PROMETHEUS: Object = Object {
             Kind::Text(Form::Selector),
             "The selector of the service's own scrape targets, such as `up{app=\"checkout\"}`: no data while all of them are down is bad, at most for a proposal.",
         ),
+        Field::optional(
+            "versionLabel",
+            Kind::Text(Form::LabelName),
+            "The label of the metric that tells versions apart: the version from before a change is laid beside the new one. The queries have it as `version=~\"$version\"`.",
+        ),
     ],
     choice: &[Alternative { needs: &["query"], with: &[] }, Alternative { needs: &["good", "total"], with: &[] }],
 };

@@ -33,6 +33,7 @@ fn other(fact: Option<AppliedFact>, from: i64, then: &Outcome) -> ServiceEvidenc
         instance: InstanceName::new("us"),
         series: vec![SloSeries { slo: SloName::new("up"), rounds }],
         applied: Some(fact.into_iter().map(|fact| (CommitId([1; 20]), fact)).collect::<BTreeMap<_, _>>()),
+        versions: Vec::new(),
     }
 }
 

@@ -251,6 +251,7 @@ mod tests {
                 freshness: None,
                 max_staleness: Duration::from_secs(60),
                 targets: None,
+                version_label: None,
             }),
             objective: Objective { target: Some(Ratio(900_000_000)), max: None, min: None, time_window: None },
             alert: Alert { rule: AlertRule::Failing { count: 3, of: 5 }, recover_good: None, up_to: Mode::Merge },

@@ -120,6 +120,10 @@ pub enum RefusalCode {
     FailsWithoutIt,
     /// The service runs well with the change in another instance.
     RunsWellElsewhere,
+    /// The version from before the change, which runs beside the new one, fails as well.
+    EarlierVersionFails,
+    /// What the versions of the service did is not known.
+    VersionsUnknown,
     /// The suspect brings back what was reverted, or undoes something itself (G6).
     Oscillation,
     /// The suspect is a security change (E12).
@@ -296,6 +300,8 @@ impl RefusalCode {
             Self::RanWellWithIt => row(Lifts, Rounds, GoesOn, Falls),
             Self::FailsWithoutIt => row(Stands, Rounds, GoesOn, Holds),
             Self::RunsWellElsewhere => row(Lifts, Rounds, GoesOn, Holds),
+            Self::EarlierVersionFails => row(Lifts, Rounds, GoesOn, Falls),
+            Self::VersionsUnknown => row(Lifts, Rounds, GoesOn, Falls),
             Self::Oscillation => row(Lifts, Change, GoesOn, Holds),
             Self::SecurityChange => row(Lifts, Change, GoesOn, Holds),
             Self::DefinitionChanged => row(Lifts, Change, GoesOn, Holds),

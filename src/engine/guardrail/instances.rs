@@ -1,10 +1,11 @@
-//! What the other instances of the policy say (design §7): one that fails without the change speaks against it, and one that runs well with
-//! it leaves a merge to people.
+//! What the other instances and the other versions of the service say (design §7): an instance that fails without the change speaks against it;
+//! one that runs well with it, and an earlier version that fails as well, leave a merge to people.
 
 use super::{Refusal, RefusalCode, refuse};
 use crate::engine::attribution::Attribution;
 use crate::engine::elsewhere::{Says, elsewhere};
 use crate::engine::situation::{ServiceEvidence, Situation};
+use crate::engine::versions;
 
 /// It cannot be the change, or not the change alone, where the same service begins to fail without it.
 pub(super) fn fails_without_it(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
@@ -27,4 +28,23 @@ pub(super) fn runs_well_elsewhere(situation: &Situation, attribution: &Attributi
         Some(refuse(RefusalCode::RunsWellElsewhere, sentence))
     };
     elsewhere(situation, attribution).into_iter().find_map(refusal)
+}
+
+/// The version from before the change, beside the new one, must not fail as well.
+pub(super) fn earlier_version_fails(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let id = attribution.suspects.first()?.short();
+    let found = versions::earlier_fails(situation, attribution)?;
+    let sentence = format!(
+        "Version `{}`, which ran before {id} and runs beside it, was bad or not measured in {} of {} rounds of `{}` since {id} was applied, and bad in \
+         {} of {} in the hour before (limit 1, or twice as often); a person merges the revert.",
+        found.version, found.bad_since, found.since, found.slo, found.bad_before, found.before
+    );
+    Some(refuse(RefusalCode::EarlierVersionFails, sentence))
+}
+
+/// Where a policy tells versions apart, what they did must be known.
+pub(super) fn versions_unknown(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let (slo, label, why) = versions::not_known(situation, attribution)?;
+    let sentence = format!("`{}` tells versions by the label `{label}`, and what they did is not known: {why}.", slo.name);
+    Some(refuse(RefusalCode::VersionsUnknown, sentence))
 }

@@ -36,6 +36,8 @@ pub const ALL: &[RefusalCode] = &[
     RefusalCode::NotCorroborated,
     RefusalCode::FailsWithoutIt,
     RefusalCode::RunsWellElsewhere,
+    RefusalCode::EarlierVersionFails,
+    RefusalCode::VersionsUnknown,
     RefusalCode::ReapplyIsForPeople,
     RefusalCode::HardlyBad,
     RefusalCode::NotWorse,
@@ -136,6 +138,12 @@ impl RefusalCode {
             }
             Self::NotCorroborated => "An objective of the role `corroborate` is well, so that the breach may be one of the measurement.",
             Self::FailsWithoutIt => "The service fails as well in an instance that had not applied the change: it fails without it.",
+            Self::EarlierVersionFails => {
+                "The version from before the change runs beside the new one and fails as well: what both share is the likelier cause."
+            }
+            Self::VersionsUnknown => {
+                "The policy tells versions by a label, and what they did is not known: nothing says that only the new one fails."
+            }
             Self::RunsWellElsewhere => {
                 "The service runs well with the change in another instance: something else may be wrong here, and people look."
             }

@@ -3,7 +3,7 @@
 use super::beginning::began_before;
 use super::corroboration::not_corroborated;
 use super::growth::may_grow_slowly;
-use super::instances::runs_well_elsewhere;
+use super::instances::{earlier_version_fails, runs_well_elsewhere, versions_unknown};
 use super::load::more_load_than_ever;
 use super::lost;
 use super::propose::{bad_by_chance, effective_mode, every_control, mode_code, unstable};
@@ -49,6 +49,8 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(same_hour_before(situation, attribution));
     refusals.extend(others_fail(situation, attribution));
     refusals.extend(runs_well_elsewhere(situation, attribution));
+    refusals.extend(earlier_version_fails(situation, attribution));
+    refusals.extend(versions_unknown(situation, attribution));
     refusals.extend(more_load_than_ever(situation, attribution));
     refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
     refusals.extend(bad_by_chance(situation, attribution));

@@ -23,6 +23,17 @@ pub enum Indicator {
     Workload(WorkloadIndicator),
 }
 
+impl Indicator {
+    /// The same without telling versions apart, for what has no history of each.
+    #[must_use]
+    pub fn of_all_versions(self) -> Self {
+        match self {
+            Self::Prometheus(prometheus) => Self::Prometheus(PrometheusIndicator { version_label: None, ..prometheus }),
+            other => other,
+        }
+    }
+}
+
 /// Whether an alert of a monitoring system fires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,6 +100,9 @@ pub struct PrometheusIndicator {
     /// The selector whose highest sample is 0 where the server scrapes none of the service's targets (`up{…}`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<String>,
+    /// The label that tells the versions of the service apart; `$version` in queries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_label: Option<String>,
 }
 
 /// What a Prometheus indicator asks.

@@ -32,6 +32,7 @@ fn burn() -> Slo {
             freshness: None,
             max_staleness: Duration::from_secs(60),
             targets: None,
+            version_label: None,
         }),
         objective: Objective { target: Some(Ratio(999_000_000)), max: None, min: None, time_window: None },
         alert: Alert {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Evaluated, Evaluations, QueryError, Series};
+use super::{Evaluated, Evaluations, LabelledEvaluations, QueryError, Series};
 use crate::engine::time::Timestamp;
 
 /// An answer to a query.
@@ -65,6 +65,8 @@ struct VectorSeries {
 #[derive(Deserialize)]
 struct MatrixSeries {
     #[serde(default)]
+    metric: BTreeMap<String, String>,
+    #[serde(default)]
     values: Vec<Point>,
     #[serde(default)]
     histograms: Vec<(f64, IgnoredAny)>,
@@ -108,6 +110,22 @@ pub(super) fn decode_series(status: u16, body: &[u8]) -> Result<Vec<Series>, Que
         }
     };
     series.into_iter().map(labelled).collect()
+}
+
+/// Reads the answer to a range query as series with their labels, and when each was there.
+///
+/// # Errors
+/// As [`decode`]; and an answer that is no matrix.
+pub(super) fn decode_ranges(status: u16, body: &[u8]) -> Result<Vec<LabelledEvaluations>, QueryError> {
+    let Data::Matrix(series) = data(status, body)? else {
+        return Err(QueryError::Unreadable { detail: "a range query was not answered with a matrix".into() });
+    };
+    let labelled = |series: MatrixSeries| {
+        let numbers = series.values.iter().map(|point| time(point.0));
+        let times = numbers.chain(series.histograms.iter().map(|(at, _)| time(*at))).collect();
+        LabelledEvaluations { labels: series.metric, times }
+    };
+    Ok(series.into_iter().map(labelled).collect())
 }
 
 /// What a complete answer holds.

@@ -30,6 +30,7 @@ fn slo() -> Slo {
             query: PrometheusQuery::Ratio { good: "good".into(), total: "total".into() },
             freshness: None,
             targets: None,
+            version_label: None,
             max_staleness: MINUTE,
         }),
         objective: Objective { target: Some(Ratio(999_000_000)), max: None, min: None, time_window: None },
@@ -81,7 +82,7 @@ fn a_round_that_is_not_known_never_raises_the_ceiling() {
 fn evidence(rounds: Vec<Round>) -> ServiceEvidence {
     let policy = crate::engine::policy::Policy { slos: vec![slo()], ..sample::policy(&["default"]) };
     let series = vec![SloSeries { slo: SloName::new("errors"), rounds }];
-    ServiceEvidence { policy, instance: InstanceName::default_instance(), series, applied: None }
+    ServiceEvidence { policy, instance: InstanceName::default_instance(), series, applied: None, versions: Vec::new() }
 }
 
 #[test]
