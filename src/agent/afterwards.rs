@@ -12,7 +12,7 @@ use crate::engine::change::ChangeKind;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::fact::{Ending, Event, LandedBy, ProposalClosing};
 use crate::engine::guardrail::RefusalCode;
-use crate::engine::id::{CommitId, PolicyName, ProposalKey, canonical_json};
+use crate::engine::id::{CommitId, PolicyName, ProposalKey};
 use crate::engine::incident::{Incident, Proposal};
 use crate::engine::plan::Plan;
 use crate::engine::policy::{Policy, Scope};
@@ -213,11 +213,11 @@ impl Reconciler {
         if self.state.aftermath.decision(key).is_some_and(|before| !differs(before, &decision.record)) {
             return Ok(());
         }
-        let digest = situation.digest();
-        self.journal.store_situation(&digest, &canonical_json(situation)?).context("cannot store the situation")?;
+        let recorded = situation.recorded().context("cannot write down the situation")?;
+        self.journal.store_situation(&recorded).context("cannot store the situation")?;
         info!(proposal = %key, verdict = ?decision.record.verdict, "{}", decision.record.sentence);
         self.metrics.decision(decision.record.verdict, &decision.record.refusals);
-        let what = Afterwards::Decided { proposal: key.clone(), decision: decision.record.clone(), situation: digest };
+        let what = Afterwards::Decided { proposal: key.clone(), decision: decision.record.clone(), situation: recorded.whole.digest };
         self.record(now, vec![Event::Afterwards { what }])
     }
 }

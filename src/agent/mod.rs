@@ -83,7 +83,7 @@ use crate::engine::incident::State;
 use crate::engine::policy::{Policy, Slo};
 use crate::engine::round::{Outcome, Round};
 use crate::engine::shared::Shared;
-use crate::engine::situation::{ServiceEvidence, SloSeries};
+use crate::engine::situation::{ServiceEvidence, Situation, SloSeries};
 use crate::engine::slo::Assessment;
 use crate::engine::time::{Interval, Timestamp};
 use crate::engine::versions::SloVersions;
@@ -324,7 +324,7 @@ impl Reconciler {
         for incident in self.state.incidents.values().filter(|incident| incident.ending.is_none()) {
             let Some(digest) = &incident.situation else { continue };
             let Some(text) = self.journal.situation(digest)? else { continue };
-            let situation: crate::engine::situation::Situation = serde_json::from_str(&text)
+            let situation = Situation::read_recorded(&text, |piece| self.journal.situation(piece).map_err(anyhow::Error::new))
                 .with_context(|| format!("cannot read the situation {digest} of the incident {}", incident.id))?;
             self.pinned.insert(incident.id.clone(), situation.service.policy.clone());
         }

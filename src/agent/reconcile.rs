@@ -185,11 +185,15 @@ impl Reconciler {
             }
         }
         if is_new {
-            let (digest, json) = situation.recorded().context("cannot write down the situation")?;
-            self.journal.store_situation(&digest, &json).context("cannot store the situation")?;
+            let recorded = situation.recorded().context("cannot write down the situation")?;
+            self.journal.store_situation(&recorded).context("cannot store the situation")?;
             info!(incident = %incident.id, verdict = ?decision.record.verdict, "{}", decision.record.sentence);
             self.metrics.decision(decision.record.verdict, &decision.record.refusals);
-            events.push(Event::Decided { incident: incident.id.clone(), decision: decision.record.clone(), situation: digest });
+            events.push(Event::Decided {
+                incident: incident.id.clone(),
+                decision: decision.record.clone(),
+                situation: recorded.whole.digest,
+            });
         }
         self.record(now, events)
     }

@@ -43,6 +43,7 @@ pub mod policy;
 pub mod rank;
 pub mod reading;
 pub mod reapply;
+pub mod recorded;
 pub mod round;
 pub mod schedule;
 pub mod shared;

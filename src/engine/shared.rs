@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::recorded::Piece;
 
 /// A value in which something is looked for again and again.
 pub trait Remembers {
@@ -24,6 +26,8 @@ pub struct Shared<T: Remembers>(Arc<Kept<T>>);
 struct Kept<T: Remembers> {
     value: T,
     found: T::Found,
+    /// Its JSON, once it was recorded.
+    recorded: OnceLock<Piece>,
 }
 
 /// Answers by question, each found once.
@@ -37,7 +41,22 @@ pub struct Last<Q, A>(Mutex<Option<(Q, A)>>);
 impl<T: Remembers> Shared<T> {
     /// Holds a value in which nothing was found yet.
     pub fn new(value: T) -> Self {
-        Self(Arc::new(Kept { value, found: T::Found::default() }))
+        Self(Arc::new(Kept { value, found: T::Found::default(), recorded: OnceLock::new() }))
+    }
+
+    /// Its canonical JSON with the digest, made once.
+    ///
+    /// # Errors
+    /// A value that JSON cannot express.
+    pub(super) fn recorded(&self) -> Result<Piece, serde_json::Error>
+    where
+        T: Serialize,
+    {
+        if let Some(known) = self.0.recorded.get() {
+            return Ok(known.clone());
+        }
+        let piece = Piece::of(&**self)?;
+        Ok(self.0.recorded.get_or_init(|| piece).clone())
     }
 
     /// What was found in it.
@@ -59,6 +78,7 @@ impl<T: Remembers + Clone> DerefMut for Shared<T> {
         let kept = Arc::make_mut(&mut self.0);
         // It may be changed now.
         kept.found = T::Found::default();
+        kept.recorded = OnceLock::new();
         &mut kept.value
     }
 }
@@ -71,7 +91,7 @@ impl<T: Remembers> Clone for Shared<T> {
 
 impl<T: Remembers + Clone> Clone for Kept<T> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), found: T::Found::default() }
+        Self { value: self.value.clone(), found: T::Found::default(), recorded: OnceLock::new() }
     }
 }
 
@@ -215,5 +235,15 @@ mod tests {
         assert_eq!(text, Shared::new("abba".to_owned()));
         assert_eq!(serde_json::to_string(&text).unwrap(), "\"abba\"");
         assert_eq!(serde_json::from_str::<Shared<String>>("\"abba\"").unwrap(), text);
+    }
+
+    #[test]
+    fn what_was_recorded_is_forgotten_where_the_value_changes() {
+        let mut text = Shared::new("abba".to_owned());
+        let before = text.recorded().unwrap();
+        assert_eq!((&*before.json, text.recorded().unwrap()), ("\"abba\"", before.clone()));
+        text.push('b');
+        assert_eq!(&*text.recorded().unwrap().json, "\"abbab\"");
+        assert_ne!(text.recorded().unwrap().digest, before.digest);
     }
 }

@@ -11,10 +11,7 @@ use super::attribution::Attribution;
 use super::consent::Hold;
 use super::fact::ProposalClosing;
 use super::fate::Around;
-use super::id::{
-    BranchName, CommitId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SituationDigest, SloName, canonical_json,
-    sha256_hex,
-};
+use super::id::{BranchName, CommitId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SloName};
 use super::landing::{Landing, Stop};
 use super::plan::Inverse;
 use super::policy::{Instance, Limits, Mode, Policy};
@@ -290,7 +287,7 @@ pub struct OpenedProposal {
     pub at: Timestamp,
 }
 
-// === impl Signing, Situation, ServiceEvidence, FailedPushes ===
+// === impl Signing, ServiceEvidence, FailedPushes ===
 
 impl Remembers for ServiceEvidence {
     type Found = FoundOfService;
@@ -325,23 +322,6 @@ impl Signing {
     /// Whether the forge has no part in it.
     pub fn is_own(&self) -> bool {
         *self == Self::Own
-    }
-}
-
-impl Situation {
-    /// SHA-256 over the canonical JSON.
-    pub fn digest(&self) -> SituationDigest {
-        // A situation holds strings, integers and maps with string keys, which JSON can always express.
-        self.recorded().map_or_else(|_| SituationDigest::new(sha256_hex(b"")), |(digest, _)| digest)
-    }
-
-    /// The canonical JSON as it is stored, with its digest. There is much of it where many services breach, so it is written once.
-    ///
-    /// # Errors
-    /// None for a situation that was gathered: it holds strings, integers and maps with string keys.
-    pub fn recorded(&self) -> Result<(SituationDigest, String), serde_json::Error> {
-        let json = canonical_json(self)?;
-        Ok((SituationDigest::new(sha256_hex(json.as_bytes())), json))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Journal, JournalError, Series, StoredHour, StoredRound};
 use crate::engine::fact::{Event, Fact};
 use crate::engine::id::{CommitId, FactHash, RepositoryName, SituationDigest};
+use crate::engine::recorded::Recorded;
 use crate::engine::time::Timestamp;
 
 /// A journal in memory.
@@ -65,8 +66,11 @@ impl Journal for MemoryJournal {
         Ok(self.locked().facts.last().map(|fact| (fact.sequence, fact.hash.clone())))
     }
 
-    fn store_situation(&self, digest: &SituationDigest, json: &str) -> Result<(), JournalError> {
-        self.locked().situations.insert(digest.clone(), json.to_owned());
+    fn store_situation(&self, recorded: &Recorded) -> Result<(), JournalError> {
+        let mut held = self.locked();
+        for piece in std::iter::once(&recorded.whole).chain(&recorded.pieces) {
+            held.situations.entry(piece.digest.clone()).or_insert_with(|| piece.json.to_string());
+        }
         Ok(())
     }
 

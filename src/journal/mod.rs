@@ -9,6 +9,7 @@ mod sqlite;
 use crate::engine::budget::Hour;
 use crate::engine::fact::{Event, Fact};
 use crate::engine::id::{CommitId, FactHash, InstanceName, PolicyName, RepositoryName, SituationDigest, SloName};
+use crate::engine::recorded::Recorded;
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
 
@@ -114,13 +115,13 @@ pub trait Journal: Send + Sync {
     /// A journal that cannot be read.
     fn head(&self) -> Result<Option<(u64, FactHash)>, JournalError>;
 
-    /// Keeps a situation.
+    /// Keeps a situation with its pieces, each of which is kept once.
     ///
     /// # Errors
     /// A journal that cannot be written.
-    fn store_situation(&self, digest: &SituationDigest, json: &str) -> Result<(), JournalError>;
+    fn store_situation(&self, recorded: &Recorded) -> Result<(), JournalError>;
 
-    /// A situation that was kept.
+    /// The JSON of a situation, or of a piece of one, that was kept.
     ///
     /// # Errors
     /// A journal that cannot be read.

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::{Journal, JournalError, Series, StoredHour, StoredRound};
 use crate::engine::fact::{Event, FACT_VERSION, Fact};
 use crate::engine::id::{CommitId, FactHash, InstanceName, PolicyName, RepositoryName, SituationDigest, SloName, canonical_json};
+use crate::engine::recorded::Recorded;
 use crate::engine::round::Round;
 use crate::engine::time::Timestamp;
 
@@ -226,11 +227,16 @@ impl Journal for SqliteJournal {
         Ok(newest.map(|fact| (fact.sequence, fact.hash)))
     }
 
-    fn store_situation(&self, digest: &SituationDigest, json: &str) -> Result<(), JournalError> {
+    fn store_situation(&self, recorded: &Recorded) -> Result<(), JournalError> {
         self.write(|transaction| {
-            transaction
-                .execute("INSERT OR IGNORE INTO situations (digest, json) VALUES (?1, ?2)", params![digest.as_str(), json])
-                .map_err(|error| self.said(&error))?;
+            let said = |error| self.said(&error);
+            let mut known = transaction.prepare_cached("SELECT 1 FROM situations WHERE digest = ?1").map_err(said)?;
+            let mut keep = transaction.prepare_cached("INSERT INTO situations (digest, json) VALUES (?1, ?2)").map_err(said)?;
+            for piece in std::iter::once(&recorded.whole).chain(&recorded.pieces) {
+                if !known.exists([piece.digest.as_str()]).map_err(said)? {
+                    keep.execute(params![piece.digest.as_str(), &*piece.json]).map_err(said)?;
+                }
+            }
             Ok(())
         })
     }
@@ -431,6 +437,8 @@ pub(super) fn soon(condition: impl Fn() -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::id::sha256_hex;
+    use crate::engine::recorded::Piece;
     use crate::engine::round::{Outcome, Unknown};
 
     fn started(version: &str) -> Event {
@@ -442,6 +450,21 @@ mod tests {
         let path = directory.path().join("state/journal.db");
         let journal = SqliteJournal::open_for_agent(&path).unwrap();
         (directory, path, journal)
+    }
+
+    #[test]
+    fn a_piece_of_two_situations_is_kept_once() {
+        let (_directory, _, journal) = journal();
+        let piece = |text: &str| Piece { digest: SituationDigest::new(sha256_hex(text.as_bytes())), json: text.into() };
+        let of = |whole: &str| Recorded { whole: piece(whole), pieces: vec![piece("\"rounds\""), piece("\"rounds\"")] };
+        for whole in ["1", "2", "2"] {
+            journal.store_situation(&of(whole)).unwrap();
+        }
+        for kept in ["1", "2", "\"rounds\""] {
+            assert_eq!(journal.situation(&piece(kept).digest).unwrap().as_deref(), Some(kept));
+        }
+        let rows: i64 = journal.locked().query_row("SELECT count(*) FROM situations", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 3);
     }
 
     #[test]

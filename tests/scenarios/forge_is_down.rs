@@ -9,6 +9,7 @@ use revertd::demo::forge::{Fault, FaultKind};
 use revertd::engine::fact::{Event, Fact};
 use revertd::engine::id::{CommitId, FactHash, RepositoryName, SituationDigest};
 use revertd::engine::incident::Phase;
+use revertd::engine::recorded::Recorded;
 use revertd::engine::time::Timestamp;
 use revertd::journal::{Journal, JournalError, Series, SqliteJournal, StoredHour, StoredRound};
 
@@ -153,8 +154,8 @@ impl Journal for Flaky {
     fn head(&self) -> Result<Option<(u64, FactHash)>, JournalError> {
         self.0.head()
     }
-    fn store_situation(&self, digest: &SituationDigest, json: &str) -> Result<(), JournalError> {
-        self.0.store_situation(digest, json)
+    fn store_situation(&self, recorded: &Recorded) -> Result<(), JournalError> {
+        self.0.store_situation(recorded)
     }
     fn situation(&self, digest: &SituationDigest) -> Result<Option<String>, JournalError> {
         self.0.situation(digest)

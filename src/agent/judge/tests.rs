@@ -1,7 +1,11 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::agent::passing::{Opened, opened_at};
 use crate::config::judge_file::CaseReader;
 use crate::engine::decision::{DecisionRecord, decide, decide_attributed};
+use crate::engine::id::{SituationDigest, sha256_hex};
+use crate::engine::recorded::{ReadError, Recorded};
 use crate::engine::situation::{MergedRevert, Situation};
 use crate::engine::together::Findings;
 
@@ -392,6 +396,48 @@ fn what_is_found_once_for_all_is_what_each_finds_alone() {
             assert_eq!(record, alone(&situation));
         }
     }
+}
+
+/// Situations and their pieces, each once, by their digests.
+fn kept(recorded: &[Recorded]) -> BTreeMap<SituationDigest, String> {
+    let pieces = recorded.iter().flat_map(|recorded| std::iter::once(&recorded.whole).chain(&recorded.pieces));
+    pieces.map(|piece| (piece.digest.clone(), piece.json.to_string())).collect()
+}
+
+fn read_from(kept: &BTreeMap<SituationDigest, String>, whole: &SituationDigest) -> Result<Situation, ReadError> {
+    Situation::read_recorded(&kept[whole], |piece| Ok(kept.get(piece).cloned()))
+}
+
+#[test]
+fn what_is_recorded_is_read_back_and_decided_the_same() {
+    for Opened { situation, attribution, .. } in opened_together() {
+        let recorded = situation.recorded().unwrap();
+        let kept = kept(std::slice::from_ref(&recorded));
+        for (digest, json) in &kept {
+            assert_eq!(digest.as_str(), sha256_hex(json.as_bytes()));
+        }
+        let read = read_from(&kept, &recorded.whole.digest).unwrap();
+        assert_eq!(read, situation);
+        assert_eq!(decide_attributed(&read, attribution).record, alone(&situation));
+        let older = serde_json::to_string(&situation).unwrap();
+        let find = |_: &SituationDigest| -> Result<Option<String>, ReadError> { panic!("it names no pieces") };
+        assert_eq!(Situation::read_recorded(&older, find).unwrap(), read, "as an older version wrote it");
+        let (piece, rest) = (&recorded.pieces[0].digest, kept.iter().filter(|(digest, _)| **digest != recorded.pieces[0].digest));
+        let rest = rest.map(|(digest, json)| (digest.clone(), json.clone())).collect();
+        assert!(matches!(read_from(&rest, &recorded.whole.digest), Err(ReadError::Missing(missing)) if missing == *piece));
+    }
+}
+
+/// A hundred services that breach at once wrote some 25 MB for each of them, and the rounds of all of them a hundred times.
+#[test]
+fn what_decisions_share_is_recorded_once() {
+    let recorded: Vec<Recorded> = opened_together().iter().map(|opened| opened.situation.recorded().unwrap()).collect();
+    let rounds = |json: &str| json.matches("\"outcome\"").count();
+    assert!(recorded.iter().all(|recorded| rounds(&recorded.whole.json) == 0), "rounds are in pieces");
+    let kept = kept(&recorded);
+    let measured: usize = kept.values().map(|json| rounds(json)).sum();
+    // Four services of sixty rounds; the breaching three look back further than what is beside them does.
+    assert!(measured <= 2 * 4 * 60, "{measured} rounds");
 }
 
 #[test]
