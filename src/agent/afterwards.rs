@@ -8,6 +8,7 @@ use tracing::info;
 use super::reconcile::differs;
 use super::{Reconciler, situations};
 use crate::engine::afterwards::{self, Afterwards, BreachEnding};
+use crate::engine::broken_sync::Broke;
 use crate::engine::change::ChangeKind;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::fact::{Ending, Event, LandedBy, ProposalClosing};
@@ -19,7 +20,6 @@ use crate::engine::policy::{Policy, Scope};
 use crate::engine::reapply;
 use crate::engine::situation::{InverseResult, Situation};
 use crate::engine::time::Timestamp;
-use crate::engine::verification;
 use crate::git::{Undo, UndoQuestion};
 use crate::render::back::{BackView, BackWhy};
 
@@ -50,18 +50,11 @@ impl Reconciler {
         };
         let going: Vec<Incident> = self.state.incidents.values().filter(goes_on).cloned().collect();
         for incident in going {
-            let is_here = |other: &Incident| other.policy == incident.policy && other.instance == incident.instance;
-            let later = |other: &Incident| is_here(other) && other.detected_at > incident.detected_at;
-            let (ending, by, sentence) = if self.state.incidents.values().any(later) {
-                // A new incident begins only after the service was healthy.
-                (BreachEnding::Unseen, None, "the service was healthy before it breached again".to_owned())
+            let (ending, by, sentence) = if let Some(sentence) = self.broke_again(&incident) {
+                (BreachEnding::Unseen, None, sentence.to_owned())
             } else {
                 let Some(policy) = self.policy_of(&incident.id) else { continue };
-                let Some(healthy) =
-                    verification::recovered_by_itself(&self.evidence(&policy, &incident.instance, now), incident.onset, now)
-                else {
-                    continue;
-                };
+                let Some(healthy) = self.recovered_by_itself(&policy, &incident, now) else { continue };
                 let (ending, by) = self.what_ended(&incident, &policy)?;
                 (ending, by, healthy)
             };
@@ -72,6 +65,22 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Whether the same broke once more in between, of which it follows that it was well.
+    fn broke_again(&self, incident: &Incident) -> Option<&'static str> {
+        let here = |other: &&Incident| other.policy == incident.policy && other.instance == incident.instance;
+        let mut later = self.state.incidents.values().filter(here).filter(|other| other.broke() == incident.broke());
+        match incident.broke() {
+            // A new incident begins only after the service was healthy.
+            Broke::Objectives => {
+                later.any(|other| other.detected_at > incident.detected_at).then_some("the service was healthy before it breached again")
+            }
+            // A sync that fails of one change may fail of the next one too.
+            Broke::Sync => later
+                .any(|other| other.onset.after.is_some_and(|went| went > incident.detected_at))
+                .then_some("the sync succeeded before it failed again"),
+        }
+    }
+
     /// What brought a service back whose incident was over before.
     fn what_ended(&self, incident: &Incident, policy: &Policy) -> Result<(BreachEnding, Option<CommitId>)> {
         if let Some(landed) = &incident.landed {
@@ -79,6 +88,11 @@ impl Reconciler {
                 LandedBy::HumanRevert => BreachEnding::HumanRevert,
                 LandedBy::Revertd | LandedBy::Person => BreachEnding::Revertd,
             };
+            if incident.broke() == Broke::Sync {
+                // The incident ends with the revert's being applied, so that it was not.
+                let fix = self.later_change(incident, policy, landed.commit);
+                return Ok(fix.map_or((reverted, Some(landed.commit)), |fix| (BreachEnding::FixForward, Some(fix))));
+            }
             if incident.ending != Some(Ending::NotRecovered) {
                 return Ok((reverted, Some(landed.commit)));
             }

@@ -23,6 +23,9 @@ use crate::engine::time::Timestamp;
 use crate::git::{CommitDraft, GitError, Identity, Listing, PushOutcome};
 use crate::render;
 
+/// Why a merge that was decided is not carried out after all.
+pub(super) const STOPPED: &str = "it was stopped meanwhile; it is decided again";
+
 impl Reconciler {
     /// Has the proposal's branch hold the plan, built on the present head.
     pub(super) fn propose(
@@ -166,6 +169,10 @@ impl Reconciler {
             && self.shows(&intent, listing)
         {
             return self.record(now, vec![Event::Done { effect }]);
+        }
+        // A person who stops it now means this merge as well.
+        if intent.action == EffectAction::Merge && self.stopped_meanwhile(&intent.repository, now)? {
+            return self.refuse_effect(effect, Obstacle::Moved, STOPPED.to_owned(), now);
         }
         let outcome = self.act(&intent, grant)?;
         // The push took its time: what follows is recorded with the time that it is then.

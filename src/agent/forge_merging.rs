@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::Reconciler;
 use super::branch_rules::Way;
+use super::execute::STOPPED;
 use crate::engine::approval::MergeGrant;
 use crate::engine::decision::{DecisionRecord, DecisionVerdict};
 use crate::engine::fact::{EffectAction, Event, Intent, Obstacle};
@@ -74,6 +75,9 @@ impl Reconciler {
         self.look_again(&intent.repository, now)?;
         if self.listing(&intent.repository).and_then(|listing| listing.head) != Some(grant.onto()) {
             return self.refuse_effect(effect, Obstacle::Moved, "the base has moved; it is decided again".to_owned(), now);
+        }
+        if self.stopped_meanwhile(&intent.repository, now)? {
+            return self.refuse_effect(effect, Obstacle::Moved, STOPPED.to_owned(), now);
         }
         let (title, message) = commit.message.split_once("\n\n").unwrap_or((&commit.message, ""));
         let call = MergeCall { head, base, title: title.to_owned(), message: message.to_owned(), method };
@@ -156,6 +160,12 @@ impl Reconciler {
     }
 
     fn enqueue(&mut self, forge: &dyn Forge, proposal: &Proposal, number: ProposalNumber, head: CommitId, now: Timestamp) -> Result<()> {
+        // What waits in a queue lands by itself.
+        if let Some(repository) = &proposal.repository
+            && self.stopped_meanwhile(repository, now)?
+        {
+            return Ok(());
+        }
         let effect = self.intend(proposal, EffectAction::Enqueue, Some(head), now)?;
         let outcome = forge.enqueue(Call::act(now), number, head);
         self.metrics.effect(EffectAction::Enqueue, enqueue_label(&outcome));

@@ -37,7 +37,7 @@ impl Reconciler {
         due.iter().try_for_each(|name| self.look_at_issues_of(name, now))
     }
 
-    fn look_at_issues_of(&mut self, name: &RepositoryName, now: Timestamp) -> Result<()> {
+    pub(super) fn look_at_issues_of(&mut self, name: &RepositoryName, now: Timestamp) -> Result<()> {
         let Some(label) = self.config.stop_issue_label.clone() else { return Ok(()) };
         let Some(conversation) = self.conversation_mut(name) else { return Ok(()) };
         let (look, failed) = match look(&*conversation.forge.clone(), &label, now) {
@@ -67,19 +67,10 @@ impl Reconciler {
         let is_news = watch.unreadable.is_none_or(|since| now.since(since) >= IMPAIRED_AFTER);
         self.issue_switch(repository).filter(|_| is_news)
     }
-
-    /// Whether somebody has stopped it since it was last looked at; asked right before a merge.
-    pub(super) fn stopped_meanwhile(&mut self, name: &RepositoryName, now: Timestamp) -> Result<bool> {
-        let looked = self.repository(name).and_then(|known| known.conversation.as_ref()?.issues.as_ref().map(|watch| watch.at));
-        if looked != Some(now) {
-            self.look_at_issues_of(name, now)?;
-        }
-        Ok(self.repository(name).and_then(|repository| self.issue_switch(repository)).is_some())
-    }
 }
 
 /// The forge answered, and it is this request that it did not like: everything else is still asked of it.
-fn concerns_one_request(error: &ForgeError) -> bool {
+pub(super) fn concerns_one_request(error: &ForgeError) -> bool {
     matches!(error, ForgeError::NotFound { .. } | ForgeError::Forbidden { .. } | ForgeError::Invalid { .. } | ForgeError::Conflict { .. })
 }
 

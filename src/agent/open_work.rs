@@ -150,7 +150,7 @@ impl Conversation {
         let call = Call::poll(now);
         let own = self.forge.identity(call)?.own.user.id;
         let open = self.forge.open_proposals(call)?;
-        let theirs = open.into_iter().filter(|proposal| proposal.base == *base && !proposal.head_branch.as_str().starts_with("revertd/"));
+        let theirs = open.into_iter().filter(|proposal| is_theirs(proposal, base));
         let mut known: BTreeMap<ProposalNumber, Theirs> = std::mem::take(&mut self.theirs);
         let mut next = BTreeMap::new();
         let mut result = Ok(());
@@ -199,6 +199,11 @@ impl Conversation {
             })
             .collect()
     }
+}
+
+/// Whether a proposal for the watched branch comes from a branch that is not revertd's, whoever opened it.
+pub(super) fn is_theirs(proposal: &ForgeProposal, base: &BranchName) -> bool {
+    proposal.base == *base && !proposal.head_branch.as_str().starts_with("revertd/")
 }
 
 fn look_at(

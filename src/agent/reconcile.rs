@@ -146,8 +146,6 @@ impl Reconciler {
         let current = self.state.incidents.get(incident).cloned().unwrap_or(current);
         match decision.action {
             Action::Propose { plan, inverse } => self.propose(&current, &policy, plan, &inverse, &decision.record, now),
-            // Looked at once more: a person who stops it now means this merge as well.
-            Action::Merge { .. } if self.stopped_meanwhile(&policy.repository, now)? => Ok(()),
             Action::Merge { plan, inverse, grant, approval } => {
                 self.merge(&current, &policy, plan, &inverse, grant, approval.as_deref(), now)
             }
@@ -298,7 +296,8 @@ impl Reconciler {
         open(&self.state).filter(|incident| incident.landed.is_some()).map(|incident| incident.id.clone()).collect()
     }
 
-    fn recovered_by_itself(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Option<String> {
+    /// Whether what broke is well without a revert, in a sentence.
+    pub(super) fn recovered_by_itself(&self, policy: &Policy, incident: &Incident, now: Timestamp) -> Option<String> {
         if incident.broke() == Broke::Sync {
             return self.syncs_again(policy, incident, now);
         }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tracing::info;
 
 use super::Reconciler;
@@ -110,14 +111,12 @@ fn run(render: &RenderCommand, policy: &PolicyName, files: &[ServiceFile]) -> Re
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // What it starts is ended with it.
+        // What it starts is ended with it, however it ends.
         .process_group(0);
     let mut child = command.spawn().map_err(|error| format!("`{program}` could not be run: {error}"))?;
     let said = [end_of(child.stdout.take()), end_of(child.stderr.take())];
-    let status = wait(&mut child, render.timeout);
-    if !matches!(status, Ok(Some(_))) {
-        end_group(&mut child);
-    }
+    let ended = wait(&child, render.timeout);
+    let status = end_group(&mut child).and_then(|status| Ok(ended?.then_some(status)));
     let [stdout, stderr] = said.map(|ending| ending.recv_timeout(Duration::from_secs(1)).unwrap_or_default());
     let last = last_line(&stderr).or_else(|| last_line(&stdout));
     let with_last = |why: String| last.as_ref().map_or(why.clone(), |last| format!("{why}: {last}"));
@@ -145,27 +144,27 @@ fn lay_out(work: &Path, files: &[ServiceFile]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+/// Waits until it ends, for so long; whether it did. Its end is left to be taken: until then its number, and that of its group, stay its own.
+fn wait(child: &Child, limit: Duration) -> std::io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
+    while waitid(WaitId::Pid(Pid::from_child(child)), options)?.is_none() {
         if started.elapsed() > limit {
-            return Ok(None);
+            return Ok(false);
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
+    Ok(true)
 }
 
-/// Ends the command and what it started. It has not been waited for, so that its number is still its own.
-fn end_group(child: &mut Child) {
+/// Ends the command, which has not been waited for, and what it started and left behind. How it ended, if it had.
+fn end_group(child: &mut Child) -> std::io::Result<ExitStatus> {
     // There may be nothing left, which is what is wanted.
-    let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(child), rustix::process::Signal::KILL);
+    let _ = rustix::process::kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.kill();
-    let _ = child.wait();
+    child.wait()
 }
 
 /// Reads a stream to its end on a thread of its own and keeps the end of it: something that it started may hold the stream open for ever.
@@ -236,6 +235,12 @@ mod tests {
         let said = said("echo working; sleep 600 & sleep 600", Duration::from_millis(200));
         assert_eq!(said, Err("it did not end within 200ms: `working`".to_owned()));
         assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn what_it_leaves_behind_is_ended_with_it() {
+        // Until then it would hold the streams open, and what was said would not be known.
+        assert_eq!(said("echo working; sleep 600 & exit 3", LONG), Err("it ended with 3: `working`".to_owned()));
     }
 
     #[test]

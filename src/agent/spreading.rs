@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use tracing::{info, warn};
 
+use super::issue_stop::concerns_one_request;
+use super::open_work::is_theirs;
 use super::publishing::with_mark;
 use super::{Reconciler, Repository};
 use crate::engine::afterwards::Afterwards;
@@ -69,10 +71,7 @@ impl Reconciler {
             return Ok(None);
         };
         match conversation.forge.open_proposals(Call::poll(now)) {
-            Ok(open) => {
-                let theirs = open.into_iter().filter(|theirs| theirs.base == base && !theirs.head_branch.as_str().starts_with("revertd/"));
-                Ok(Some(theirs.take(NEWEST).collect()))
-            }
+            Ok(open) => Ok(Some(open.into_iter().filter(|proposal| is_theirs(proposal, &base)).take(NEWEST).collect())),
             Err(error) => self.note_forge_failure(name, &error, now).map(|()| None),
         }
     }
@@ -144,11 +143,17 @@ impl Reconciler {
             if let Some((why, _)) = self.found_in(proposal, &paths) {
                 info!(proposal = %proposal.key, theirs = theirs.number.0, "it would bring a reverted change back: {why}");
                 let target = proposal.published.as_ref().map(|published| published.url.clone());
-                if let Err(error) = set(&*forge, theirs.head, StatusState::Failure, render::spread::status(&why), target, now) {
-                    return self.note_forge_failure(name, &error, now);
+                match set(&*forge, theirs.head, StatusState::Failure, render::spread::status(&why), target, now) {
+                    Ok(()) => {
+                        let what = Spreading::Marked { number: theirs.number.0, head: theirs.head, why };
+                        self.record(now, vec![Event::Afterwards { what: Afterwards::Spreading { proposal: proposal.key.clone(), what } }])?;
+                    }
+                    // The others can be marked all the same; this one is left until the agent starts anew.
+                    Err(error) if concerns_one_request(&error) => {
+                        warn!(proposal = %proposal.key, theirs = theirs.number.0, "what would bring a reverted change back could not be marked: {error}");
+                    }
+                    Err(error) => return self.note_forge_failure(name, &error, now),
                 }
-                let what = Spreading::Marked { number: theirs.number.0, head: theirs.head, why };
-                self.record(now, vec![Event::Afterwards { what: Afterwards::Spreading { proposal: proposal.key.clone(), what } }])?;
             }
             self.spread.heads.insert((proposal.key.clone(), theirs.head));
         }
@@ -199,9 +204,16 @@ impl Reconciler {
             let target = proposal.published.as_ref().map(|published| published.url.clone());
             for (number, head) in marks {
                 let sentence = "What was reverted may come back.".to_owned();
-                if let Err(error) = set(&*forge, head, StatusState::Success, sentence, target.clone(), now) {
-                    self.note_forge_failure(name, &error, now)?;
-                    break;
+                match set(&*forge, head, StatusState::Success, sentence, target.clone(), now) {
+                    Ok(()) => {}
+                    // It is written down all the same: what is asked for in every pass would keep the forge from being told anything else.
+                    Err(error) if concerns_one_request(&error) => {
+                        warn!(proposal = %proposal.key, number, "a status could not be taken back: {error}");
+                    }
+                    Err(error) => {
+                        self.note_forge_failure(name, &error, now)?;
+                        break;
+                    }
                 }
                 let what = Spreading::Released { number, head };
                 self.record(now, vec![Event::Afterwards { what: Afterwards::Spreading { proposal: proposal.key.clone(), what } }])?;

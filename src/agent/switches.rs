@@ -1,4 +1,4 @@
-//! Looks at the kill switches, in each pass and for each decision anew. What cannot be read counts as "stop" (promise P9).
+//! Looks at the kill switches, in each pass, for each decision and right before each merge anew. What cannot be read counts as "stop" (promise P9).
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::{Reconciler, Repository};
 use crate::engine::fact::Event;
-use crate::engine::id::CommitId;
+use crate::engine::id::{CommitId, RepositoryName};
 use crate::engine::switch::{KillSwitch, Look, STOP_PATH, SwitchKind};
 use crate::engine::telling::Impairment;
 use crate::engine::time::Timestamp;
@@ -25,6 +25,19 @@ impl Reconciler {
         };
         let branch = KillSwitch::branch(&repository.config.branch, head, stands);
         file.into_iter().chain(branch).chain(self.issue_switch(repository)).collect()
+    }
+
+    /// Whether a switch is on now, whatever this pass has seen before: what a decision is made from was gathered before commands were run and
+    /// questions were asked, which may have taken minutes. On the branch it is read as of the newest look, which the lease of a merge names.
+    pub(super) fn stopped_meanwhile(&mut self, name: &RepositoryName, now: Timestamp) -> Result<bool> {
+        self.look_at_issues_of(name, now)?;
+        let head = self.listing(name).and_then(|listing| listing.head);
+        let (Some(repository), Some(head)) = (self.repository(name), head) else { return Ok(true) };
+        let on = self.kill_switches(repository, head);
+        if let Some(first) = on.first() {
+            info!(repository = %name, "nothing is merged: {}", first.sentence);
+        }
+        Ok(!on.is_empty())
     }
 
     /// The switches that people are told of, each with its sentence: on, or not to be read for long.

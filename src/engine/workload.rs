@@ -4,9 +4,20 @@
 //! one as many as its own strategy leaves. Pods that crash again and again, or that cannot start, are bad even where the old ones still serve: the
 //! change that brought them does not work. A status that is about an earlier version of the workload says nothing of this one.
 //!
+//! A pod counts as updated when it is made, and as ready when it has started: the rollout of a StatefulSet or DaemonSet goes on until the last one
+//! is ready. Nothing tells of these two that a rollout does not get on, as the progress deadline of a Deployment does, so a pod that had
+//! [`TIME_TO_START`] and is not ready is not left out any more.
+//!
 //! Source of the fields and of their meaning: the Kubernetes API reference, `apps/v1`, and the documentation of the three kinds.
 
+use std::time::Duration;
+
 use super::round::{Outcome, Unknown};
+use super::time::spoken;
+
+/// What a pod of a StatefulSet or DaemonSet gets to become ready, from when it was made. As long as a Deployment gets where nothing is said
+/// (`progressDeadlineSeconds`).
+pub const TIME_TO_START: Duration = Duration::from_secs(600);
 
 /// What the API says of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +34,8 @@ pub struct WorkloadReport {
     pub updated: u64,
     /// Whether pods are being replaced.
     pub rollout: Rollout,
+    /// Pods of a StatefulSet or DaemonSet that are not ready although they had [`TIME_TO_START`]; as far as they were read.
+    pub late: u64,
     /// Its pods; asked for only where not every pod is ready and of the newest version.
     pub pods: Pods,
 }
@@ -71,6 +84,9 @@ impl WorkloadReport {
         let ready = format!("{} of {} ready", self.ready, self.desired);
         match &self.rollout {
             Rollout::Complete => ready,
+            Rollout::Underway { .. } if self.late > 0 => {
+                format!("{ready}, {} updated, {} not within {}", self.updated, self.late, spoken(TIME_TO_START))
+            }
             Rollout::Underway { .. } | Rollout::Stuck(_) => format!("{ready}, {} updated", self.updated),
         }
     }
@@ -95,7 +111,10 @@ pub fn outcome(report: &WorkloadReport) -> Outcome {
     let needed = match &report.rollout {
         Rollout::Stuck(why) => return Outcome::Bad(format!("{words}; {why}")),
         Rollout::Complete => report.desired,
-        Rollout::Underway { max_unavailable } => report.desired.saturating_sub(*max_unavailable),
+        Rollout::Underway { max_unavailable } => {
+            let starting = report.desired.saturating_sub(report.ready).saturating_sub(report.late);
+            report.desired.saturating_sub(starting.min(*max_unavailable))
+        }
     };
     match &report.pods {
         _ if report.ready < needed => Outcome::Bad(words),
@@ -117,6 +136,7 @@ mod tests {
             ready,
             updated: 4,
             rollout: Rollout::Complete,
+            late: 0,
             pods: Pods::NotAsked,
         }
     }
@@ -138,6 +158,16 @@ mod tests {
         assert_eq!(outcome(&underway(2, none())), Outcome::Bad("2 of 4 ready, 1 updated".to_owned()));
         let stuck = WorkloadReport { rollout: Rollout::Stuck("ReplicaSet has timed out progressing.".to_owned()), ..underway(4, none()) };
         assert_eq!(outcome(&stuck), Outcome::Bad("4 of 4 ready, 1 updated; ReplicaSet has timed out progressing.".to_owned()));
+    }
+
+    #[test]
+    fn a_pod_that_had_its_time_to_start_is_not_left_out_of_a_rollout() {
+        let none = || Pods::Troubled(Vec::new());
+        let late = |ready, late| outcome(&WorkloadReport { late, ..underway(ready, none()) });
+        assert_eq!(late(3, 1), Outcome::Bad("3 of 4 ready, 1 updated, 1 not within 10m".to_owned()));
+        assert_eq!(late(4, 0), Outcome::Good("4 of 4 ready, 1 updated".to_owned()));
+        // Ready since the pods were read, or the status is older than they are.
+        assert_eq!(late(4, 1), Outcome::Good("4 of 4 ready, 1 updated, 1 not within 10m".to_owned()));
     }
 
     #[test]

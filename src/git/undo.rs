@@ -1,25 +1,27 @@
 //! Undoing suspects for a service: Git's own inverse, or where that conflicts the first other way that works (design §9), and how dangerous
 //! the result is. What a way leaves and what it undoes besides is written down with it; none of them guesses.
 
+mod old_values;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use git2::{Oid, Repository, Tree};
 
+use self::old_values::restore_values;
 use super::inverse::{self, Undone, Workshop};
 use super::owners::{self, Owners, Reading, ServicePaths};
 use super::trees::{self, Difference, PathBytes, Standing, shown};
-use super::{GitError, Mirror, Undo, objects, oid, raw_id};
+use super::{GitError, Mirror, Undo, objects, oid};
 use crate::engine::change::Entry;
 use crate::engine::coherence;
 use crate::engine::cosmetic::Use;
 use crate::engine::grade::{self, Content, Grade, LaterFile, PlannedFile, Question};
-use crate::engine::id::{CommitId, EntryId, PolicyName};
+use crate::engine::id::{CommitId, PolicyName};
 use crate::engine::irrevertible;
 use crate::engine::ownership::{self, Ownership};
 use crate::engine::plan::{Account, AlsoUndone, CleanInverse, Inverse, InverseMethod, PlanKind};
 use crate::engine::policy::{PathSet, Scope};
-use crate::engine::values::{self, Versions};
 
 /// The answers that are kept.
 const ANSWERS_KEPT: usize = 16;
@@ -438,67 +440,6 @@ impl Side {
 fn sides(repository: &Repository, difference: BTreeMap<PathBytes, Difference>) -> Vec<Sides> {
     let read = |entry| Side::read(repository, entry);
     difference.into_iter().map(|(path, both)| Sides { path: shown(&path), from: read(both.from), to: read(both.to) }).collect()
-}
-
-type Restored = (Option<Oid>, Vec<String>, Vec<String>);
-
-/// Gives the values that a change set their old ones back: the tree, what it restores, and what it leaves.
-fn restore_values(repository: &Repository, head: Option<&Tree<'_>>, step: &Step<'_>) -> Result<Result<Restored, String>, GitError> {
-    let (mut back, mut restored, mut left) = (BTreeMap::new(), Vec::new(), Vec::new());
-    let mut edited = Vec::new();
-    for (path, difference) in trees::difference(repository, step.before.as_ref(), step.changed.as_ref())? {
-        let now = match trees::look_up(repository, head, &path)? {
-            Standing::File(entry) => Some(entry),
-            Standing::Nothing => None,
-            Standing::Directory => return Ok(Err(format!("`{}` is a directory now.", shown(&path)))),
-        };
-        match (difference.from, difference.to) {
-            // An edit that still stands as a whole goes back as a whole, whatever the file is.
-            (Some(from), Some(to)) if now == Some(to) => {
-                restored.push(format!("`{}`", shown(&path)));
-                back.insert(path, Some(from));
-            }
-            _ => edited.push((path, difference, now)),
-        }
-    }
-    let read: Vec<(Side, Side, Side)> = edited
-        .iter()
-        .map(|(_, difference, now)| [difference.from, difference.to, *now].map(|entry| Side::read(repository, entry)).into())
-        .collect();
-    let names: Vec<String> = edited.iter().map(|(path, ..)| shown(path)).collect();
-    for ((before, change, now), name) in read.iter().zip(&names) {
-        if let Some(why) =
-            [before, change, now].into_iter().find_map(|side| if let Side::Unreadable(why) = side { Some(why) } else { None })
-        {
-            return Ok(Err(format!("`{name}` cannot be read: {why}.")));
-        }
-    }
-    let versions: Vec<Versions<'_>> = read
-        .iter()
-        .zip(&names)
-        .map(|((before, change, now), path)| Versions { path, before: before.text(), change: change.text(), head: now.text() })
-        .collect();
-    let restorations = match values::restore_all(&versions) {
-        Ok(restorations) => restorations,
-        Err(why) => return Ok(Err(why.iter().take(3).map(|why| format!("{why}.")).collect::<Vec<_>>().join(" "))),
-    };
-    for restoration in restorations {
-        let Some((path, difference, Some(now))) = edited.iter().find(|(path, ..)| shown(path) == restoration.path) else { continue };
-        restored.extend(restoration.restored.iter().map(|scalar| format!("`{}` in `{}`", scalar.field, restoration.path)));
-        left.extend(
-            restoration
-                .superseded
-                .iter()
-                .map(|scalar| format!("`{}` in `{}` has been set to something else since, and stays.", scalar.field, restoration.path)),
-        );
-        let blob = repository.blob(restoration.text.as_bytes()).map_err(objects("cannot write a file"))?;
-        let mode = match (difference.from, difference.to) {
-            (Some(from), Some(to)) if to.mode == now.mode => from.mode,
-            _ => now.mode,
-        };
-        back.insert(path.clone(), Some(Entry { mode, id: EntryId(raw_id(blob)) }));
-    }
-    Ok(Ok((trees::with_entries(repository, head, &back)?, restored, left)))
 }
 
 #[cfg(test)]

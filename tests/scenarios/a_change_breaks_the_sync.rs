@@ -1,6 +1,7 @@
 //! A change that the sync tool fails of: nothing is bad, and nothing that is merged reaches the cluster any more. Its revert is proposed with the
 //! tool's words, never merged by itself, and not where the sync fails for another reason.
 
+use revertd::engine::afterwards::{BreachEnding, breach_end};
 use revertd::engine::attribution::Standing;
 use revertd::engine::broken_sync::Broke;
 use revertd::engine::incident::Phase;
@@ -224,4 +225,54 @@ fn a_part_that_was_applied_and_breaks_the_service_is_an_incident_of_its_own() {
     for incident in world.incidents().values() {
         assert_eq!(incident.attribution.as_ref().unwrap().suspects[0].to_string(), commit);
     }
+}
+
+/// How what was broken by the first incident ended.
+fn ended(world: &World) -> Option<BreachEnding> {
+    let state = world.state();
+    let first = state.incidents.values().min_by_key(|incident| incident.detected_at)?;
+    breach_end(&state, first).map(|end| end.ending)
+}
+
+#[test]
+fn a_veto_of_a_broken_sync_is_over_once_it_syncs_again() {
+    let argo = ArgoCd::start();
+    let (mut world, before, commit) = broken(&argo, "propose", "");
+    world.until(20, |world| world.branches().len() == 1);
+    let branch = world.branches()[0].clone();
+    world.remote(&["update-ref", "-d", &format!("refs/heads/{branch}")]);
+    world.until(10, |world| world.phase() == Phase::Refused);
+    world.seconds(30);
+    assert_eq!(ended(&world), None, "the service is well all along, and the sync fails");
+    // The same change breaks the service too, as of a part that was applied: that says nothing of the sync.
+    world.set_health("checkout", Health::Bad);
+    world.until(15, |world| world.incidents().len() == 2);
+    world.seconds(5);
+    assert_eq!(ended(&world), None);
+    world.set_health("checkout", Health::Good);
+    argo.fails(&commit, &before, REFUSED);
+    world.seconds(20);
+    assert_eq!(ended(&world), None);
+    argo.runs(&commit, Automation::On);
+    world.until(10, |world| ended(world) == Some(BreachEnding::ByItself));
+}
+
+#[test]
+fn a_sync_that_fails_with_the_revert_too_is_ended_by_who_fixes_it() {
+    let argo = ArgoCd::start();
+    let (mut world, before, _) = broken(&argo, "propose", "");
+    world.until(20, |world| world.branches().len() == 1);
+    world.approve();
+    world.until(10, |world| world.reverts() == 1);
+    let revert = world.remote_head().unwrap();
+    argo.fails(&revert, &before, REFUSED);
+    world.until(120, |world| world.phase() == Phase::Unverified);
+    world.seconds(20);
+    assert_eq!(ended(&world), None, "it fails on, whoever is healthy");
+    world.person(&["fetch", "--quiet", "origin"]);
+    world.person(&["reset", "--quiet", "--hard", "origin/main"]);
+    let fix = world.bump("checkout", "1.5.1");
+    world.seconds(2);
+    argo.runs(&fix, Automation::On);
+    world.until(10, |world| ended(world) == Some(BreachEnding::FixForward));
 }

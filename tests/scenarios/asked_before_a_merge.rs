@@ -14,11 +14,14 @@ const SECRET: &str = "canary-ask-5a0e";
 
 /// What the receiver answers; nothing at all, without a text.
 type Answer = Option<&'static str>;
+/// What somebody does while the question is on its way.
+type Meanwhile = Box<dyn FnMut() + Send>;
 
 /// A server that answers every request in the same way until it is told otherwise.
 struct Receiver {
     url: String,
     answer: Arc<Mutex<Answer>>,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
@@ -28,10 +31,15 @@ impl Receiver {
         let url = format!("http://{}/gate/canary-path", listener.local_addr().unwrap());
         let (answer, seen) = (Arc::new(Mutex::new(answer)), Arc::new(Mutex::new(Vec::new())));
         let (answers, requests) = (answer.clone(), seen.clone());
+        let meanwhile: Arc<Mutex<Option<Meanwhile>>> = Arc::default();
+        let happens = meanwhile.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 requests.lock().unwrap().push(request(&mut stream));
+                if let Some(mut happens) = happens.lock().unwrap().take() {
+                    happens();
+                }
                 let answer = *answers.lock().unwrap();
                 match answer {
                     Some(text) => stream.write_all(text.as_bytes()).unwrap(),
@@ -42,7 +50,7 @@ impl Receiver {
                 }
             }
         });
-        Self { url, answer, seen }
+        Self { url, answer, meanwhile, seen }
     }
 
     fn asked(&self) -> usize {
@@ -146,6 +154,42 @@ fn no_answer_and_no_good_answer_mean_no() {
         let sentence = world.incident().decision.unwrap().sentence;
         assert!(sentence.contains(why), "{sentence}");
     }
+}
+
+#[test]
+fn a_stop_file_that_is_written_while_it_is_asked_stops_the_merge() {
+    let receiver = Receiver::start(YES);
+    let ask = format!("  guardrails: {{ask: {{url: \"{}\", timeout: 5s}}}}\n", receiver.url);
+    let more = "  ask: {secretFile: ROOT/ask}\n  stop: {file: ROOT/STOP}\n";
+    let mut world = World::with_agent_file(&["checkout"], &[policy("checkout", "merge", &ask)], more, |root| {
+        std::fs::write(root.join("ask"), SECRET).unwrap();
+    });
+    let stop = world.root.join("STOP");
+    *receiver.meanwhile.lock().unwrap() = Some(Box::new(move || std::fs::write(&stop, "").unwrap()));
+    world.break_checkout();
+    world.seconds(6);
+    assert_eq!((receiver.asked(), world.reverts()), (1, 0), "{:?}", world.incident().decision);
+    assert_eq!(world.refusals(), ["killSwitch"]);
+    std::fs::remove_file(world.root.join("STOP")).unwrap();
+    world.seconds(10);
+    assert_eq!(world.reverts(), 1, "{:?}", world.incident().decision);
+}
+
+#[test]
+fn an_issue_that_is_labelled_while_it_is_asked_stops_the_merge() {
+    let receiver = Receiver::start(YES);
+    let ask = format!("  guardrails: {{ask: {{url: \"{}\", timeout: 5s}}}}\n", receiver.url);
+    let more = "  ask: {secretFile: ROOT/token}\n  stop: {issueLabel: \"stop: revertd\"}\n";
+    let mut world = World::on_github_with(&["checkout"], &[policy("checkout", "merge", &ask)], more);
+    let github = world.github().clone();
+    *receiver.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        let issue = github.open_issue("dana", "Stop");
+        assert!(github.label_issue("dana", issue, "stop: revertd"));
+    }));
+    world.break_checkout();
+    world.seconds(6);
+    assert_eq!((receiver.asked(), world.reverts()), (1, 0), "{:?}", world.incident().decision);
+    assert_eq!(world.refusals(), ["killSwitch"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What was reverted is on its way to another path: open pull requests that would bring it get a failing status, pushes that bring it are named in
 //! the thread with what pins the automation, and a person lets it back in.
 
+use revertd::demo::forge::FaultKind;
 use revertd::engine::incident::Phase;
 
 use crate::support::{Health, World, deployment, policy};
@@ -98,4 +99,43 @@ fn pushes_that_bring_it_back_are_named_twice_and_then_are_for_people() {
     push(&mut world, "apps/more/deployment.yaml", &deployment("checkout", "1.5.0"));
     world.seconds(3);
     assert_eq!(named(&world).len(), 2);
+}
+
+#[test]
+fn a_status_that_cannot_be_taken_back_holds_nothing_up() {
+    let mut world = World::with_pull_request();
+    let (first, command) = (world.pull().number, world.approve_command());
+    let staging = opens(&mut world, "staging", "apps/staging/deployment.yaml", &deployment("checkout", "1.5.0"));
+    world.seconds(4);
+    assert_eq!(statuses(&world, &staging), ["failure"]);
+    world.github().comment("robin", first, &command).unwrap();
+    world.until(15, |world| world.landings() == 1);
+    world.set_health("checkout", Health::Good);
+    world.until(30, |world| world.phase() == Phase::Recovered);
+    // As for a commit that nothing points at any more.
+    world.fault("POST", &format!("/statuses/{staging}"), 1000, FaultKind::Before(422));
+    world.github().comment("robin", first, "/revertd reland 1.6.0 has the fix").unwrap();
+    let pulls = |world: &World| world.github().pulls().unwrap().len();
+    let before = pulls(&world);
+    world.until(10, |world| pulls(world) == before + 1);
+    world.seconds(30);
+    let asked = world.asked("POST", &format!("/statuses/{staging}"));
+    assert_eq!(asked, 2, "once to mark it, and once to take that back");
+}
+
+#[test]
+fn a_head_that_cannot_be_marked_keeps_no_other_from_it() {
+    let mut world = World::with_pull_request();
+    let heads: Vec<String> = ["staging", "canary"]
+        .map(|name| opens(&mut world, name, &format!("apps/{name}/deployment.yaml"), &deployment("checkout", "1.5.0")))
+        .into();
+    world.fault("POST", &format!("/statuses/{}", heads[0]), 1000, FaultKind::Before(403));
+    world.fault("POST", &format!("/statuses/{}", heads[1]), 1, FaultKind::Before(403));
+    world.restart();
+    world.seconds(4);
+    assert_eq!(heads.iter().map(|head| statuses(&world, head).len()).sum::<usize>(), 0);
+    world.restart();
+    world.seconds(4);
+    assert_eq!((statuses(&world, &heads[0]).len(), statuses(&world, &heads[1])), (0, vec!["failure".to_owned()]));
+    assert_eq!(world.asked("POST", &format!("/statuses/{}", heads[0])), 2, "once for each start of the agent");
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::engine::sync::one_line;
-use crate::engine::workload::{Pods, Rollout, TroubledPod, WorkloadReport};
+use crate::engine::time::Timestamp;
+use crate::engine::workload::{Pods, Rollout, TIME_TO_START, TroubledPod, WorkloadReport};
+use crate::net::server::end_of_second;
 
 /// So many restarts of a container that is not ready are a crash loop, also in the moments in which it runs.
 const CRASH_LOOP: u64 = 3;
@@ -33,6 +35,8 @@ struct Metadata {
     name: String,
     #[serde(default)]
     generation: u64,
+    #[serde(rename = "creationTimestamp")]
+    creation_timestamp: Option<String>,
     #[serde(rename = "deletionTimestamp")]
     deletion_timestamp: Option<String>,
 }
@@ -148,13 +152,32 @@ struct DaemonStatus {
 struct Condition {
     #[serde(rename = "type")]
     kind: String,
+    status: String,
     reason: String,
     message: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct PodList {
+    #[serde(default)]
+    metadata: ListMetadata,
     items: Vec<Pod>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListMetadata {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+/// What the pods of a workload come to.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Those that crash again and again or cannot start.
+    pub(super) troubled: Vec<TroubledPod>,
+    /// How many are not ready although they had their time to start.
+    pub(super) late: u64,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +190,7 @@ struct Pod {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct PodStatus {
+    conditions: Vec<Condition>,
     container_statuses: Vec<Container>,
     init_container_statuses: Vec<Container>,
 }
@@ -228,7 +252,8 @@ impl StatefulSet {
         // Those below the partition keep the old version on purpose.
         let to_update = desired.saturating_sub(strategy.rolling_update.partition.unwrap_or(0));
         let differs = self.status.current_revision != self.status.update_revision;
-        let rollout = if differs && self.status.updated_replicas < to_update {
+        // The controller lets the revisions differ until the last pod is ready.
+        let rollout = if differs && (self.status.updated_replicas < to_update || self.status.ready_replicas < desired) {
             Rollout::Underway { max_unavailable: strategy.of_set(desired) }
         } else {
             Rollout::Complete
@@ -241,14 +266,15 @@ impl DaemonSet {
     pub(super) fn report(self) -> Reported {
         let DaemonStatus { observed_generation, desired_number_scheduled: desired, updated_number_scheduled: updated, number_ready } =
             self.status;
-        let rollout = if updated < desired {
+        // Nothing tells a rollout whose last pods start from pods that are not ready any more, but their age.
+        let rollout = if updated < desired || number_ready < desired {
             Rollout::Underway { max_unavailable: self.spec.update_strategy.of_set(desired) }
         } else {
             Rollout::Complete
         };
         let generation = self.metadata.generation;
-        let report =
-            WorkloadReport { generation, observed_generation, desired, ready: number_ready, updated, rollout, pods: Pods::NotAsked };
+        let (late, pods) = (0, Pods::NotAsked);
+        let report = WorkloadReport { generation, observed_generation, desired, ready: number_ready, updated, rollout, late, pods };
         Reported { report, selector: self.spec.selector.text() }
     }
 }
@@ -262,6 +288,7 @@ impl Status {
             ready: self.ready_replicas,
             updated: self.updated_replicas,
             rollout,
+            late: 0,
             pods: Pods::NotAsked,
         };
         Reported { report, selector: selector.text() }
@@ -319,7 +346,7 @@ impl Share {
     }
 }
 
-// === impl Selector, PodList, Container ===
+// === impl Selector, PodList, Pod, Container ===
 
 impl Selector {
     /// As the API takes it. An empty one would select every pod of the namespace.
@@ -340,15 +367,27 @@ impl Selector {
 }
 
 impl PodList {
-    /// The pods that crash again and again or cannot start; none of those that are being deleted.
-    pub(super) fn troubled(self) -> Vec<TroubledPod> {
-        let standing = self.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
-        let troubled = |pod: Pod| {
-            let containers = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
-            let why = containers.filter_map(Container::trouble).next()?;
-            Some(TroubledPod { name: one_line(&pod.metadata.name), why })
-        };
-        standing.filter_map(troubled).collect()
+    /// Adds these pods to what was seen at `now`, but for those that are being deleted. Gives where the list goes on, if it does.
+    pub(super) fn add_to(self, seen: &mut Seen, now: Timestamp) -> Option<String> {
+        let standing: Vec<Pod> = self.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
+        seen.troubled.extend(standing.iter().filter_map(Pod::trouble));
+        seen.late += standing.iter().map(|pod| u64::from(pod.is_late(now))).sum::<u64>();
+        self.metadata.next.filter(|next| !next.is_empty())
+    }
+}
+
+impl Pod {
+    fn trouble(&self) -> Option<TroubledPod> {
+        let containers = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
+        let why = containers.filter_map(Container::trouble).next()?;
+        Some(TroubledPod { name: one_line(&self.metadata.name), why })
+    }
+
+    /// One that does not tell when it was made is not late.
+    fn is_late(&self, now: Timestamp) -> bool {
+        let is_ready = self.status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True");
+        let made = self.metadata.creation_timestamp.as_deref().and_then(end_of_second);
+        !is_ready && made.is_some_and(|made| now.since(made) >= TIME_TO_START)
     }
 }
 

@@ -13,6 +13,8 @@ use crate::net::testing::Api;
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/shop/deployments/checkout";
 const PODS: &str = "/api/v1/namespaces/shop/pods?limit=200&labelSelector=app%3Dcheckout%2Ctier%20in%20%28web%2Capi%29";
 
+const NOW: Timestamp = Timestamp::from_secs(1_795_230_600); // 2026-11-21T03:10:00Z
+
 /// Answers by address: `answering(&[(path, status, body)])`.
 fn answering(answers: &[(&str, u16, &Value)]) -> Api {
     let api = Api::default();
@@ -34,7 +36,7 @@ fn probe(kind: WorkloadKind) -> WorkloadProbe {
 /// What is found over plain HTTP: the server is put together here and not read from a kubeconfig.
 async fn found(api: &Api, kind: WorkloadKind) -> Outcome {
     let server = Server::new(&api.serve().await).with_token(Some(Material::Text(Secret::new("canary-7f3a"))));
-    let report = probe(kind).report(&server).await;
+    let report = probe(kind).report(&server, NOW).await;
     report.map_or_else(|detail| Outcome::Unknown(Unknown::Cluster { detail }), |report| outcome(&report))
 }
 
@@ -57,6 +59,13 @@ fn progressing(reason: &str, message: &str) -> Value {
 
 fn pod(name: &str, container: &Value) -> Value {
     json!({"metadata": {"name": name}, "status": {"phase": "Running", "containerStatuses": [container]}})
+}
+
+/// A pod that is not ready, made at some time.
+fn made(at: &str) -> Value {
+    json!({"metadata": {"name": "checkout-0", "creationTimestamp": at},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}],
+            "containerStatuses": [{"name": "app", "ready": false, "restartCount": 0, "state": {"running": {}}}]}})
 }
 
 fn crashing() -> Value {
@@ -140,20 +149,55 @@ async fn sets_are_read_as_well() {
     };
     let path = "/apis/apps/v1/namespaces/shop/statefulsets/checkout";
     let pods = "/api/v1/namespaces/shop/pods?limit=200&labelSelector=app%3Dcheckout";
-    for (updated, partition, expected) in [
-        (1, 0, Outcome::Good("2 of 3 ready, 1 updated".into())),
-        // The rollout is over where the partition begins.
-        (1, 2, Outcome::Bad("2 of 3 ready".into())),
+    let (starting, late) = (made("2026-11-21T03:04:05Z"), made("2026-11-21T02:59:00Z"));
+    for (updated, partition, pod, expected) in [
+        (1, 0, &starting, Outcome::Good("2 of 3 ready, 1 updated".into())),
+        // The last pod of the rollout counts as updated once it is made.
+        (3, 0, &starting, Outcome::Good("2 of 3 ready, 3 updated".into())),
+        (1, 2, &starting, Outcome::Good("2 of 3 ready, 1 updated".into())),
+        // What never becomes ready is bad in the end.
+        (1, 0, &late, Outcome::Bad("2 of 3 ready, 1 updated, 1 not within 10m".into())),
+        (3, 0, &late, Outcome::Bad("2 of 3 ready, 3 updated, 1 not within 10m".into())),
+        (1, 2, &late, Outcome::Bad("2 of 3 ready, 1 updated, 1 not within 10m".into())),
     ] {
-        let api = answering(&[(path, 200, &stateful(updated, partition)), (pods, 200, &json!({"items": []}))]);
+        let api = answering(&[(path, 200, &stateful(updated, partition)), (pods, 200, &json!({"items": [pod]}))]);
         assert_eq!(found(&api, WorkloadKind::StatefulSet).await, expected);
     }
-    let daemons = json!({"metadata": {"name": "checkout", "generation": 1},
+    let forbidden = answering(&[(path, 200, &stateful(3, 0)), (pods, 403, &json!({}))]);
+    let said = found(&forbidden, WorkloadKind::StatefulSet).await.words();
+    assert!(said.starts_with("unknown: cluster (its pods: HTTP status 403"), "whether it starts shows in its pods only: {said}");
+    let daemons = |ready: u64, updated: u64| {
+        json!({"metadata": {"name": "checkout", "generation": 1},
         "spec": {"selector": {"matchLabels": {"app": "checkout"}}, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}}},
-        "status": {"observedGeneration": 1, "desiredNumberScheduled": 11, "currentNumberScheduled": 11, "numberReady": 9,
-            "updatedNumberScheduled": 5, "numberUnavailable": 2, "numberMisscheduled": 0}});
-    let api = answering(&[("/apis/apps/v1/namespaces/shop/daemonsets/checkout", 200, &daemons), (pods, 200, &json!({"items": []}))]);
-    assert_eq!(found(&api, WorkloadKind::DaemonSet).await, Outcome::Good("9 of 11 ready, 5 updated".into()));
+        "status": {"observedGeneration": 1, "desiredNumberScheduled": 11, "currentNumberScheduled": 11, "numberReady": ready,
+            "updatedNumberScheduled": updated, "numberUnavailable": 11 - ready, "numberMisscheduled": 0}})
+    };
+    for (ready, updated, items, expected) in [
+        (9, 5, vec![&starting, &starting], Outcome::Good("9 of 11 ready, 5 updated".into())),
+        (9, 11, vec![&starting, &starting], Outcome::Good("9 of 11 ready, 11 updated".into())),
+        (9, 11, vec![&starting, &late], Outcome::Bad("9 of 11 ready, 11 updated, 1 not within 10m".into())),
+        (8, 11, vec![&starting, &starting, &starting], Outcome::Bad("8 of 11 ready, 11 updated".into())),
+    ] {
+        let path = "/apis/apps/v1/namespaces/shop/daemonsets/checkout";
+        let api = answering(&[(path, 200, &daemons(ready, updated)), (pods, 200, &json!({"items": items}))]);
+        assert_eq!(found(&api, WorkloadKind::DaemonSet).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn pods_behind_the_first_two_hundred_count_too() {
+    let status = json!({"observedGeneration": 3, "replicas": 300, "updatedReplicas": 20, "readyReplicas": 300,
+        "conditions": progressing("ReplicaSetUpdated", "")});
+    let api = answering(&[(DEPLOYMENT, 200, &deployment(300, &status))]);
+    let first = json!({"metadata": {"continue": "a=b"}, "items": []});
+    api.object(PODS, &first);
+    api.object(&format!("{PODS}&continue=a%3Db"), &json!({"metadata": {"continue": ""}, "items": [pod("checkout-2", &crashing())]}));
+    let said = found(&api, WorkloadKind::Deployment).await;
+    assert_eq!(said, Outcome::Bad("300 of 300 ready, 20 updated; checkout-2: CrashLoopBackOff, exit code 137, OOMKilled".into()));
+    // A list that does not end is not known to be well.
+    api.object(&format!("{PODS}&continue=a%3Db"), &first);
+    let said = found(&api, WorkloadKind::Deployment).await.words();
+    assert_eq!(said, "unknown: cluster (its pods: they are more than 2000)");
 }
 
 #[tokio::test]
