@@ -16,6 +16,7 @@ use revertd::engine::broken_sync::OnSyncFailure;
 use revertd::engine::id::{MetricsName, SyncName};
 use revertd::engine::policy::{AlertRule, Indicator, Mode, Sync, SyncTarget};
 use revertd::engine::variables::Variables;
+use serde_json::Value;
 
 #[path = "config/openslo.rs"]
 mod openslo;
@@ -60,7 +61,7 @@ fn validator() -> jsonschema::Validator {
 }
 
 /// By the YAML library's own deserialiser, so that the tree of `config` is not judged by itself.
-fn json_of(text: &str) -> Option<serde_json::Value> {
+fn json_of(text: &str) -> Option<Value> {
     serde_yaml::from_str(text).ok()
 }
 
@@ -228,6 +229,34 @@ fn the_commented_defaults_are_the_real_ones() {
     let written = load_texts(("agent.yaml", &agent_written), &written).unwrap_or_else(|found| panic!("{found}"));
     assert_eq!(written.agent, plain.agent);
     assert_eq!(written.policies, plain.policies);
+}
+
+/// The names of all properties of a schema.
+fn keys_of(schema: &Value, keys: &mut BTreeSet<String>) {
+    let named = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    keys.extend(named.map(|(key, _)| key.clone()));
+    match schema {
+        Value::Object(parts) => parts.values().for_each(|part| keys_of(part, keys)),
+        Value::Array(parts) => parts.iter().for_each(|part| keys_of(part, keys)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_check_may_take_longer_than_recover_within() {
+    let policy = POLICY.replace("breachWhen: any", "verify: {recoverWithin: 40s, holdFor: 20s, checks: [up]}");
+    let loaded = load_texts(("agent.yaml", AGENT), &[("policy.yaml".to_owned(), policy)]).unwrap();
+    assert_eq!(loaded.policies[0].verify.checks.len(), 1);
+}
+
+#[test]
+fn every_key_stands_in_the_shipped_files() {
+    let text: String = shipped().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let words: BTreeSet<&str> = text.split(|char: char| !char.is_alphanumeric()).collect();
+    let mut keys = BTreeSet::new();
+    keys_of(&schema(), &mut keys);
+    let missing: Vec<&String> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
+    assert!(keys.len() > 100 && missing.is_empty(), "{missing:?} of {}", keys.len());
 }
 
 #[test]
@@ -574,7 +603,7 @@ fn check_ends_with_the_documented_exit_codes() {
     let (code, text) = exit(&file, Output::Text);
     assert_eq!(code, Exit::InvalidConfiguration);
     assert!(text.contains("hint: write `10s`, `10m` or `10h`") && text.ends_with("1 error, 0 warnings\n"), "{text}");
-    let json: serde_json::Value = serde_json::from_str(&exit(&file, Output::Json).1).unwrap();
+    let json: Value = serde_json::from_str(&exit(&file, Output::Json).1).unwrap();
     assert_eq!(json["diagnostics"].as_array().unwrap().iter().filter(|found| found["severity"] == "error").count(), 1);
     assert_eq!(exit(&directory.path().join("none.yaml"), Output::Text).0, Exit::Error);
 }

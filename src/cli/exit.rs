@@ -17,8 +17,6 @@ pub enum Exit {
     Refused = 4,
     /// The configuration is invalid.
     InvalidConfiguration = 5,
-    /// Try later.
-    TryLater = 75,
 }
 
 impl From<Exit> for ExitCode {

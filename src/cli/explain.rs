@@ -7,7 +7,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::failure::{Failure, exit_of};
 use super::{Exit, Output, store};
+use crate::config::diagnostic::{Diagnostics, quoted};
+use crate::config::nearest;
 use crate::engine::guardrail::{ALL, RefusalCode};
 use crate::engine::incident::{Incident, State};
 use crate::engine::landing::Landing;
@@ -36,6 +39,25 @@ pub(super) fn run(args: &ExplainArgs, config: &Path, out: &mut dyn Write) -> Res
         guardrails(&named, args.output, out)?;
         return Ok(Exit::Done);
     };
+    told(args, what, config, out).map_err(|error| misspelt(what, error))
+}
+
+/// The error, or the guardrail that was meant where one is named nearly so. A configuration that is wrong is said in any case.
+fn misspelt(what: &str, error: anyhow::Error) -> anyhow::Error {
+    let labels: Vec<String> = ALL.iter().map(|code| code.label()).collect();
+    let near = nearest(what, labels.iter().map(String::as_str));
+    let is_wrong = error.downcast_ref::<Diagnostics>().is_some_and(|found| exit_of(&found.0) == Exit::InvalidConfiguration);
+    match near.filter(|_| !is_wrong) {
+        Some(near) => {
+            let sentence = format!("there is no guardrail {}, and no incident is known by it", quoted(what));
+            Failure::new(sentence, format!("did you mean `revertd explain {near}`?")).into()
+        }
+        None => error,
+    }
+}
+
+/// The stories of the incidents that `what` names.
+fn told(args: &ExplainArgs, what: &str, config: &Path, out: &mut dyn Write) -> Result<Exit> {
     let loaded = store::load(config)?;
     let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
     let state = store::fold(&journal.facts_after(0).context("cannot read the journal")?);
@@ -189,6 +211,23 @@ mod tests {
         assert!(text.contains("\nbudget     This incident has spent "), "{text}");
         let json: serde_json::Value = serde_json::from_str(&explained(Output::Json)).unwrap();
         assert!(json[0]["spending"][0]["spent"].as_i64() > Some(0), "{json:#}");
+    }
+
+    #[test]
+    fn a_guardrail_that_is_named_nearly_right_is_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("agent.yaml");
+        let said = |what: &str| {
+            let args = ExplainArgs { what: Some(what.to_owned()), output: Output::Text };
+            let mut said = Vec::new();
+            crate::cli::print_failure(&run(&args, &missing, &mut Vec::new()).unwrap_err(), &mut said).unwrap();
+            String::from_utf8(said).unwrap()
+        };
+        assert!(said("shardFate").ends_with("hint: did you mean `revertd explain sharedFate`?\n"), "{}", said("shardFate"));
+        assert!(said("checkout-0123456789").contains("cannot read"), "{}", said("checkout-0123456789"));
+        let config = agent_with_an_open_incident(folder.path());
+        let args = ExplainArgs { what: Some("shardFate".to_owned()), output: Output::Text };
+        assert!(run(&args, &config, &mut Vec::new()).unwrap_err().to_string().contains("no guardrail `shardFate`"));
     }
 
     #[test]

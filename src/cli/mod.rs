@@ -38,9 +38,11 @@ pub use self::failure::print as print_failure;
 pub use self::output::Output;
 
 /// The commands that read no agent file, with what to do instead of naming one.
-const WITHOUT_AGENT_FILE: [(&str, &str); 5] = [
+const WITHOUT_AGENT_FILE: [(&str, &str); 7] = [
     ("demo", "the demo writes its own"),
     ("check", "name the files as arguments: `revertd check FILE…`"),
+    ("import", "name the document as an argument: `revertd import sloth FILE`"),
+    ("judge", "name the lines as an argument: `revertd judge FILE.jsonl`"),
     ("revert", "name the clone: `revertd revert SHA --repo PATH --dry-run`"),
     ("schema", "leave it out"),
     ("completions", "leave it out"),

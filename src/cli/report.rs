@@ -9,15 +9,12 @@ use serde_json::json;
 
 use super::incidents::as_json;
 use super::{Exit, Output, store};
-use crate::agent::budgets::{self, Budgets};
-use crate::agent::{Rounds, templates};
+use crate::agent::templates;
 use crate::config::Loaded;
 use crate::engine::afterwards::breach_end;
 use crate::engine::budget::Spending;
 use crate::engine::incident::{Incident, State};
-use crate::engine::policy::Policy;
-use crate::engine::time::Timestamp;
-use crate::journal::{Journal, SqliteJournal};
+use crate::journal::SqliteJournal;
 use crate::render::postmortem::{ReportView, text, timeline};
 use crate::render::report;
 
@@ -42,7 +39,7 @@ pub(super) fn run(args: &ReportArgs, config: &Path, out: &mut dyn Write) -> Resu
     let id = store::find_incident(&state, &args.incident)?;
     let Some(incident) = state.incidents.get(&id) else { bail!("there is no incident `{id}`") };
     let policy = loaded.policies.iter().find(|policy| policy.name == incident.policy);
-    let spent = policy.map(|policy| spent(&loaded, policy, incident, &state)).transpose()?.unwrap_or_default();
+    let spent = spent(&loaded, incident, &state)?;
     let view = ReportView { incident, state: &state, facts: &facts, policy, spent };
     match args.output {
         Output::Json => {
@@ -63,14 +60,12 @@ pub(super) fn run(args: &ReportArgs, config: &Path, out: &mut dyn Write) -> Resu
 }
 
 /// What the incident spent of each error budget: as it was written down when it ended, else as the kept hours and rounds tell.
-fn spent(loaded: &Loaded, policy: &Policy, incident: &Incident, state: &State) -> Result<Vec<Spending>> {
+fn spent(loaded: &Loaded, incident: &Incident, state: &State) -> Result<Vec<Spending>> {
     if !incident.spending.is_empty() {
         return Ok(incident.spending.clone());
     }
     let journal = SqliteJournal::open_read_only(&loaded.agent.journal).context("cannot read the journal")?;
     let end = breach_end(state, incident).map_or_else(store::now, |end| end.at);
-    let (mut rounds, mut budgets) = (Rounds::default(), Budgets::default());
-    rounds.restore(journal.rounds_since(Timestamp(i64::MIN)).context("cannot read the rounds")?);
-    budgets.restore(journal.hours_since(end - budgets::longest(&loaded.policies)).context("cannot read the hours")?);
-    Ok(budgets.spending(&rounds, policy, incident, end))
+    let measured = store::measured(&journal, &loaded.policies, end)?;
+    Ok(store::spent(&loaded.policies, &measured, incident, end))
 }

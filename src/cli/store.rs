@@ -69,7 +69,7 @@ pub(super) fn measured(journal: &SqliteJournal, policies: &[Policy], now: Timest
     Ok(Measured { rounds, budgets })
 }
 
-/// What an open incident has spent of the error budgets until now.
+/// What an incident has spent of the error budgets until `now`; nothing where its policy is gone.
 pub(super) fn spent(policies: &[Policy], measured: &Measured, incident: &Incident, now: Timestamp) -> Vec<Spending> {
     let policy = policies.iter().find(|policy| policy.name == incident.policy);
     policy.map_or_else(Vec::new, |policy| measured.budgets.spending(&measured.rounds, policy, incident, now))

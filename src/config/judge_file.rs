@@ -5,8 +5,9 @@
 
 mod check;
 mod mistake;
+mod number;
+mod object;
 mod schema;
-mod time;
 
 use std::collections::BTreeMap;
 
@@ -56,40 +57,42 @@ pub struct Observed {
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an incident, which is an object")]
 struct CaseLine {
     id: String,
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     now: i64,
+    #[serde(deserialize_with = "object::values")]
     policies: Vec<serde_json::Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::list")]
     landings: Vec<LandingLine>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::list")]
     rounds: Vec<RoundLine>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::list")]
     controls: Vec<ControlLine>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::list")]
     history: Vec<HistoryLine>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::optional")]
     expected: Option<Expected>,
 }
 
 /// One move of a watched branch.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a landing, which is an object")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LandingLine {
     /// The branch.
     pub branch: String,
     /// The last moment at which it was known not to have landed; null where nothing bounds it.
-    #[serde(default, deserialize_with = "time::some_millis")]
+    #[serde(default, deserialize_with = "number::some_millis")]
     pub earliest: Option<i64>,
     /// The first moment at which it was known to have landed.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub latest: i64,
     /// How the move looks in the history.
     #[serde(default)]
     pub kind: LandingKind,
     /// When it was applied, by `policy/instance`; absent means not applied there.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::map")]
     pub applied: BTreeMap<String, AppliedLine>,
     /// Its commits, oldest first.
+    #[serde(deserialize_with = "object::list")]
     pub changes: Vec<ChangeLine>,
 }
 
@@ -108,19 +111,19 @@ pub enum LandingKind {
 
 /// What the sync tool did with a landing in one instance.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "when it was applied, which is an object")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AppliedLine {
     /// The last moment at which it was known not to be applied, or not to have failed.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub earliest: i64,
     /// The first moment at which it was known to be applied, or to have failed.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub latest: i64,
     /// When the sync tool first tried.
-    #[serde(default, deserialize_with = "time::some_millis")]
+    #[serde(default, deserialize_with = "number::some_millis")]
     pub attempted: Option<i64>,
     /// When it was rolled out completely; `latest` without it.
-    #[serde(default, deserialize_with = "time::some_millis")]
+    #[serde(default, deserialize_with = "number::some_millis")]
     pub effective: Option<i64>,
     /// How it went.
     #[serde(default)]
@@ -142,7 +145,7 @@ pub enum AppliedState {
 
 /// One commit.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a change, which is an object")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeLine {
     /// Its id.
     pub commit: CommitId,
@@ -156,7 +159,7 @@ pub struct ChangeLine {
     #[serde(default)]
     pub message: String,
     /// How many parents it has.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "number::whole")]
     pub parents: u32,
     /// The commit that it reverts.
     #[serde(default)]
@@ -174,13 +177,13 @@ pub struct ChangeLine {
     #[serde(default)]
     pub security: bool,
     /// What undoing it comes to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::one")]
     pub inverse: InverseLine,
 }
 
 /// What undoing a commit comes to.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "what undoing comes to, which is an object", default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct InverseLine {
     /// Whether it applies.
     pub status: InverseStatus,
@@ -189,6 +192,7 @@ pub struct InverseLine {
     /// How much care it needs.
     pub grade: Grade,
     /// How many Kubernetes objects it changes.
+    #[serde(deserialize_with = "number::whole")]
     pub objects: u32,
     /// Whether the state that it leads to was applied and healthy before.
     pub ran_healthy: bool,
@@ -220,7 +224,7 @@ pub enum Grade {
 
 /// One probe result: exactly one of `good` alone, `good` with `total`, and `value`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a round, which is an object")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoundLine {
     /// Which policy.
     pub policy: PolicyName,
@@ -230,10 +234,10 @@ pub struct RoundLine {
     #[serde(default = "default_instance")]
     pub instance: String,
     /// Its start.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub start: i64,
     /// Its end.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub end: i64,
     /// true, false, a count, or null for Unknown.
     #[serde(default, deserialize_with = "present")]
@@ -279,16 +283,16 @@ pub enum WhyUnknown {
 
 /// One result of a control.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a round of a control, which is an object")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ControlLine {
     /// Which one.
     #[serde(default = "control")]
     pub name: String,
     /// Its start.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub start: i64,
     /// Its end.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub end: i64,
     /// Whether it answered; null for Unknown.
     #[serde(deserialize_with = "nullable")]
@@ -297,10 +301,10 @@ pub struct ControlLine {
 
 /// Something that was done before.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "what was done before, which is an object")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HistoryLine {
     /// When.
-    #[serde(deserialize_with = "time::millis")]
+    #[serde(deserialize_with = "number::millis")]
     pub at: i64,
     /// What.
     pub kind: HistoryKind,
@@ -328,7 +332,7 @@ pub enum HistoryKind {
 
 /// What should be decided.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "what should be decided, which is an object")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expected {
     /// The action.
     pub action: ExpectedAction,

@@ -44,6 +44,7 @@ use agent::Agent;
 use diagnostic::{Diagnostic, Diagnostics, Findings, Span, quoted};
 use load::{DocumentKind, Parsed, Place};
 
+pub use check::nearest;
 pub use schema::schema;
 
 /// A valid agent with its valid policies.

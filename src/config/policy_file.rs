@@ -10,6 +10,7 @@ use crate::engine::irrevertible::{self, Never};
 use crate::engine::policy::{BreachWhen, Guardrails, Mode, PathSet, Policy, RevertRules, Scope, Slo, VerifyRules};
 use crate::engine::schedule::RecurringWindow;
 use crate::engine::time::spoken;
+use crate::engine::verification::IMPROVING_FACTOR;
 
 use super::agent_file::{Names, unique_names};
 use super::check::{listed, nearest};
@@ -260,12 +261,13 @@ fn checks(spec: &View<'_>, verify: &View<'_>, slos: &[Option<Slo>], findings: &m
         let Some(slo) = slos.iter().flatten().find(|slo| slo.name.as_str() == text) else { continue };
         let rounds = slo.baseline_rounds();
         let needs = slo.every().saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
-        if let Some(within) = within.filter(|within| needs > *within) {
+        let waits = within.map(|within| within.saturating_mul(IMPROVING_FACTOR));
+        if let Some(waits) = waits.filter(|waits| needs > *waits) {
             let message = format!(
-                "{} needs {rounds} good rounds after a revert, which take {}: longer than `recoverWithin`, which is {}",
+                "{} needs {rounds} good rounds after a revert, which take {}: longer than {IMPROVING_FACTOR} times `recoverWithin`, which are {}",
                 quoted(text),
                 spoken(needs),
-                spoken(within)
+                spoken(waits)
             );
             findings.error(item.span, message, "make `recoverWithin` longer, or `every` of the SLO shorter".to_owned());
         }

@@ -87,7 +87,22 @@ pub fn is_no_image(text: &str) -> Option<&'static str> {
     match () {
         () if !text.chars().all(known) => Some("holds a character that no image has"),
         () if last.is_empty() || last.contains('/') => Some("has neither a tag nor a digest, so that nothing would ever match it"),
-        () => None,
+        () => is_no_digest(text),
+    }
+}
+
+/// Why a text that begins as a digest is none that an image can have: a part of one, or one in capital letters, would match nothing.
+fn is_no_digest(text: &str) -> Option<&'static str> {
+    let (algorithm, digits) = text.rsplit_once('@').map_or(text, |(_, digest)| digest).split_once(':')?;
+    let is_whole = |length: usize| digits.len() == length && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match algorithm.to_ascii_lowercase().as_str() {
+        "sha256" if algorithm != "sha256" || !is_whole(64) => {
+            Some("is no whole digest, so that nothing would ever match it: `sha256:` with 64 digits, letters in lower case")
+        }
+        "sha512" if algorithm != "sha512" || !is_whole(128) => {
+            Some("is no whole digest, so that nothing would ever match it: `sha512:` with 128 digits, letters in lower case")
+        }
+        _ => None,
     }
 }
 
@@ -147,6 +162,30 @@ mod tests {
         assert_eq!(brought("1.4.1", "image: a:1.4.1\nreplicas: 2\n", "image: a:1.4.1\nreplicas: 1\n"), 0);
         assert_eq!(brought("shop/checkout:1.4.1", "image: shop/payments:1.4.2\n", "image: shop/payments:1.4.1\n"), 0);
         assert_eq!(brought("1.4.1", "image: a:1.4.1\n", ""), 0);
+    }
+
+    #[test]
+    fn a_part_of_a_digest_or_one_in_capitals_is_refused() {
+        let (short, long) = ("ab".repeat(32), "0f".repeat(64));
+        for named in
+            [format!("sha256:{short}"), format!("shop/checkout@sha256:{short}"), format!("a:1@sha512:{long}"), "a:sha256-x".to_owned()]
+        {
+            assert_eq!(is_no_image(&named), None, "{named}");
+        }
+        let (upper, zz) = (short.to_uppercase(), "zz".repeat(32));
+        for named in [
+            "sha256:4f53cda1".to_owned(),
+            "shop/checkout@sha256:4f53cda1".to_owned(),
+            "sha256:zz".to_owned(),
+            format!("sha256:{zz}"),
+            format!("SHA256:{upper}"),
+            format!("SHA256:{short}"),
+            format!("sha256:{upper}"),
+            format!("sha256:{long}"),
+            format!("sha512:{short}"),
+        ] {
+            assert!(is_no_image(&named).is_some_and(|why| why.contains("no whole digest")), "{named}");
+        }
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub enum RecoveryStanding {
     Unverified,
 }
 
-/// An improving service is watched at most this many times `recoverWithin` before the verdict is that it did not recover.
-const IMPROVING_FACTOR: u32 = 4;
+/// An improving service, and one whose checks have not passed, is watched at most this many times `recoverWithin` before the verdict.
+pub const IMPROVING_FACTOR: u32 = 4;
 /// Fewer known rounds than this since the revert, or during the breach, say too little for a verdict other than recovered.
 const ENOUGH_ROUNDS: usize = 3;
 /// A share of bad rounds that fell below this part of what it was during the breach is not unchanged, also where too few rounds are known to

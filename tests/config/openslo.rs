@@ -299,14 +299,10 @@ fn what_of_alerts_is_not_carried_over_is_said() {
     assert_eq!(warnings(DOCUMENTS), Vec::<String>::new());
     for (from, to, expected) in [
         ("lookbackWindow: 1h, alertAfter: 0m", "lookbackWindow: 1h, alertAfter: 5m", "the `alertAfter` of `5m`: the alert does not wait"),
-        (
-            "severity: page",
-            "severity: ticket",
-            "the severity `ticket` of an alert condition: the quickest alert may do whatever the policy allows",
-        ),
+        ("severity: page", "severity: P1", "the severity `P1` of an alert condition: the quickest alert may do whatever the policy allows"),
         ("severity: ticket", "severity: page", "the severity `page` of an alert condition: a slower alert proposes at most"),
         ("target: 0.995", "target: 0.9", "a burn rate of 14: with its target none is over 10, so that 5 stands for it"),
-        ("threshold: 2,", "threshold: 14,", "a burn rate of 14 over 360m: a quicker alert has no higher factor than 14"),
+        ("threshold: 2,", "threshold: 14,", "a burn rate of 14 over 360m: a quicker alert fires at a factor of 14 already"),
     ] {
         assert_eq!(DOCUMENTS.matches(from).count(), 1, "{from}");
         assert_eq!(warnings(&DOCUMENTS.replace(from, to)), [expected]);
@@ -314,7 +310,7 @@ fn what_of_alerts_is_not_carried_over_is_said() {
     assert_eq!(
         warnings(&DOCUMENTS.replace("alertWhenBreaching: true", "alertWhenBreaching: false")),
         [
-            "its alert policies, of which nothing is left: a burn rate of 14.4 over 1h and 5m, which may merge",
+            "its alert policies, of which nothing is left; a burn rate of 14.4 over 1h and 5m stands for them and may merge",
             "an alert policy that does not alert when its conditions are breached",
         ]
     );

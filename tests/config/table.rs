@@ -376,6 +376,16 @@ pub const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a part of a digest",
+        base: POLICY,
+        edit: Edit::Replace("  breachWhen: any", "  guardrails: {neverBackTo: [\"sha256:4f53cda1\"]}"),
+        schema: Schema::Accepts,
+        findings: &[
+            "12:30-47 `sha256:4f53cda1` is no whole digest, so that nothing would ever match it: `sha256:` with 64 digits, letters in lower \
+             case; write `sha256:…`, `1.4.1` or `shop/checkout:1.4.1`",
+        ],
+    },
+    Case {
         name: "text where a list is meant",
         base: POLICY,
         edit: Edit::Replace("paths: [\"apps/checkout/**\"]", "paths: apps/checkout/**"),
@@ -781,10 +791,10 @@ pub const CASES: &[Case] = &[
     Case {
         name: "a check that could not pass in time",
         base: POLICY,
-        edit: Edit::Replace("breachWhen: any", "verify: {recoverWithin: 40s, holdFor: 20s, checks: [up]}"),
+        edit: Edit::Replace("breachWhen: any", "verify: {recoverWithin: 12s, holdFor: 10s, checks: [up]}"),
         schema: Schema::Accepts,
         findings: &[
-            "12:55-57 `up` needs 5 good rounds after a revert, which take 50s: longer than `recoverWithin`, which is 40s; make `recoverWithin` longer, or `every` of the SLO shorter",
+            "12:55-57 `up` needs 5 good rounds after a revert, which take 50s: longer than 4 times `recoverWithin`, which are 48s; make `recoverWithin` longer, or `every` of the SLO shorter",
         ],
     },
     Case {

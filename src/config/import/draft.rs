@@ -68,7 +68,7 @@ impl Draft {
         let mut text = String::from("---\n");
         self.comments.iter().for_each(|line| comment(&mut text, "", line));
         text.push_str("apiVersion: revertd.dev/v1alpha1\nkind: RevertPolicy\nmetadata:\n");
-        line(&mut text, format_args!("  name: {}", self.name));
+        line(&mut text, format_args!("  name: {}", quoted(&self.name)));
         if !self.labels.is_empty() {
             text.push_str("  labels:\n");
             for (key, value) in &self.labels {
@@ -96,7 +96,7 @@ impl SloDraft {
 
     fn write(&self, text: &mut String, server: &str) {
         self.comments.iter().for_each(|line| comment(text, "    ", line));
-        line(text, format_args!("    - name: {}\n      indicator:\n        prometheus:", self.name));
+        line(text, format_args!("    - name: {}\n      indicator:\n        prometheus:", quoted(&self.name)));
         line(text, format_args!("          server: {}", quoted(self.server.as_deref().unwrap_or(server))));
         match &self.query {
             QueryDraft::Ratio { good, total } => {

@@ -255,7 +255,11 @@ fn burn_rates(mut burns: Vec<Burn>, allowed: f64) -> (Vec<String>, Vec<String>) 
         let factor = if is_reachable { burn.factor } else { 0.5 / allowed };
         if factor >= last {
             let long = burn.long_minutes;
-            changes.push(format!("a burn rate of {} over {long}m: a quicker alert has no higher factor than {}", burn.factor, plain(last)));
+            changes.push(format!(
+                "a burn rate of {} over {long}m: a quicker alert fires at a factor of {} already",
+                burn.factor,
+                plain(last)
+            ));
             continue;
         }
         last = factor;
@@ -277,6 +281,18 @@ fn burn_rates(mut burns: Vec<Burn>, allowed: f64) -> (Vec<String>, Vec<String>) 
         alerts.push(format!("{{burnRate: {{factor: {written}, long: {long}m, short: {short}m{since_change}}}{up_to}}}"));
     }
     (alerts, changes)
+}
+
+/// The alert of what has no burn rate. It may go as far as the furthest of the burn rates that it stands for.
+fn failing(burns: &[Burn]) -> String {
+    let up_to = if burns.iter().any(|burn| burn.up_to == UpTo::Merge) {
+        return FAILING.to_owned();
+    } else if burns.iter().any(|burn| burn.up_to == UpTo::Propose) {
+        "propose"
+    } else {
+        "observe"
+    };
+    format!("{{failing: {{count: 3, of: 5}}, upTo: {up_to}}}")
 }
 
 /// A number without needless digits.

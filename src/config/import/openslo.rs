@@ -4,15 +4,17 @@
 //! it cannot be said and where. `Service` has labels for a printed policy; `AlertNotificationTarget` has no counterpart.
 
 mod alerts;
+mod form;
 
 use super::promql::{self, Ranges};
 use super::{
-    BY_HAND, FAILING, Importer, QueryDraft, SloDraft, burn_rates, highest_ratio, name_of, one_line, percentage, scalar_text, text,
-    time_window,
+    BY_HAND, Importer, QueryDraft, SloDraft, burn_rates, failing, highest_ratio, name_of, one_line, percentage, scalar_text, time_window,
 };
-use crate::config::check::{listed, nearest};
-use crate::config::diagnostic::{Findings, Span, quoted};
+use crate::config::check::nearest;
+use crate::config::diagnostic::{Span, quoted};
 use crate::config::node::{Node, Scalar, Value};
+
+pub use form::form;
 
 /// The second is the group under which the operator OSKO keeps the same documents in Kubernetes.
 pub const API_VERSIONS: &[&str] = &["openslo/v1", "openslo.com/v1"];
@@ -101,40 +103,6 @@ fn print(root: &Node, roots: &[Node], importer: &mut Importer<'_, '_>) {
     }
 }
 
-/// Reports what no OpenSLO document can be without.
-pub fn form(root: &Node, findings: &mut Findings<'_>) {
-    let version = root.get("apiVersion");
-    if !version.and_then(Node::text).is_some_and(|version| API_VERSIONS.contains(&version)) {
-        let span = version.map_or(root.span, |version| version.span);
-        return findings.error(span, "this is no OpenSLO document of version 1: its `apiVersion` is not `openslo/v1`", None);
-    }
-    let Some(kind) = text(root, "kind", findings) else { return };
-    if !KINDS.contains(&kind.as_str()) {
-        let span = root.get("kind").map_or(root.span, |kind| kind.span);
-        let known: Vec<String> = KINDS.iter().map(|kind| format!("`{kind}`")).collect();
-        let hint = nearest(&kind, KINDS.iter().copied())
-            .map_or_else(|| format!("it has {}", listed(&known, "and")), |near| format!("did you mean `{near}`?"));
-        return findings.error(span, format!("{} is no kind of OpenSLO 1", quoted(&kind)), hint);
-    }
-    if let Some(metadata) = object(root, "metadata", findings) {
-        text(metadata, "name", findings);
-    }
-    if kind == "SLO"
-        && let Some(spec) = object(root, "spec", findings)
-    {
-        text(spec, "service", findings);
-    }
-}
-
-/// A required object; says what is missing where it is not there.
-fn object<'a>(root: &'a Node, key: &str, findings: &mut Findings<'_>) -> Option<&'a Node> {
-    let found = root.get(key).filter(|node| !node.entries().is_empty());
-    if found.is_none() {
-        findings.error(root.get(key).map_or(root.span, |node| node.span), format!("it lacks the key `{key}`, or that is no object"), None);
-    }
-    found
-}
-
 /// Whether a document is an SLO.
 pub fn is_slo(root: &Node) -> bool {
     root.get("kind").and_then(Node::text) == Some("SLO")
@@ -183,12 +151,11 @@ fn list<'a>(node: &'a Node, key: &str) -> Result<&'a [Node], Unfit> {
 pub fn translate(root: &Node, roots: &[Node], freshness: Option<&str>) -> Vec<(Result<Translated, Unfit>, Span)> {
     let (Some(spec), Some(metadata)) = (root.get("spec"), root.get("metadata")) else { return Vec::new() };
     let slo = Slo { name: metadata.get("name").unwrap_or(metadata), spec, roots, freshness };
-    match spec.get("objectives").map_or(&[][..], Node::items) {
-        [] => {
-            let span = spec.get("objectives").map_or(spec.span, |node| node.span);
-            vec![(Err(wrong(span, "it has no `objectives`")), span)]
-        }
-        objectives => objectives.iter().map(|objective| (slo.objective(objective), objective.span)).collect(),
+    let span = spec.get("objectives").map_or(spec.span, |node| node.span);
+    match list(spec, "objectives") {
+        Err(unfit) => vec![(Err(unfit), span)],
+        Ok([]) => vec![(Err(wrong(span, "it has no `objectives`")), span)],
+        Ok(objectives) => objectives.iter().map(|objective| (slo.objective(objective), objective.span)).collect(),
     }
 }
 
@@ -270,8 +237,8 @@ impl Slo<'_> {
                 let sentence =
                     format!("its target of {target}: a ratio without its events has no burn rate, so that a fixed `max` stands for it");
                 notes.add(objective.span, sentence);
-                self.rounds_alert("a ratio without its events", notes)?;
-                Ok((format!("{{max: {}}}", highest_ratio(allowed)), vec![FAILING.to_owned()]))
+                let alert = self.rounds_alert("a ratio without its events", notes)?;
+                Ok((format!("{{max: {}}}", highest_ratio(allowed)), vec![alert]))
             }
             Sort::Threshold => {
                 let bound = threshold(objective).ok_or_else(|| wrong(objective.span, "its objective has no `op` with a `value`"))?;
@@ -279,19 +246,19 @@ impl Slo<'_> {
                     let sentence = format!("its target of {target}: of a value, rounds are counted and not events");
                     notes.add(objective.span, sentence);
                 }
-                self.rounds_alert("a value", notes)?;
-                Ok((format!("{{{bound}}}"), vec![FAILING.to_owned()]))
+                let alert = self.rounds_alert("a value", notes)?;
+                Ok((format!("{{{bound}}}"), vec![alert]))
             }
         }
     }
 
-    /// Notes that the alert policies of what has no events are not carried over; one that is not there is wrong all the same.
-    fn rounds_alert(&self, what: &str, notes: &mut Notes) -> Result<(), Unfit> {
-        alerts::burns(self.spec, self.roots, &mut Notes::default())?;
+    /// The alert of what has no events. Notes that its alert policies are not carried over; one that is not there is wrong all the same.
+    fn rounds_alert(&self, what: &str, notes: &mut Notes) -> Result<String, Unfit> {
+        let burns = alerts::burns(self.spec, self.roots, &mut Notes::default())?;
         if let Some(policies) = self.spec.get("alertPolicies").filter(|policies| !policies.items().is_empty()) {
             notes.add(policies.span, format!("its alert policies: {what} has no burn rate, so that 3 bad rounds of 5 alert"));
         }
-        Ok(())
+        Ok(failing(&burns))
     }
 
     /// The `spec` of the indicator that an SLO or an objective has or names.
@@ -463,7 +430,11 @@ fn threshold(objective: &Node) -> Option<String> {
 }
 
 fn window(spec: &Node, notes: &mut Notes) -> Result<String, Unfit> {
-    let Some(window) = list(spec, "timeWindow")?.first() else { return Ok(String::new()) };
+    let windows = list(spec, "timeWindow")?;
+    let Some(window) = windows.first() else { return Ok(String::new()) };
+    if let Some(second) = windows.get(1) {
+        notes.add(second.span, "its second time window: an SLO has one, and the first counts");
+    }
     if window.get("calendar").is_some() || window.get("isRolling").and_then(scalar_text).as_deref() == Some("false") {
         notes.add(window.span, "its calendar window: the window of the budget rolls");
     }

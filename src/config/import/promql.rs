@@ -58,7 +58,8 @@ pub enum Ranges {
     Fixed,
 }
 
-/// The number of events over `$window`: every range becomes `$window`, and `rate` and `irate` become `increase`.
+/// The number of events over `$window`: every range becomes `$window`, and `rate` and `irate` become `increase`. What is more than sums of
+/// counts is refused: `rate(x[5m]) * 300` would count everything 300 times, and a few events would pass for many.
 ///
 /// # Errors
 /// Why it cannot be done, as the end of a sentence.
@@ -86,14 +87,67 @@ pub fn over_window(text: &str) -> Result<(String, Ranges), &'static str> {
         }
     }
     let ranges = ranges.ok_or("it has no range")?;
+    only_counts(&result)?;
     Ok((replace_function(&replace_function(&result, "irate"), "rate"), ranges))
+}
+
+/// The functions that count events over a range, and what only adds such counts up.
+const COUNTING: &[&str] = &["sum", "rate", "irate", "increase", "sum_over_time", "count_over_time", "histogram_count"];
+
+/// Reports what makes a query anything else than sums of counts over ranges, joined by `+`, `-` and `or`.
+fn only_counts(text: &str) -> Result<(), &'static str> {
+    const OTHER: &str = "it is no sum of `rate`, `increase`, `sum_over_time` or `count_over_time` over a range";
+    let characters = marked(text);
+    let visible = |at: usize| characters.get(at).filter(|(_, quoted)| !quoted).map(|(char, _)| *char);
+    let spaces = |at: usize| characters[at.min(characters.len())..].iter().take_while(|(char, _)| char.is_whitespace()).count();
+    // The place after the next such character.
+    let after = |at: usize, wanted: char| {
+        characters[at..].iter().position(|(char, quoted)| *char == wanted && !quoted).map(|length| at + length + 1).ok_or(OTHER)
+    };
+    let mut at = 0;
+    while at < characters.len() {
+        match visible(at).ok_or(OTHER)? {
+            '*' | '/' | '%' | '^' => return Err("it multiplies or divides its counts"),
+            '(' | ')' | '+' | '-' => at += 1,
+            char if char.is_whitespace() => at += 1,
+            '[' => at = after(at, ']')?,
+            '{' => {
+                at = after(at, '}')?;
+                at += spaces(at);
+                visible(at).filter(|char| *char == '[').ok_or(OTHER)?;
+            }
+            char if part_of_name(char) => {
+                let length = characters[at..].iter().take_while(|(char, quoted)| !quoted && part_of_name(*char)).count();
+                let word: String = characters[at..at + length].iter().map(|(char, _)| char.to_ascii_lowercase()).collect();
+                at += length;
+                at += spaces(at);
+                match (word.as_str(), visible(at)) {
+                    ("by" | "without" | "on" | "ignoring", Some('(')) => at = after(at, ')')?,
+                    ("vector", Some('(')) => {
+                        let end = after(at, ')')?;
+                        let number: String = characters[at + 1..end - 1].iter().map(|(char, _)| *char).collect();
+                        at = if number.trim() == "0" { end } else { return Err(OTHER) };
+                    }
+                    ("or", _) | (_, Some('{' | '[')) => {}
+                    ("sum", Some(next)) if next.is_ascii_alphabetic() => {}
+                    (function, Some('(')) if COUNTING.contains(&function) => {}
+                    _ => return Err(OTHER),
+                }
+            }
+            _ => return Err(OTHER),
+        }
+    }
+    Ok(())
+}
+
+fn part_of_name(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '_' | ':')
 }
 
 /// The query with every call of a function replaced by one of `increase`.
 fn replace_function(text: &str, name: &str) -> String {
     let characters = marked(text);
     let name: Vec<char> = name.chars().collect();
-    let part_of_name = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | ':');
     let mut result = String::new();
     let mut at = 0;
     while at < characters.len() {
@@ -114,7 +168,6 @@ fn replace_function(text: &str, name: &str) -> String {
 /// The first metric that a query selects, with its labels: a name before `{` or `[`, or a query that is nothing but a name.
 pub fn selector(text: &str) -> Option<String> {
     let characters = marked(text);
-    let part_of_name = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | ':');
     let mut at = 0;
     while at < characters.len() {
         let start = at;
@@ -170,6 +223,36 @@ mod tests {
         }
         assert_eq!(over_window("http_requests_total"), Err("it has no range"));
         assert_eq!(over_window("max_over_time(x[5m:1m])"), Err("it holds a subquery"));
+    }
+
+    #[test]
+    fn what_is_more_than_sums_of_counts_is_no_count() {
+        for query in [
+            "sum(rate(http[5m])) * 300",
+            "sum(rate(http[{{.window}}])) * 300",
+            "300 * sum(rate(http[5m]))",
+            "sum(increase(http[5m])) / 300",
+            "sum(avg_over_time(http[5m]))",
+            "histogram_quantile(0.9, sum by (le) (rate(seconds_bucket[5m])))",
+            "avg(rate(http[5m]))",
+            "sum(rate(http[5m])) + 7",
+            "sum(rate(http[5m])) > 5",
+            "sum(rate(http[5m])) - sum(all)",
+            "sum(rate(http[5m])) - sum(all{a=\"b\"})",
+            "sum(rate(http[5m])) or vector(300)",
+            "sum(rate(http[5m] offset 1d))",
+        ] {
+            assert!(over_window(query).is_err(), "{query}");
+        }
+        for query in [
+            "sum by (job) (rate(http{path=~\"/a*/b\"}[5m]))",
+            "sum(rate(http[5m])) BY (job)",
+            "sum(increase(a[1m])) - (sum without (x) (increase(b{x=\"1\"} [1m])) OR on() vector(0))",
+            "(sum(sum_over_time(up[5m])) + sum(count_over_time({__name__=\"x\"}[5m])))",
+            "histogram_count(sum(rate(seconds[5m])))",
+        ] {
+            assert!(over_window(query).is_ok(), "{query}");
+        }
     }
 
     #[test]

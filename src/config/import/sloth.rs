@@ -2,7 +2,7 @@
 
 use super::promql::{self, Ranges};
 use super::{
-    Burn, FAILING, Importer, PAGE_FACTOR, QueryDraft, SloDraft, UpTo, burn_rates, highest_ratio, name_of, one_line, percentage, scalar_text,
+    Burn, Importer, PAGE_FACTOR, QueryDraft, SloDraft, UpTo, burn_rates, failing, highest_ratio, name_of, one_line, percentage, scalar_text,
 };
 use crate::config::node::Node;
 
@@ -78,9 +78,10 @@ fn read(slo: &Node, importer: &mut Importer<'_, '_>) -> Option<SloDraft> {
     if ranges == Ranges::Fixed {
         importer.note(&mut comments, sli.span, "a fixed range of its queries became `$window`");
     }
+    let burns = burns(slo, importer, &mut comments);
     let (objective, alerts) = match &query {
         QueryDraft::Ratio { .. } => {
-            let (alerts, changes) = burn_rates(burns(slo.get("alerting"), &mut comments), allowed);
+            let (alerts, changes) = burn_rates(burns, allowed);
             changes.into_iter().for_each(|sentence| importer.note(&mut comments, slo.span, sentence));
             (format!("{{target: {target}, timeWindow: {WINDOW}}}"), alerts)
         }
@@ -88,15 +89,16 @@ fn read(slo: &Node, importer: &mut Importer<'_, '_>) -> Option<SloDraft> {
             let sentence =
                 format!("its target of {target}: a ratio without its events has no burn rate, so that a fixed `max` stands for it");
             importer.note(&mut comments, sli.span, sentence);
-            (format!("{{max: {}}}", highest_ratio(allowed)), vec![FAILING.to_owned()])
+            (format!("{{max: {}}}", highest_ratio(allowed)), vec![failing(&burns)])
         }
     };
     Some(SloDraft { name: name_of(&name), comments, server: None, query, freshness, objective, alerts })
 }
 
-/// The burn rates that the source does not switch off.
-fn burns(alerting: Option<&Node>, comments: &mut Vec<String>) -> Vec<Burn> {
+/// The burn rates that the source does not switch off. Where that is none, one that only observes: what is to wake nobody must not merge.
+fn burns(slo: &Node, importer: &mut Importer<'_, '_>, comments: &mut Vec<String>) -> Vec<Burn> {
     let mut burns = Vec::new();
+    let alerting = slo.get("alerting");
     for (camel, snake, of_kind) in [("pageAlert", "page_alert", PAGE), ("ticketAlert", "ticket_alert", TICKET)] {
         let disable = alerting.and_then(|alerting| either(alerting, camel, snake)).and_then(|alert| alert.get("disable"));
         if disable.and_then(scalar_text).as_deref() == Some("true") {
@@ -106,8 +108,9 @@ fn burns(alerting: Option<&Node>, comments: &mut Vec<String>) -> Vec<Burn> {
         }
     }
     if burns.is_empty() {
-        comments.push("A policy needs an alert all the same.".to_owned());
-        burns.push(PAGE[0]);
+        let span = alerting.map_or(slo.span, |alerting| alerting.span);
+        importer.note(comments, span, "that all its alerts are off: a policy needs one, which only observes");
+        burns.push(Burn { up_to: UpTo::Observe, ..PAGE[0] });
     }
     burns
 }

@@ -63,7 +63,7 @@ fn sloth_in_kubernetes() {
 apiVersion: revertd.dev/v1alpha1
 kind: RevertPolicy
 metadata:
-  name: checkout
+  name: 'checkout'
   labels:
     'owner': 'shop'
     'tier': '2'
@@ -74,7 +74,7 @@ spec:
   slos:
     # Requests that are answered.
     # The source switches `ticketAlert` off.
-    - name: requests-availability
+    - name: 'requests-availability'
       indicator:
         prometheus:
           server: 'main'
@@ -86,7 +86,7 @@ spec:
         - {burnRate: {factor: 14.4, long: 60m, short: 5m, sinceChange: true}}
         - {burnRate: {factor: 6, long: 360m, short: 30m}, upTo: propose}
     # Not carried over: its target of 95%: a ratio without its events has no burn rate, so that a fixed `max` stands for it.
-    - name: wifi
+    - name: 'wifi'
       indicator:
         prometheus:
           server: 'main'
@@ -222,7 +222,7 @@ fn openslo_with_references() {
     let (text, said) = imported(Format::OpenSlo, OPENSLO);
     assert_eq!(text.matches("kind: RevertPolicy").count(), 1);
     for expected in [
-        "  name: web\n  labels:\n    'tier': '1'\n",
+        "  name: 'web'\n  labels:\n    'tier': '1'\n",
         "server: 'thanos'\n          good: 'sum(increase(http_requests{code!~\"5..\"}[$window]))'\n          total: 'sum(increase(http_requests[$window]))'",
         "objective: {target: 99.5%, timeWindow: 30d}\n      alerts: [{burnRate: {factor: 10, long: 120m, short: 10m, sinceChange: true}}]",
         "freshness: 'seconds_bucket'\n      objective: {max: 0.3}",
@@ -310,6 +310,80 @@ fn a_target_that_could_never_fire_gets_a_factor_that_can() {
     let changed = "a burn rate of 14.4: with its target none is over 10, so that 5 stands for it";
     assert!(said.iter().any(|sentence| sentence.ends_with(changed)), "{said:?}");
     assert!(text.contains("target: 90%, timeWindow: 30d}\n      alerts: [{burnRate: {factor: 5,"), "{text}");
+}
+
+#[test]
+fn what_sloth_alerts_nobody_of_does_not_merge() {
+    let off = "alerting: {pageAlert: {disable: true}, ticketAlert: {disable: true}}";
+    let (text, said) = imported(Format::Sloth, &SLOTH.replace("alerting: {}", off));
+    assert!(text.contains("objective: {max: 0.5}\n      alerts: [{failing: {count: 3, of: 5}, upTo: observe}]"), "{text}");
+    let off = "    - {name: quiet, objective: 99, sli: {events: {errorQuery: 'sum(rate(bad[{{.window}}]))', totalQuery: 'sum(rate(all[{{.window}}]))'}}, alerting: {pageAlert: {disable: true}, ticketAlert: {disable: true}}}\n";
+    let (text, quiet) = imported(Format::Sloth, &format!("{SLOTH}{off}"));
+    assert!(text.contains("alerts: [{burnRate: {factor: 14.4, long: 60m, short: 5m}, upTo: observe}]"), "{text}");
+    for said in [said, quiet] {
+        assert!(
+            said.iter().any(|sentence| sentence.ends_with("that all its alerts are off: a policy needs one, which only observes")),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_ticket_of_openslo_does_not_merge() {
+    let ticket = OPENSLO.replace("severity: page", "severity: ticket");
+    let (text, said) = imported(Format::OpenSlo, &ticket);
+    assert!(text.contains("alerts: [{burnRate: {factor: 10, long: 120m, short: 10m}, upTo: propose}]"), "{text}");
+    assert!(said.iter().all(|sentence| !sentence.contains("severity")), "{said:?}");
+    // The quickest that is no ticket may.
+    let both = OPENSLO.replace("conditions: [{conditionRef: fast}]", "conditions: [{conditionRef: fast}, {conditionRef: slow}]")
+        + "---\napiVersion: openslo/v1\nkind: AlertCondition\nmetadata: {name: slow}\nspec: {severity: ticket, condition: {kind: burnrate, op: gte, threshold: 20, lookbackWindow: 1h}}\n";
+    let (text, _) = imported(Format::OpenSlo, &both);
+    assert!(text.contains("{burnRate: {factor: 20, long: 60m, short: 5m}, upTo: propose}"), "{text}");
+    assert!(text.contains("{burnRate: {factor: 10, long: 120m, short: 10m, sinceChange: true}}"), "{text}");
+}
+
+#[test]
+fn a_key_that_openslo_does_not_have_is_said() {
+    let found = |from: &str, to: &str| {
+        let text = OPENSLO.replace(from, to);
+        import(Format::OpenSlo, "slo.yaml", text.as_bytes(), &options()).findings
+    };
+    let policies = found("  alertPolicies: [", "  alertPolices: [");
+    let error = policies.iter().find(|found| found.is_error()).unwrap();
+    assert_eq!(error.message, "`alertPolices` is no key of an SLO in OpenSLO 1");
+    assert_eq!(error.hint.as_deref(), Some("did you mean `alertPolicies`?"));
+    for (from, to, near) in
+        [("  timeWindow: [", "  timeWindows: [", "timeWindow"), ("  budgetingMethod: O", "  budgettingMethod: O", "budgetingMethod")]
+    {
+        let warnings = found(from, to);
+        assert!(warnings.iter().any(|found| !found.is_error() && found.hint == Some(format!("did you mean `{near}`?"))), "{warnings:?}");
+    }
+    let second = found("timeWindow: [{duration: 1M, isRolling: true}]", "timeWindow: [{duration: 1M, isRolling: true}, {duration: 1w}]");
+    assert!(second.iter().any(|found| found.message.starts_with("its second time window")), "{second:?}");
+}
+
+#[test]
+fn what_is_no_burn_rate_is_said_by_its_key() {
+    let said = |from: &str, to: &str| {
+        let (_, said) = imported(Format::OpenSlo, &OPENSLO.replace(from, to));
+        assert!(
+            said.iter().any(|sentence| sentence.contains("a burn rate of 14.4 over 1h and 5m stands for them and may merge")),
+            "{said:?}"
+        );
+        said.join("\n")
+    };
+    assert!(said("kind: burnrate", "kind: burnRate").contains("an alert condition whose `kind` is `burnRate` and not `burnrate`"));
+    assert!(said("op: gte, threshold", "op: lte, threshold").contains("an alert condition whose `op` is `lte` and not `gt` or `gte`"));
+    assert!(said("threshold: 10", "threshold: ten").contains("an alert condition whose `threshold` is `ten` and not a number over 0"));
+    assert!(said(", lookbackWindow: 2h", "").contains("an alert condition without `lookbackWindow`"));
+    let (_, said) = imported(Format::OpenSlo, &OPENSLO.replace("objectives: [{target: 0.995}]", "objectives: {target: 0.995}"));
+    assert!(said.iter().any(|sentence| sentence.contains("its `objectives` is a list, and this is")), "{said:?}");
+}
+
+#[test]
+fn a_name_that_is_a_number_is_written_as_a_text() {
+    let (text, _) = imported(Format::Sloth, &SLOTH.replace("service: Checkout", "service: '2024'"));
+    assert!(text.contains("  name: '2024'\n"), "{text}");
 }
 
 proptest::proptest! {

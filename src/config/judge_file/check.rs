@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Good, InvalidCase, LandingLine, Observed, RoundLine};
+use super::{Good, InvalidCase, LandingKind, LandingLine, Observed, RoundLine};
 use crate::engine::id::PolicyName;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Policy, Slo};
 
 /// Reports the first thing of a line that does not fit to the rest of it.
 ///
@@ -22,6 +22,7 @@ pub(super) fn check(policies: &[Policy], observed: &Observed) -> Result<(), Inva
     if observed.landings.windows(2).any(|pair| pair[0].branch != pair[1].branch) {
         return wrong("the landings of one incident are of one branch");
     }
+    check_commits(&observed.landings)?;
     for (number, landing) in observed.landings.iter().enumerate() {
         check_landing(policies, landing).map_err(|InvalidCase(text)| InvalidCase(format!("landings[{number}]: {text}")))?;
     }
@@ -42,15 +43,29 @@ fn check_rounds(policies: &[Policy], rounds: &[RoundLine]) -> Result<(), Invalid
     for (number, round) in rounds.iter().enumerate() {
         let place = |InvalidCase(text): InvalidCase| InvalidCase(format!("rounds[{number}]: {text}"));
         let policy = named(policies, &round.policy).map_err(place)?;
-        if !policy.measured().any(|slo| slo.name.as_str() == round.slo) {
-            return Err(place(InvalidCase(format!("the policy `{}` has no SLO `{}`", policy.name, round.slo))));
-        }
+        let slo = policy.measured().find(|slo| slo.name.as_str() == round.slo);
+        let slo = slo.ok_or_else(|| place(InvalidCase(format!("the policy `{}` has no SLO `{}`", policy.name, round.slo))))?;
         if !policy.instances.iter().any(|instance| instance.name.as_str() == round.instance) {
             return Err(place(InvalidCase(format!("the policy `{}` has no instance `{}`", policy.name, round.instance))));
         }
-        check_round(round).map_err(place)?;
+        check_round(round).and_then(|()| check_form(round, slo)).map_err(place)?;
         if !ends.insert((&round.policy, &round.slo, &round.instance, round.end)) {
             return Err(place(InvalidCase(format!("another round of `{}` `{}` ends at {} as well", round.policy, round.slo, round.end))));
+        }
+    }
+    Ok(())
+}
+
+/// A commit stands once on a branch. Only where the branch was rewritten can one come back.
+fn check_commits(landings: &[LandingLine]) -> Result<(), InvalidCase> {
+    let mut seen = HashSet::new();
+    for (number, landing) in landings.iter().enumerate() {
+        if landing.kind == LandingKind::Rewritten {
+            seen.clear();
+        }
+        if let Some(change) = landing.changes.iter().find(|change| !seen.insert(change.commit)) {
+            let text = format!("landings[{number}]: another change of `{}` is the commit {} as well", landing.branch, change.commit);
+            return Err(InvalidCase(text));
         }
     }
     Ok(())
@@ -76,6 +91,19 @@ fn check_landing(policies: &[Policy], landing: &LandingLine) -> Result<(), Inval
         named(policies, name)?;
     }
     Ok(())
+}
+
+/// A value without a bound would always be good, and of counts without a target every failed event would be too many.
+fn check_form(round: &RoundLine, slo: &Slo) -> Result<(), InvalidCase> {
+    let objective = &slo.objective;
+    let lacks = match (&round.good, &round.value) {
+        (_, Some(Some(_))) if objective.max.is_none() && objective.min.is_none() => {
+            "a `value`, and the objective has neither `max` nor `min`"
+        }
+        (Some(Some(Good::Events(_))), _) if objective.target.is_none() => "counts, and the objective has no `target`",
+        _ => return Ok(()),
+    };
+    Err(InvalidCase(format!("the round of `{}` `{}` that ends at {} has {lacks}", round.policy, round.slo, round.end)))
 }
 
 /// Prometheus extrapolates both counts on its own, so that the good ones may come out a little higher.

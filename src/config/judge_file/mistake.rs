@@ -25,7 +25,6 @@ pub(super) fn sentence(line: &str, error: &serde_json::Error) -> String {
 fn in_words(text: &str) -> String {
     let words = [
         ("expected f64", "expected a number"),
-        ("expected u32", "expected a whole number from 0 to 4294967295"),
         ("expected a sequence", "expected a list"),
         ("invalid type: sequence", "invalid type: list"),
         ("invalid type: map", "invalid type: object"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::schema as policy_schema;
-use super::time::LAST;
+use super::number::LAST;
 
 /// The schema of one line.
 pub fn schema() -> Value {
@@ -25,7 +25,7 @@ pub fn schema() -> Value {
             "controls": {"type": "array", "items": control(),
                 "description": "A control belongs to a round when their times overlap. None at all means that none are configured."},
             "history": {"type": "array", "items": history()},
-            "expected": {"type": "object", "required": ["action"], "additionalProperties": false,
+            "expected": {"type": ["object", "null"], "required": ["action"], "additionalProperties": false,
                 "description": "What should be decided. It is never looked at.",
                 "properties": {"action": {"enum": ["none", "propose", "merge"]}, "suspects": {"type": "array", "items": commit()}}},
         },
@@ -35,11 +35,11 @@ pub fn schema() -> Value {
 fn landing() -> Value {
     json!({
         "type": "object",
-        "required": ["branch", "earliest", "latest", "changes"],
+        "required": ["branch", "latest", "changes"],
         "additionalProperties": false,
         "properties": {
             "branch": {"type": "string"},
-            "earliest": nullable(time("The last moment at which it had not landed; null where nothing bounds it.")),
+            "earliest": nullable(time("The last moment at which it had not landed; null, or left out, where nothing bounds it.")),
             "latest": time("The first moment at which it had landed. It is not seen before."),
             "kind": {"enum": ["normal", "foxtrot", "rewritten"], "default": "normal"},
             "applied": {"type": "object",
@@ -49,8 +49,8 @@ fn landing() -> Value {
                     "properties": {
                         "earliest": time("The last moment at which it was not applied, or had not failed."),
                         "latest": time("The first moment at which it was applied, or had failed. It is not known before."),
-                        "attempted": time("When applying was first tried."),
-                        "effective": time("When it was rolled out completely; `latest` without it."),
+                        "attempted": nullable(time("When applying was first tried.")),
+                        "effective": nullable(time("When it was rolled out completely; `latest` without it.")),
                         "state": {"enum": ["applied", "failed", "paused"], "default": "applied",
                             "description": "`failed`: the sync tool tried it and failed, and it is not applied there before a later landing is. Where what \
                                 was tried before it was applied, the change broke the sync: that is proposed to be undone, and never merged. Of \
@@ -72,7 +72,7 @@ fn change() -> Value {
             "subject": {"type": "string"},
             "paths": {"type": "array", "items": {"type": "string"}},
             "message": {"type": "string", "default": ""},
-            "parents": {"type": "integer", "minimum": 0, "default": 1},
+            "parents": {"type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 1},
             "reverts": nullable(commit()),
             "services": {"type": "array", "items": {"type": "string"}, "default": [],
                 "description": "Policies that own one of its paths through a base, besides those whose `paths` match."},
@@ -83,7 +83,7 @@ fn change() -> Value {
                 "status": {"enum": ["clean", "conflict", "alreadyUndone"], "default": "clean"},
                 "exact": {"type": "boolean", "default": true},
                 "grade": {"enum": ["safe", "human", "refuse"], "default": "safe"},
-                "objects": {"type": "integer", "minimum": 0, "default": 1},
+                "objects": {"type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 1},
                 "ranHealthy": {"type": "boolean", "default": true},
             }},
         },
@@ -102,15 +102,15 @@ fn round() -> Value {
             "start": time("Its start."),
             "end": time("Its end. It is not seen before."),
             "good": {"type": ["boolean", "number", "null"], "description": "Whether it was good, or how many events were; null for Unknown."},
-            "total": {"type": "number", "minimum": 0},
+            "total": {"type": ["number", "null"], "minimum": 0},
             "value": {"type": ["number", "null"]},
-            "why": {"enum": ["stale", "empty", "error", "unreachable"], "description": "Why it is Unknown."},
-            "targetsScraped": {"type": "boolean", "description": "Whether the metrics server reached the service's own targets (`up`). `false` with `why` `stale` or `empty`, where the indicator names its `targets`, is a bad round and not an Unknown one."},
+            "why": {"enum": ["stale", "empty", "error", "unreachable", null], "description": "Why it is Unknown."},
+            "targetsScraped": {"type": ["boolean", "null"], "description": "Whether the metrics server reached the service's own targets (`up`). `false` with `why` `stale` or `empty`, where the indicator names its `targets`, is a bad round and not an Unknown one."},
         },
         "oneOf": [
-            {"required": ["good", "total"], "properties": {"good": {"type": "number", "minimum": 0}}, "not": {"required": ["value"]}},
-            {"required": ["good"], "properties": {"good": {"type": ["boolean", "null"]}}, "not": {"anyOf": [{"required": ["total"]}, {"required": ["value"]}]}},
-            {"required": ["value"], "not": {"anyOf": [{"required": ["total"]}, {"required": ["good"]}]}},
+            {"required": ["good", "total"], "properties": {"good": {"type": "number", "minimum": 0}, "total": {"type": "number"}}, "not": {"required": ["value"]}},
+            {"required": ["good"], "properties": {"good": {"type": ["boolean", "null"]}, "total": {"type": "null"}}, "not": {"required": ["value"]}},
+            {"required": ["value"], "properties": {"total": {"type": "null"}}, "not": {"required": ["good"]}},
         ],
     })
 }
@@ -168,7 +168,9 @@ mod tests {
     fn whole() -> Value {
         let policy = json!({"apiVersion": "revertd.dev/v1alpha1", "kind": "RevertPolicy", "metadata": {"name": "checkout"}, "spec": {
             "repository": "manifests", "paths": ["apps/checkout/**"],
-            "slos": [{"name": "availability", "indicator": {"http": {"url": "https://checkout.example/", "unreachable": "unknown"}}}]}});
+            "slos": [{"name": "availability", "indicator": {"http": {"url": "https://checkout.example/", "unreachable": "unknown"}},
+                    "objective": {"target": "99%"}},
+                {"name": "p95", "indicator": {"prometheus": {"server": "main", "query": "p95", "freshness": "p95"}}, "objective": {"max": 0.5}}]}});
         let suspect = "0123456789abcdef0123456789abcdef01234567";
         let round = |rest: Value| {
             let mut round = json!({"policy": "checkout", "slo": "availability", "instance": "default", "start": 0});
@@ -185,7 +187,7 @@ mod tests {
                     "parents": 2, "reverts": null, "services": ["checkout"], "cosmetic": false, "definitionChanged": false, "security": false,
                     "inverse": {"status": "clean", "exact": true, "grade": "safe", "objects": 1, "ranHealthy": true}}]}],
             "rounds": [round(json!({"end": 1, "good": true})), round(json!({"end": 2, "good": null, "why": "stale", "targetsScraped": true})),
-                round(json!({"end": 3, "good": 987, "total": 1000})), round(json!({"end": 4, "value": 0.41}))],
+                round(json!({"end": 3, "good": 987, "total": 1000})), round(json!({"end": 4, "slo": "p95", "value": 0.41}))],
             "controls": [{"name": "forge", "start": 0, "end": 1, "good": null}],
             "history": [{"at": 1, "kind": "vetoed", "policies": ["checkout"], "suspects": [suspect]}],
             "expected": {"action": "propose", "suspects": [suspect]},
@@ -210,6 +212,8 @@ mod tests {
             "changes": [{"commit": suspect, "author": "Robin", "subject": "Change", "paths": ["apps/checkout/deployment.yaml"]}]}]);
         line["controls"] = json!([{"start": 0, "end": 1, "good": true}]);
         line["now"] = json!(1_760_000_900_000.0);
+        line["landings"][0]["changes"][0]["parents"] = json!(1.0);
+        line["landings"][0]["changes"][0]["inverse"] = json!({"objects": 2.0});
         if let Some(line) = line.as_object_mut() {
             line.remove("history");
             line.remove("expected");
@@ -218,6 +222,30 @@ mod tests {
         let errors: Vec<String> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");
         CaseReader::default().read(&line.to_string()).unwrap();
+    }
+
+    #[test]
+    fn what_may_be_left_out_or_null_is_so_for_schema_and_reader() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for (object, key) in [
+            ("/landings/0", "earliest"),
+            ("/landings/0/applied/checkout~1default", "attempted"),
+            ("/landings/0/applied/checkout~1default", "effective"),
+            ("/landings/0/changes/0", "reverts"),
+            ("/rounds/0", "total"),
+            ("/rounds/1", "why"),
+            ("/rounds/1", "targetsScraped"),
+            ("", "expected"),
+        ] {
+            for value in [None, Some(Value::Null)] {
+                let mut case = whole();
+                let place = case.pointer_mut(object).and_then(Value::as_object_mut).unwrap();
+                place.remove(key);
+                place.extend(value.map(|value| (key.to_owned(), value)));
+                assert!(validator.is_valid(&case), "{object} {key}");
+                CaseReader::default().read(&case.to_string()).unwrap();
+            }
+        }
     }
 
     #[test]
@@ -231,6 +259,13 @@ mod tests {
             ("/landings/0/latest", json!(1e18)),
             ("/landings/0/kind", json!("strange")),
             ("/landings/0/changes/0/commit", json!("0123")),
+            ("/landings/0", json!(["main", 5, 5, "normal", {}, []])),
+            ("/landings/0/changes/0", json!(["0123456789abcdef0123456789abcdef01234567", "Robin", "Change", []])),
+            ("/landings/0/changes/0/inverse", json!(["clean", true, "safe", 1, true])),
+            ("/landings/0/changes/0/parents", json!(1.5)),
+            ("/landings/0/changes/0/parents", json!(4_294_967_296_u64)),
+            ("/rounds/0", json!({"policy": "checkout", "slo": "availability", "start": 0, "end": 1, "good": true, "total": 5})),
+            ("/rounds/2/total", json!(null)),
             ("/controls/0", json!({"start": 0, "end": 1})),
             ("/expected/action", json!("revert")),
             ("/policies/0", json!({"kind": "RevertPolicy"})),

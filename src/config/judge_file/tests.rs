@@ -6,7 +6,7 @@ fn read(line: &str) -> Result<Case, InvalidCase> {
     CaseReader::default().read(line)
 }
 
-const POLICY: &str = r#"{"apiVersion":"revertd.dev/v1alpha1","kind":"RevertPolicy","metadata":{"name":"a"},"spec":{"repository":"m","paths":["a/**"],"sync":{"source":"none of yours"},"slos":[{"name":"up","indicator":{"http":{"url":"http://a/","unreachable":"unknown"}}}]}}"#;
+const POLICY: &str = r#"{"apiVersion":"revertd.dev/v1alpha1","kind":"RevertPolicy","metadata":{"name":"a"},"spec":{"repository":"m","paths":["a/**"],"sync":{"source":"none of yours"},"slos":[{"name":"up","indicator":{"http":{"url":"http://a/","unreachable":"unknown"}},"objective":{"target":"99%"}},{"name":"bare","indicator":{"http":{"url":"http://a/","unreachable":"unknown"}}}]}}"#;
 
 fn case(rest: &str) -> Result<Case, InvalidCase> {
     read(&format!(r#"{{"id":"x","now":1000,"policies":[{POLICY}]{rest}}}"#))
@@ -98,4 +98,51 @@ fn a_time_is_whole_milliseconds_of_years_that_there_are() {
 #[test]
 fn prometheus_may_count_a_little_more_good_ones_than_all() {
     assert!(case(r#","rounds":[{"policy":"a","slo":"up","start":0,"end":1,"good":1001.7,"total":1000}]"#).is_ok());
+}
+
+#[test]
+fn a_round_that_the_objective_cannot_judge_is_refused() {
+    let round = |slo: &str, rest: &str| case(&format!(r#","rounds":[{{"policy":"a","slo":"{slo}","start":0,"end":10,{rest}}}]"#));
+    let message = |slo: &str, rest: &str| round(slo, rest).unwrap_err().to_string();
+    assert!(message("up", r#""value":0.0"#).ends_with("that ends at 10 has a `value`, and the objective has neither `max` nor `min`"));
+    assert!(message("bare", r#""good":3,"total":4"#).ends_with("has counts, and the objective has no `target`"));
+    for judged in [r#""good":true"#, r#""good":null"#, r#""value":null"#] {
+        assert!(round("up", judged).is_ok() && round("bare", judged).is_ok(), "{judged}");
+    }
+    assert!(round("up", r#""good":3,"total":4"#).is_ok());
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused() {
+    let policy = POLICY.replace(r#""paths""#, r#""revert":{"mode":"merge"},"revert":{"mode":"observe"},"paths""#);
+    let message = read(&format!(r#"{{"id":"x","now":1000,"policies":[{policy}]}}"#)).unwrap_err().to_string();
+    assert!(message.starts_with("`policies[0].spec") && message.contains("twice the key `revert`"), "{message}");
+    let applied = r#""a/default":{"earliest":1,"latest":3}"#;
+    let landing = format!(r#","landings":[{{"branch":"main","earliest":1,"latest":2,"changes":[],"applied":{{{applied},{applied}}}}}]"#);
+    let message = case(&landing).unwrap_err().to_string();
+    assert!(message.starts_with("`landings[0].applied") && message.contains("twice the key `a/default`"), "{message}");
+}
+
+#[test]
+fn a_list_is_no_landing_and_no_round() {
+    let message = |rest: &str| case(rest).unwrap_err().to_string();
+    let sentence = message(r#","landings":[["main",1,2,"normal",{},[]]]"#);
+    assert!(sentence.starts_with("`landings[0]`: invalid type: list, expected a landing, which is an object"), "{sentence}");
+    assert!(message(r#","controls":[["control",1,2,true]]"#).contains("expected a round of a control"));
+    assert!(message(r#","expected":["none",[]]"#).contains("expected what should be decided"));
+}
+
+#[test]
+fn a_commit_stands_once_on_a_branch_that_was_not_rewritten() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let change = format!(r#"{{"commit":"{commit}","author":"Robin","subject":"Change","paths":[]}}"#);
+    let landings = |kind: &str| {
+        let landing = |kind: &str| format!(r#"{{"branch":"main","earliest":1,"latest":2,"kind":"{kind}","changes":[{change}]}}"#);
+        case(&format!(r#","landings":[{},{}]"#, landing("normal"), landing(kind)))
+    };
+    let message = landings("normal").unwrap_err().to_string();
+    assert_eq!(message, format!("landings[1]: another change of `main` is the commit {commit} as well"));
+    assert!(landings("rewritten").is_ok());
+    let twice = format!(r#","landings":[{{"branch":"main","latest":2,"changes":[{change},{change}]}}]"#);
+    assert!(case(&twice).unwrap_err().to_string().starts_with("landings[0]: another change"));
 }

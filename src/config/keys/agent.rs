@@ -32,7 +32,8 @@ pub(super) static AGENT: Object = Object {
         Field::optional(
             "templates",
             PATH,
-            "A directory with templates of your own, each in place of the one that is built in: title.txt, proposal.md, sticky.md, commit.txt.",
+            "A directory with templates of your own, each in place of the one that is built in: title.txt, proposal.md, reapply.md, sticky.md, report.md, \
+             commit.txt.",
         ),
         Field::default("notifiers", Kind::List(&Kind::Object(&NOTIFIER), 0, &[]), "[]", "Chats and pagers that policies refer to."),
         Field::default(

@@ -8,7 +8,7 @@ use crate::config::diagnostic::quoted;
 use crate::config::measure;
 use crate::config::node::Node;
 
-/// The burn rates that the SLO names, of which the quickest may go furthest; Google's quick one where it names none.
+/// The burn rates that the SLO names, of which the quickest that is no ticket may go furthest; Google's quick one where it names none.
 ///
 /// # Errors
 /// What is not written as OpenSLO does it, or refers to a document that is not there: another alert than the meant one would stand for it.
@@ -25,36 +25,55 @@ pub(super) fn burns(spec: &Node, roots: &[Node], notes: &mut Notes) -> Result<Ve
         for item in conditions {
             let condition = resolve(item, "AlertCondition", "conditionRef", roots)?;
             match burn(condition) {
-                Some(burn) => found.push((burn, condition)),
-                None => notes.add(item.span, "an alert condition that is no burn rate over two minutes to 30 days"),
+                Ok(burn) => found.push((burn, condition)),
+                Err(why) => notes.add(item.span, format!("an alert condition {why}")),
             }
         }
     }
-    if let Some((quickest, _)) = found.iter_mut().min_by(|(one, _), (other, _)| one.quicker(other)) {
+    // What is to become a ticket wakes nobody, and must not merge either.
+    let pages = |(_, condition): &&mut (Burn, &Node)| {
+        !condition.get("severity").and_then(scalar_text).is_some_and(|severity| severity.trim().eq_ignore_ascii_case("ticket"))
+    };
+    if let Some((quickest, _)) = found.iter_mut().filter(pages).min_by(|(one, _), (other, _)| one.quicker(other)) {
         quickest.up_to = UpTo::Merge;
+    }
+    if !found.is_empty() {
         notes.comments.push("The source has one window; the short one is a twelfth of it, as Google's are.".to_owned());
         found.iter().for_each(|(burn, condition)| unsaid(burn, condition, notes));
         return Ok(found.into_iter().map(|(burn, _)| burn).collect());
     }
     if let Some(node) = spec.get("alertPolicies").filter(|_| !policies.is_empty()) {
-        let sentence =
-            format!("its alert policies, of which nothing is left: a burn rate of {PAGE_FACTOR} over 1h and 5m, which may merge");
+        let sentence = format!(
+            "its alert policies, of which nothing is left; a burn rate of {PAGE_FACTOR} over 1h and 5m stands for them and may merge"
+        );
         notes.add(node.span, sentence);
     }
     Ok(vec![Burn { factor: PAGE_FACTOR, long_minutes: 60, short_minutes: 5, up_to: UpTo::Merge }])
 }
 
 /// The burn rate of a condition, if it is one that a policy can have.
-fn burn(condition: &Node) -> Option<Burn> {
-    let inner = condition.get("condition")?;
-    let upward = inner.get("op").and_then(Node::text).is_none_or(|op| matches!(op, "gt" | "gte"));
-    if inner.get("kind").and_then(Node::text) != Some("burnrate") || !upward {
-        return None;
+///
+/// # Errors
+/// What stands against it, as the end of a sentence.
+fn burn(condition: &Node) -> Result<Burn, String> {
+    let inner = condition.get("condition").ok_or("without a `condition`")?;
+    let said = |key: &str| inner.get(key).and_then(scalar_text).map(|text| text.trim().to_owned());
+    let wrong = |key: &str, wanted: &str| match said(key) {
+        Some(text) => format!("whose `{key}` is {} and not {wanted}", quoted(&one_line(&text))),
+        None => format!("without `{key}`"),
+    };
+    if said("kind").as_deref() != Some("burnrate") {
+        return Err(wrong("kind", "`burnrate`"));
     }
-    let factor: f64 = scalar_text(inner.get("threshold")?)?.trim().parse().ok()?;
-    let minutes = measure::duration(scalar_text(inner.get("lookbackWindow")?)?.trim())?.as_secs() / 60;
-    let fits = factor.is_finite() && factor > 0.0 && (2..=43_200).contains(&minutes);
-    fits.then_some(Burn { factor, long_minutes: minutes, short_minutes: minutes / 12, up_to: UpTo::Propose })
+    if said("op").is_some_and(|op| !matches!(op.as_str(), "gt" | "gte")) {
+        return Err(wrong("op", "`gt` or `gte`"));
+    }
+    let factor = said("threshold").and_then(|text| text.parse().ok()).filter(|factor: &f64| factor.is_finite() && *factor > 0.0);
+    let factor = factor.ok_or_else(|| wrong("threshold", "a number over 0"))?;
+    let window = said("lookbackWindow").and_then(|text| measure::duration(&text)).map(|window| window.as_secs() / 60);
+    let minutes = window.filter(|minutes| (2..=43_200).contains(minutes));
+    let minutes = minutes.ok_or_else(|| wrong("lookbackWindow", "two minutes to 30 days"))?;
+    Ok(Burn { factor, long_minutes: minutes, short_minutes: minutes / 12, up_to: UpTo::Propose })
 }
 
 /// Notes what a condition says that its burn rate does not. How far an alert may go follows from its quickness, as a severity usually does.
