@@ -10,6 +10,8 @@ mod archetypes;
 mod budgets;
 #[path = "judge/failed_syncs.rs"]
 mod failed_syncs;
+#[path = "judge/not_measured.rs"]
+mod not_measured;
 #[path = "../benches/decisions/observe.rs"]
 mod observe;
 #[path = "../benches/decisions/random.rs"]
@@ -120,6 +122,26 @@ fn an_unknown_round_never_raises_the_action() {
                 let round = &case["rounds"][places[place]];
                 assert!(after.action <= answer.action, "{}: without {round}: {} became {}", case["id"], answer.why, after.why);
             }
+        }
+    });
+}
+
+/// The same for rounds that are missing, of the hour before the onset: a restart of the agent leaves such a gap.
+#[test]
+fn a_gap_before_the_onset_never_raises_the_action() {
+    incidents(INCIDENTS, |random, case, answer| {
+        let (of_breach, Some(onset)) = (breaching(answer), answer.onset) else { return };
+        for _ in 0..4 {
+            let from = onset - (random.between(0.0, 1.0) * 3_600_000.0) as i64;
+            let to = from + (random.between(30.0, 1800.0) * 1000.0) as i64;
+            let is_missing = |round: &Value| {
+                let end = round["end"].as_i64().unwrap();
+                (from..to.min(onset)).contains(&end) && of_breach.iter().any(|name| round["policy"] == **name)
+            };
+            let mut changed = case.clone();
+            changed["rounds"].as_array_mut().unwrap().retain(|round| !is_missing(round));
+            let after = decide(&changed, DecideAt::Now);
+            assert!(after.action <= answer.action, "{}: without {from} to {to}: {} became {}", case["id"], answer.why, after.why);
         }
     });
 }

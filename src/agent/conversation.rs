@@ -244,11 +244,19 @@ impl Reconciler {
         Ok(Some(hearing))
     }
 
-    /// The rules of every policy that the proposal is for; all of them must be met.
+    /// The rules of every policy that the proposal is for, as its incident opened with it and as it is now; all of them must be met.
     fn consent_rules(&self, name: &RepositoryName, proposal: &Proposal) -> Vec<ConsentRules> {
-        let mut rules: Vec<ConsentRules> =
-            proposal.incidents.iter().filter_map(|incident| self.policy_of(incident)).map(|policy| policy.approval).collect();
-        rules.dedup();
+        let mut rules: Vec<ConsentRules> = Vec::new();
+        for policy in proposal.incidents.iter().filter_map(|incident| self.policy_of(incident)) {
+            let current = self.policies.iter().find(|current| current.name == policy.name).map(|current| current.approval.clone());
+            // What silence does is no matter of who approves.
+            let current = current.map(|rules| ConsentRules { if_silent: policy.approval.if_silent, ..rules });
+            for one in std::iter::once(policy.approval).chain(current) {
+                if !rules.contains(&one) {
+                    rules.push(one);
+                }
+            }
+        }
         self.rules_for_grade(name, proposal, rules)
     }
 

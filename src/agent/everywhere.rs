@@ -6,8 +6,9 @@ use super::following::{STUCK_AFTER, is_followed};
 use super::{Reconciler, looked_back, series_in};
 use crate::engine::attribution;
 use crate::engine::broken_sync::{self, Broke};
-use crate::engine::id::{CommitId, InstanceName};
+use crate::engine::id::InstanceName;
 use crate::engine::incident::{Incident, LandedRevert};
+use crate::engine::landing;
 use crate::engine::policy::{Instance, Policy};
 use crate::engine::situation::{ServiceEvidence, SloSeries};
 use crate::engine::sync::applied::AppliedFact;
@@ -85,14 +86,8 @@ impl Reconciler {
     fn never_ran(&self, policy: &Policy, instance: &Instance, incident: &Incident) -> bool {
         let Some(applied) = self.applied_of(policy, &instance.name) else { return false };
         let suspects = incident.attribution.iter().flat_map(|attribution| &attribution.suspects);
-        let mut landings = suspects.map(|suspect| self.landing_of(*suspect)).peekable();
+        let mut landings = suspects.map(|suspect| landing::landing_of(self.state.landings(), &policy.repository, *suspect)).peekable();
         landings.peek().is_some()
-            && landings.all(|landing| landing.is_some_and(|to| matches!(applied.get(&to), Some(AppliedFact::NotYet { .. }))))
-    }
-
-    /// The new head of the landing that brought a commit.
-    fn landing_of(&self, commit: CommitId) -> Option<CommitId> {
-        let brought = self.state.landings().iter().find(|landing| landing.changes.iter().any(|change| change.id == commit));
-        brought.map(|landing| landing.to)
+            && landings.all(|landing| landing.is_some_and(|landing| matches!(applied.get(&landing.to), Some(AppliedFact::NotYet { .. }))))
     }
 }

@@ -308,11 +308,10 @@ impl Reconciler {
         let name = &self.state.incidents.get(incident)?.policy;
         let current = self.policies.iter().find(|policy| policy.name == *name);
         match (self.pinned.get(incident), current) {
-            // Tightening applies at once: the lower of both modes.
+            // Tightening applies at once.
             (Some(pinned), Some(current)) => {
                 let mut policy = pinned.clone();
-                policy.revert.mode = policy.revert.mode.min(current.revert.mode);
-                policy.guardrails.tighten(&current.guardrails);
+                policy.tighten(current);
                 Some(policy)
             }
             (pinned, current) => pinned.or(current).cloned(),
@@ -366,6 +365,7 @@ impl Reconciler {
             series,
             applied: self.applied_of(policy, instance),
             versions: Vec::new(),
+            day_before: Vec::new(),
         }
         .by_foremost_alerts(self.state.landings(), now)
     }

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::attribution::{self, Attribution};
+use crate::engine::breach;
 use crate::engine::broken_sync::Broke;
 use crate::engine::decision::{Decision, DecisionVerdict, decide_attributed};
 use crate::engine::id::{CommitId, PolicyName};
 use crate::engine::landing::Landing;
 use crate::engine::shared::Shared;
 use crate::engine::situation::{Joint, ServiceEvidence, Situation};
-use crate::engine::slo::{self, Verdict};
+use crate::engine::slo::Verdict;
 use crate::engine::time::{Interval, Timestamp};
 use crate::engine::together::Findings;
 use crate::engine::verification;
@@ -219,9 +220,7 @@ fn detect(evidence: &dyn Evidence, index: usize, now: Timestamp, incidents: &mut
         return false;
     }
     let service = evidence.service(index, now);
-    let cut = attribution::newest_change(&service, evidence.landings(now));
-    let assessments: Vec<_> = service.policy.slos.iter().map(|slo| slo::assess(slo, service.rounds(&slo.name), cut, now)).collect();
-    let verdict = slo::assess_policy(&service.policy, &assessments);
+    let verdict = breach::verdict(&service, evidence.landings(now), now);
     incidents.seen[index] = (verdict, known_facts);
     if let Some(known) = incidents.of[index].filter(|known| known.standing == Standing::Open)
         && verification::recovered_by_itself(&service, known.onset, now).is_some()
@@ -231,6 +230,7 @@ fn detect(evidence: &dyn Evidence, index: usize, now: Timestamp, incidents: &mut
     if verdict != Verdict::Breaching {
         return false;
     }
+    let cut = attribution::newest_change(&service, evidence.landings(now));
     let Some(beginning) = attribution::beginning(&service, cut, now) else { return false };
     match incidents.of[index] {
         Some(known) if known.standing == Standing::Open => true,

@@ -32,35 +32,8 @@ pub(super) const OTHERS_BEFORE: Duration = Duration::from_secs(2 * 3600);
 
 /// Gathers the situation of an incident; `None` as long as the repository has not been listed.
 pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Option<Situation>> {
-    let Some(repository) = reconciler.repository(&policy.repository) else { return Ok(None) };
-    let Some(head) = repository.listing.as_ref().and_then(|(_, listing)| listing.head) else { return Ok(None) };
     let from = reconciler.found.beginning(reconciler, incident, now) - OTHERS_BEFORE;
-    let mut situation = Situation {
-        now,
-        incident: incident.id.clone(),
-        service: reconciler.found.of_incident(reconciler, policy, incident, now),
-        elsewhere: elsewhere(reconciler, policy, incident, now),
-        others: others(reconciler, policy, from, now),
-        controls: reconciler.found.controls(reconciler, from, now),
-        ceilings: ceilings(reconciler, policy, repository),
-        repository_limits: repository.config.limits.clone(),
-        branch: repository.config.branch.clone(),
-        head,
-        stop: reconciler.state.stops.get(&policy.repository).cloned(),
-        pauses: reconciler.state.pauses_for(&policy.repository, now),
-        kill_switches: reconciler.kill_switches(repository, head),
-        landings: reconciler.found.landings(reconciler, now),
-        attribution: None,
-        inverse: None,
-        proposal: None,
-        history: history(reconciler, repository, head, now)?,
-        joint: Vec::new(),
-        open_work: Vec::new(),
-        signing: reconciler.signing(&policy.repository),
-        asked: Vec::new(),
-        findings: reconciler.found.findings.clone(),
-    };
-    situation.attribution = proposed_attribution(reconciler, incident);
+    let Some((repository, mut situation)) = observed(reconciler, policy, incident, from, now)? else { return Ok(None) };
     if let Some(attribution) = situation.attribution.clone().or_else(|| attribute(&situation))
         && !attribution.suspects.is_empty()
     {
@@ -75,6 +48,52 @@ pub(super) fn gather(reconciler: &Reconciler, policy: &Policy, incident: &Incide
         situation.open_work = work.unwrap_or_default();
     }
     Ok(Some(situation))
+}
+
+/// What was observed, without what undoing the suspects comes to; other services with their rounds since `from`, and longer where their alerts
+/// look back.
+fn observed<'a>(
+    reconciler: &'a Reconciler,
+    policy: &Policy,
+    incident: &Incident,
+    from: Timestamp,
+    now: Timestamp,
+) -> Result<Option<(&'a Repository, Situation)>> {
+    let Some(repository) = reconciler.repository(&policy.repository) else { return Ok(None) };
+    let Some(head) = repository.listing.as_ref().and_then(|(_, listing)| listing.head) else { return Ok(None) };
+    let situation = Situation {
+        now,
+        incident: incident.id.clone(),
+        service: reconciler.found.of_incident(reconciler, policy, incident, now),
+        elsewhere: elsewhere(reconciler, policy, incident, now),
+        others: others(reconciler, policy, from, now),
+        controls: reconciler.found.controls(reconciler, from, now),
+        ceilings: ceilings(reconciler, policy, repository),
+        repository_limits: repository.config.limits.clone(),
+        branch: repository.config.branch.clone(),
+        head,
+        stop: reconciler.state.stops.get(&policy.repository).cloned(),
+        pauses: reconciler.state.pauses_for(&policy.repository, now),
+        kill_switches: reconciler.kill_switches(repository, head),
+        landings: reconciler.found.landings(reconciler, now),
+        attribution: proposed_attribution(reconciler, incident),
+        inverse: None,
+        proposal: None,
+        history: history(reconciler, repository, head, now)?,
+        joint: Vec::new(),
+        open_work: Vec::new(),
+        signing: reconciler.signing(&policy.repository),
+        asked: Vec::new(),
+        findings: reconciler.found.findings.clone(),
+    };
+    Ok(Some((repository, situation)))
+}
+
+/// The suspects of an incident that was not decided yet.
+pub(super) fn suspects(reconciler: &Reconciler, policy: &Policy, incident: &Incident, now: Timestamp) -> Result<Vec<CommitId>> {
+    let observed = observed(reconciler, policy, incident, incident.onset.earliest() - OTHERS_BEFORE, now)?;
+    let attribution = observed.and_then(|(_, situation)| situation.attribution.clone().or_else(|| attribute(&situation)));
+    Ok(attribution.map(|attribution| attribution.suspects).unwrap_or_default())
 }
 
 /// The same service in the other instances of its policy.

@@ -5,11 +5,11 @@
 use anyhow::Result;
 use tracing::info;
 
-use super::Reconciler;
 use super::following::{SILENT_AFTER, is_followed};
+use super::{Reconciler, situations};
 use crate::engine::broken_sync::{self, OnSyncFailure};
 use crate::engine::fact::Event;
-use crate::engine::id::{CommitId, IncidentId, sha256_hex};
+use crate::engine::id::{CommitId, IncidentId, PolicyName, sha256_hex};
 use crate::engine::incident::Incident;
 use crate::engine::policy::{Instance, Policy};
 use crate::engine::sync::follow::Finding;
@@ -32,7 +32,8 @@ impl Reconciler {
             let of_policy = self.state.incidents.values().filter(|incident| incident.policy == policy.name);
             of_policy.filter_map(|incident| incident.attribution.as_ref()).any(|known| known.suspects.contains(suspect))
         };
-        if found.attribution.suspects.iter().any(is_known) {
+        let suspects = &found.attribution.suspects;
+        if suspects.iter().any(is_known) || self.newly_suspected(&policy.name, now)?.iter().any(|known| suspects.contains(known)) {
             return Ok(());
         }
         let onset = found.attribution.onset;
@@ -50,6 +51,19 @@ impl Reconciler {
             arithmetic: vec![found.sentence],
         };
         self.record(now, vec![detected, Event::Attributed { incident, attribution: found.attribution }])
+    }
+
+    /// The suspects of breaches of a policy that were not decided yet: one that was just detected is attributed later in the pass.
+    fn newly_suspected(&self, policy: &PolicyName, now: Timestamp) -> Result<Vec<CommitId>> {
+        let of_policy = self.state.incidents.values().filter(|incident| incident.policy == *policy);
+        let undecided = of_policy.filter(|incident| incident.ending.is_none() && incident.attribution.is_none());
+        let mut suspects = Vec::new();
+        for incident in undecided {
+            if let Some(policy) = self.policy_of(&incident.id) {
+                suspects.extend(situations::suspects(self, &policy, incident, now)?);
+            }
+        }
+        Ok(suspects)
     }
 
     /// Whether the sync succeeds again although nothing was reverted, in a sentence.

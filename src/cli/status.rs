@@ -96,6 +96,7 @@ fn assessments<'a>(loaded: &'a Loaded, state: &State, rounds: &Rounds, now: Time
                 series: Vec::new(),
                 applied: None,
                 versions: Vec::new(),
+                day_before: Vec::new(),
             };
             let cut = newest_change(&service, state.landings());
             let of = |slo: &crate::engine::policy::Slo| {

@@ -59,6 +59,7 @@ pub fn read(root: &Node, names: Option<&Names>, findings: &mut Findings<'_>) -> 
             cooldown: guardrails.duration("cooldown")?,
             limits: guardrails.limits("limits")?,
             merge_hours: windows(&guardrails.object("hours")?, "merge")?,
+            further_hours: Vec::new(),
             maintenance: windows(&guardrails, "maintenance")?,
             max_services: guardrails.integer("maxServices")?,
             max_objects: guardrails.integer("maxObjects")?,

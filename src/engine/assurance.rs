@@ -189,8 +189,8 @@ fn stretches(service: &ServiceEvidence, landings: &[Landing], heads: &[CommitId]
             if from < left {
                 found.push((from, left));
             }
-        } else if let (None, true, Some(AppliedFact::At { applied, left: None })) = (open, same, &fact) {
-            open = Some(applied.by);
+        } else if let (None, true, Some(AppliedFact::At { applied, left: None, gaps })) = (open, same, &fact) {
+            open = Some(gaps.last().map_or(applied, |gap| &gap.again).by);
         }
     }
     found

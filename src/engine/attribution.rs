@@ -146,7 +146,16 @@ pub fn newest_change(service: &ServiceEvidence, landings: &[Landing]) -> Option<
 /// When a landing was applied where the service runs; `None` where it was not. Where a sync source cannot tell, it is what would be assumed
 /// without one, and not before what the source had said earlier: the time is for looking, and nothing is merged by it.
 pub fn applied(service: &ServiceEvidence, landing: &Landing) -> Option<Interval> {
-    match applied_fact(service, landing)? {
+    applied_by(service, landing, applied_fact(service, landing)?)
+}
+
+/// The same for a breach: where it was in and out of the cluster, the time of it that matters.
+pub fn applied_around(service: &ServiceEvidence, landing: &Landing, onset: Interval) -> Option<Interval> {
+    applied_by(service, landing, applied_fact(service, landing)?.around(onset))
+}
+
+fn applied_by(service: &ServiceEvidence, landing: &Landing, fact: AppliedFact) -> Option<Interval> {
+    match fact {
         AppliedFact::At { applied, .. } => Some(applied),
         AppliedFact::NotYet { .. } => None,
         AppliedFact::Unknown { after, .. } | AppliedFact::Broke { after, .. } => {
@@ -166,7 +175,7 @@ pub fn applied_fact(service: &ServiceEvidence, landing: &Landing) -> Option<Appl
         None if follows_a_source => {
             Some(AppliedFact::Unknown { after: landing.landed.after, why: "the sync source has not been asked".into() })
         }
-        None => Some(AppliedFact::At { applied: assumed(landing.landed, lag_of(service)), left: None }),
+        None => Some(AppliedFact::at(assumed(landing.landed, lag_of(service)))),
     }
 }
 
@@ -216,7 +225,7 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
         }
     }
     if !candidates.iter().any(|(_, candidate)| candidate.standing == Standing::Suspect) {
-        blame_a_dependency(situation, &window, beginning.onset, &mut candidates);
+        blame_a_dependency(situation, &window, beginning.onset, &undoings, &mut candidates);
     }
     let likely = most_likely(service, &beginning, &candidates);
     for (number, candidate) in &mut candidates {
@@ -240,7 +249,8 @@ pub fn attribute(situation: &Situation) -> Option<Attribution> {
 
 /// Whether it is known that a landing was applied before the breach began.
 fn was_applied_before(service: &ServiceEvidence, landing: &Landing, onset: Interval) -> bool {
-    matches!(applied_fact(service, landing), Some(AppliedFact::At { applied, .. }) if applied.by <= onset.earliest())
+    let fact = applied_fact(service, landing).map(|fact| fact.around(onset));
+    matches!(fact, Some(AppliedFact::At { applied, .. }) if applied.by <= onset.earliest())
 }
 
 /// The landings that can have to do with the breach: those that were applied at most `attributeWithin` before the onset. (Design §7 let the
@@ -251,7 +261,7 @@ fn window<'a>(situation: &'a Situation, beginning: &Beginning) -> Vec<&'a Landin
     let service = &situation.service;
     let within = service.policy.revert.attribute_within;
     let can_matter = |landing: &&Landing| {
-        let applied = applied(service, landing).unwrap_or(landing.landed);
+        let applied = applied_around(service, landing, beginning.onset).unwrap_or(landing.landed);
         match applied.after {
             Some(_) => applied.by + within >= beginning.onset.earliest(),
             None => beginning.last_healthy.is_none_or(|healthy| applied.by >= healthy),
@@ -262,7 +272,14 @@ fn window<'a>(situation: &'a Situation, beginning: &Beginning) -> Vec<&'a Landin
 
 /// Where no change of the service itself can have done it: the one change of a service that it says it needs, where it was applied just before
 /// the breach. Only one: of several, nothing tells which. It is proposed and never merged, because the service that it touches may be well.
-fn blame_a_dependency(situation: &Situation, window: &[&Landing], onset: Interval, candidates: &mut [(usize, Candidate)]) {
+/// What somebody undid there is not brought back.
+fn blame_a_dependency(
+    situation: &Situation,
+    window: &[&Landing],
+    onset: Interval,
+    undoings: &[CommitId],
+    candidates: &mut [(usize, Candidate)],
+) {
     let mut needed = needed(&situation.service.policy, &situation.others);
     // Of a service that runs in several instances, the one beside this one is needed, where there is one.
     needed.sort_by_key(|other| other.instance != situation.service.instance);
@@ -270,7 +287,7 @@ fn blame_a_dependency(situation: &Situation, window: &[&Landing], onset: Interva
     for (position, (number, candidate)) in candidates.iter().enumerate() {
         let touched = needed.iter().find(|other| candidate.touches.contains(&other.policy.name));
         let (Standing::RuledOut, Some(other)) = (candidate.standing, touched) else { continue };
-        let Some(applied) = window.get(*number).and_then(|landing| applied(other, landing)) else { continue };
+        let Some(applied) = window.get(*number).and_then(|landing| applied_around(other, landing, onset)) else { continue };
         let just_before = applied.earliest() <= onset.by && !is_longer_than_a_baseline(&situation.service, onset, applied);
         let rewrites = window
             .get(*number)
@@ -281,6 +298,7 @@ fn blame_a_dependency(situation: &Situation, window: &[&Landing], onset: Interva
     }
     if let [(position, applied)] = possible[..]
         && let Some((_, candidate)) = candidates.get_mut(position)
+        && !undoings.contains(&candidate.commit)
     {
         candidate.standing = Standing::Suspect;
         candidate.applied = Some(applied);
@@ -363,7 +381,7 @@ fn judge(
     onset: Interval,
     owners: &[&Policy],
 ) -> Candidate {
-    let applied = applied(service, landing);
+    let applied = applied_around(service, landing, onset);
     let touched: Vec<PolicyName> = owners.iter().filter(|policy| change.touches(policy)).map(|policy| policy.name.clone()).collect();
     let (standing, because) = if let Some(undone) = undone {
         (Standing::RuledOut, format!("it undoes {}, which is in the window itself", undone.short()))
@@ -390,7 +408,8 @@ fn judge(
 
 /// What the time says of a change that touches the service: whether it was there when the breach began.
 fn by_its_applying(service: &ServiceEvidence, landing: &Landing, onset: Interval, touched: &str) -> (Standing, String) {
-    match (applied_fact(service, landing), applied(service, landing)) {
+    let fact = applied_fact(service, landing).map(|fact| fact.around(onset));
+    match (fact, applied_around(service, landing, onset)) {
         (Some(AppliedFact::NotYet { until }), _) if onset.by <= until => {
             (Standing::RuledOut, format!("it was not applied yet at {until}, and the breach had begun by {}", onset.by))
         }
@@ -474,8 +493,7 @@ pub fn ran_well_with(situation: &Situation, attribution: &Attribution, candidate
 }
 
 fn is_longer_than_a_baseline(service: &ServiceEvidence, onset: Interval, applied: Interval) -> bool {
-    let baseline = |slo: &Slo| slo.every() * u32::try_from(slo.baseline_rounds()).unwrap_or(u32::MAX);
-    service.policy.slos.iter().map(baseline).max().is_some_and(|longest| onset.by.since(applied.by) > longest)
+    service.policy.slos.iter().map(Slo::baseline_length).max().is_some_and(|longest| onset.by.since(applied.by) > longest)
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ pub fn weigh(situation: &Situation, beginning: &Beginning, candidates: &mut [Can
 fn of_candidate(situation: &Situation, slo: &Slo, onset: Interval, candidate: &Candidate, candidates: &[Candidate]) -> Option<Evidence> {
     let service = &situation.service;
     let span = Span::of(candidate.applied?, onset, situation.now)?;
-    let own = reading::verdicts(slo, service.rounds(&slo.name));
+    let own = reading::verdicts(slo, &service.rounds_of_two_days(&slo.name));
     let others = others(situation, candidates, span);
     let elsewhere = without_it(situation, candidate, span);
     let earlier = earlier_versions(service, slo, span);
@@ -188,24 +188,25 @@ pub fn not_worse<'a>(situation: &'a Situation, attribution: &Attribution) -> Opt
 pub struct ComesAndGoes {
     /// Separate times in the hour before the suspects were applied.
     pub before: usize,
-    /// Separate times since the breach began.
+    /// Separate times since the suspects were applied.
     pub since: usize,
 }
 
 /// A second trouble in the hour before says that the service is not steady, and a second one since that this is no other.
 const SEVERAL: usize = 2;
 
-/// The SLO that was bad several separate times in the hour before the suspects were applied, and is so again since the breach began: a change
-/// that breaks something stays broken. The bad rounds of one trouble are one another's echo and count once.
+/// The SLO that was bad several separate times in the hour before the suspects were applied, and is so again since: a change that breaks
+/// something stays broken. The bad rounds of one trouble are one another's echo and count once.
 pub fn comes_and_goes<'a>(situation: &'a Situation, attribution: &Attribution) -> Option<(&'a Slo, ComesAndGoes)> {
     let service = &situation.service;
     let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
     let applied = suspects.filter_map(|candidate| candidate.applied?.after).min()?;
+    let began = began(attribution, situation.now);
     service.policy.slos.iter().find_map(|slo| {
         let rounds = service.rounds(&slo.name);
         let place = |time: Timestamp| rounds.partition_point(|round| round.end <= time);
         let before = troubles(slo, &rounds[place(applied - HOUR)..place(applied)], Newest::Counts);
-        let since = troubles(slo, &rounds[place(attribution.onset.earliest())..], Newest::MayBeEither);
+        let since = troubles(slo, &rounds[place(began)..], Newest::MayBeEither);
         (before >= SEVERAL && since >= SEVERAL).then_some((slo, ComesAndGoes { before, since }))
     })
 }
@@ -237,11 +238,20 @@ fn troubles(slo: &Slo, rounds: &[Round], newest: Newest) -> usize {
     count
 }
 
+/// When the trouble may have begun: no later than the first suspect was applied, within the last hour. The onset alone is where the rounds say,
+/// and moves behind a bad one that goes missing (promise P2).
+fn began(attribution: &Attribution, now: Timestamp) -> Timestamp {
+    let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
+    let applied = suspects.filter_map(|candidate| candidate.applied?.after).min();
+    let onset = attribution.onset.earliest();
+    applied.map_or(onset, |applied| onset.min(applied.max(now - HOUR)))
+}
+
 // === the same hour of the day before ===
 
 /// The time of the day before that is looked at, for an incident that began with `onset`.
 pub fn day_before(onset: Interval, now: Timestamp) -> (Timestamp, Timestamp) {
-    (onset.earliest() - DAY - SAME_HOUR - HOUR, now - DAY + SAME_HOUR)
+    (onset.earliest().min(now - HOUR) - DAY - SAME_HOUR - HOUR, now - DAY + SAME_HOUR)
 }
 
 /// What an SLO did at the same hour of the day before.
@@ -260,10 +270,11 @@ pub struct SameHour {
 /// The SLO that was in trouble at the same hour of the day before, which came from an hour that was mostly good and was not over by the same
 /// moment. What was not measured counts as bad in the trouble, and as good before it (promise P2). Every SLO that can open an incident is asked,
 /// and not those that breach: which of them do hangs on rounds of today that may go missing.
-pub fn same_hour_before(situation: &Situation, onset: Interval) -> Option<(&Slo, SameHour)> {
+pub fn same_hour_before<'a>(situation: &'a Situation, attribution: &Attribution) -> Option<(&'a Slo, SameHour)> {
+    let began = began(attribution, situation.now);
     situation.service.policy.slos.iter().find_map(|slo| {
-        let rounds = situation.service.rounds(&slo.name);
-        same_hour(slo, rounds, onset.earliest() - DAY, situation.now - DAY).map(|found| (slo, found))
+        let rounds = situation.service.rounds_of_two_days(&slo.name);
+        same_hour(slo, &rounds, began - DAY, situation.now - DAY).map(|found| (slo, found))
     })
 }
 

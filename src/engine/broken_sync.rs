@@ -154,8 +154,8 @@ pub fn other_failures<'a>(situation: &'a Situation, attribution: &Attribution, w
 /// Whether the sync succeeds again with the suspects in it, as after a fix that somebody landed; the sentence says so.
 pub fn succeeds_again(service: &ServiceEvidence, landings: &[Landing], attribution: &Attribution) -> Option<String> {
     let facts = service.applied.as_ref()?;
-    let applied = landings_of(landings, attribution).map(|landing| match facts.get(&landing.to) {
-        Some(AppliedFact::At { applied, left: None }) => Some(*applied),
+    let applied = landings_of(service, landings, attribution).map(|landing| match facts.get(&landing.to) {
+        Some(AppliedFact::At { applied, left: None, gaps }) => Some(gaps.last().map_or(*applied, |gap| gap.again)),
         _ => None,
     });
     let applied: Vec<Interval> = applied.collect::<Option<_>>()?;
@@ -208,11 +208,15 @@ fn failure<'a>(service: &'a ServiceEvidence, landing: &'a Landing) -> Option<Fai
 }
 
 fn failure_of<'a>(service: &'a ServiceEvidence, landings: &'a [Landing], attribution: &'a Attribution) -> Option<Failure<'a>> {
-    landings_of(landings, attribution).find_map(|landing| failure(service, landing))
+    landings_of(service, landings, attribution).find_map(|landing| failure(service, landing))
 }
 
-fn landings_of<'a>(landings: &'a [Landing], attribution: &'a Attribution) -> impl Iterator<Item = &'a Landing> {
-    landings.iter().filter(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))
+/// The landings that brought the suspects to the service's repository.
+fn landings_of<'a>(service: &ServiceEvidence, landings: &'a [Landing], attribution: &Attribution) -> impl Iterator<Item = &'a Landing> {
+    landings
+        .iter()
+        .filter(|landing| landing.repository == service.policy.repository)
+        .filter(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))
 }
 
 // === impl Incident, Broke, OnSyncFailure, Failure ===

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Approval, MergeGrant};
 use super::attribution::{Attribution, applied_fact, attribute, breaching};
+use super::breach;
 use super::broken_sync::{self, Broke};
 use super::change::ChangeKind;
 use super::elsewhere;
@@ -19,7 +20,6 @@ use super::guardrail::{
     switches, unsignable, waits_for_rounds,
 };
 use super::id::{BranchName, CommitId, PlanDigest, ProposalKey};
-use super::landing::Landing;
 use super::plan::{CleanInverse, Inverse, Plan, PlanKind, proposal_key};
 use super::situation::{InverseResult, ProposalBranch, Situation};
 use super::slo;
@@ -136,10 +136,13 @@ fn is_open(situation: &Situation) -> bool {
     situation.proposal.as_ref().is_some_and(|proposal| proposal.branch == ProposalBranch::Present)
 }
 
-/// Why to wait: the rollout is not over, or it is too early to tell an outage from a change.
+/// Why to wait: too few of the SLOs breach, the rollout is not over, or it is too early to tell an outage from a change.
 pub(super) fn not_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
     if attribution.broke == Broke::Sync {
         return broken_sync::not_yet(situation, attribution).or_else(|| fix_under_way(situation, attribution));
+    }
+    if let Some(sentence) = breach::too_few(situation) {
+        return Some(sentence);
     }
     let policy = &situation.service.policy;
     let rolling_out = attribution
@@ -179,8 +182,7 @@ pub(super) fn not_yet(situation: &Situation, attribution: &Attribution) -> Optio
 /// A suspect that was not applied when its sync source was last heard, before the breach: the next answer tells whether it can have done it.
 /// A source that goes silent makes it unknown, which waits for nothing.
 fn not_heard_yet(situation: &Situation, attribution: &Attribution) -> Option<String> {
-    let suspected = |landing: &&Landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id));
-    situation.landings.iter().filter(suspected).find_map(|landing| match applied_fact(&situation.service, landing)? {
+    situation.suspected_landings(attribution).find_map(|landing| match applied_fact(&situation.service, landing)? {
         AppliedFact::NotYet { until } => {
             let id = landing.to.short();
             Some(format!(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::attribution::{Attribution, applied_fact};
 use super::fate::{self, Trouble};
 use super::id::CommitId;
-use super::landing::Landing;
+use super::landing::{self, Landing};
 use super::policy::Slo;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{Quality, quality};
@@ -48,11 +48,7 @@ pub enum Says {
 
 /// What every other instance of the breaching policy says about the suspects, in the order of the policy.
 pub fn elsewhere<'a>(situation: &'a Situation, attribution: &Attribution) -> Vec<(&'a ServiceEvidence, Says)> {
-    let suspected = |landing: &&Landing| {
-        landing.repository == situation.service.policy.repository
-            && landing.changes.iter().any(|change| attribution.suspects.contains(&change.id))
-    };
-    let landings: Vec<&Landing> = situation.landings.iter().filter(suspected).collect();
+    let landings: Vec<&Landing> = situation.suspected_landings(attribution).collect();
     if landings.is_empty() {
         return Vec::new();
     }
@@ -83,8 +79,8 @@ fn says(other: &ServiceEvidence, landings: &[&Landing], onset: Interval, now: Ti
 
 /// Whether a commit is not in the cluster of another instance, as far as is known.
 pub(super) fn lacks(other: &ServiceEvidence, landings: &[Landing], commit: CommitId) -> bool {
-    let landing = landings.iter().find(|landing| landing.changes.iter().any(|change| change.id == commit));
-    landing.is_some_and(|landing| matches!(applied_fact(other, landing), None | Some(AppliedFact::NotYet { .. })))
+    landing::landing_of(landings, &other.policy.repository, commit)
+        .is_some_and(|landing| matches!(applied_fact(other, landing), None | Some(AppliedFact::NotYet { .. })))
 }
 
 /// Whether it is known that a landing was not in the cluster at a time.
@@ -118,7 +114,7 @@ fn is_healthy(other: &ServiceEvidence, onset: Interval) -> bool {
 /// Since when a landing is in the cluster, where it is known to be.
 fn runs_since(other: &ServiceEvidence, landing: &Landing) -> Option<Timestamp> {
     match applied_fact(other, landing)? {
-        AppliedFact::At { applied, left: None } => Some(applied.by),
+        AppliedFact::At { applied, left: None, gaps } => Some(gaps.last().map_or(applied, |gap| gap.again).by),
         AppliedFact::At { left: Some(_), .. } | AppliedFact::NotYet { .. } | AppliedFact::Unknown { .. } | AppliedFact::Broke { .. } => {
             None
         }
@@ -127,8 +123,7 @@ fn runs_since(other: &ServiceEvidence, landing: &Landing) -> Option<Timestamp> {
 
 fn runs_well(other: &ServiceEvidence, since: Vec<Timestamp>, now: Timestamp) -> Says {
     let Some(since) = since.into_iter().max() else { return Says::Nothing };
-    let longest = |slo: &Slo| slo.every() * u32::try_from(slo.baseline_rounds()).unwrap_or(u32::MAX);
-    let baseline = other.policy.slos.iter().map(longest).max().unwrap_or(Duration::MAX);
+    let baseline = other.policy.slos.iter().map(Slo::baseline_length).max().unwrap_or(Duration::MAX);
     let bad = |slo: &Slo| {
         let rounds = other.rounds(&slo.name).iter().filter(|round| round.end > since);
         rounds.filter(|round| quality(slo, round) == Quality::Bad).count()

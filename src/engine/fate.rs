@@ -7,14 +7,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::attribution::{Attribution, Standing, applied, needed};
+use super::attribution::{Attribution, Standing, applied_fact, needed};
 use super::id::PolicyName;
+use super::landing::Landing;
 use super::likelihood::{CHI_SQUARED_98, likelihood_ratio};
 use super::policy::{Policy, Slo};
 use super::round::Round;
 use super::shared::Shared;
 use super::situation::{ServiceEvidence, Situation};
 use super::slo::{self, Quality};
+use super::sync::applied::AppliedFact;
 use super::time::{Interval, Timestamp};
 use super::window::Sum;
 
@@ -125,7 +127,7 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
             (Trouble::Undecided, Some(_)) => fate.unexplained_undecided.push(other.policy.name.clone()),
             _ => {}
         }
-        if began.is_some_and(|began| is_own_rollout(other, began, situation)) {
+        if began.is_some() && is_of_own_rollouts(&other.policy.name, situation, onset) {
             continue;
         }
         fate.untouched += 1;
@@ -146,7 +148,7 @@ pub fn shared_fate(situation: &Situation, attribution: &Attribution) -> SharedFa
 fn worst_of_each(situation: &Situation, onset: Interval) -> Vec<(&Shared<ServiceEvidence>, Around)> {
     let mut services: Vec<(&Shared<ServiceEvidence>, Around)> = Vec::new();
     for other in &situation.others {
-        let found = other.found().around.answer(&(onset, situation.now), || Around::of(other, onset, situation.now));
+        let found = found_around(other, situation, onset);
         if !found.known_before {
             continue;
         }
@@ -157,6 +159,10 @@ fn worst_of_each(situation: &Situation, onset: Interval) -> Vec<(&Shared<Service
         }
     }
     services
+}
+
+fn found_around(other: &Shared<ServiceEvidence>, situation: &Situation, onset: Interval) -> Around {
+    other.found().around.answer(&(onset, situation.now), || Around::of(other, onset, situation.now))
 }
 
 /// Whether a service had a known round in the hour before an onset.
@@ -341,20 +347,46 @@ fn depends_on_any(policy: &Policy, affected: &BTreeSet<&PolicyName>, all: &[Shar
     false
 }
 
-/// Whether the trouble of a service began while a change of its own was rolled out.
-fn is_own_rollout(service: &ServiceEvidence, began: Timestamp, situation: &Situation) -> bool {
-    situation
-        .landings
+/// Whether every trouble of a service around the onset began while a change of its own was rolled out, in each instance and by each SLO: what
+/// that cannot explain of one of them has another cause.
+fn is_of_own_rollouts(name: &PolicyName, situation: &Situation, onset: Interval) -> bool {
+    let instances =
+        situation.others.iter().filter(|other| other.policy.name == *name && found_around(other, situation, onset).known_before);
+    instances.flat_map(|other| other.policy.slos.iter().map(move |slo| (other, slo))).all(|(other, slo)| {
+        let rounds = other.rounds(&slo.name);
+        let (_, Some(began)) = trouble_of(slo, rounds, onset, situation.now) else { return true };
+        // A round that was not measured may have been the beginning or good: both lie in the rollout, and so does the first that is known.
+        let (_, late) = around(onset);
+        let mut beginnings = rounds.iter().filter(|round| round.end >= began && round.end <= late && is_trouble(slo, round));
+        let last = beginnings.clone().find(|round| slo::quality(slo, round) == Quality::Bad).or_else(|| beginnings.next_back());
+        last.is_some_and(|last| is_own_rollout(other, Interval::new(began, last.end), &situation.landings))
+    })
+}
+
+/// Whether all of a time lies in the rollout of a change of the service's own that is known to have been applied.
+fn is_own_rollout(service: &ServiceEvidence, time: Interval, landings: &[Landing]) -> bool {
+    landings
         .iter()
         .filter(|landing| landing.repository == service.policy.repository)
         .filter(|landing| landing.changes.iter().any(|change| change.touches(&service.policy)))
-        .filter_map(|landing| applied(service, landing))
-        .any(|applied| applied.after.is_some_and(|after| after <= began) && began <= applied.by + service.policy.revert.settle)
+        .any(|landing| match applied_fact(service, landing) {
+            Some(AppliedFact::At { applied, .. }) => {
+                applied.after.is_some_and(|after| after <= time.earliest()) && time.by <= applied.by + service.policy.revert.settle
+            }
+            // A source that is silent excuses nobody.
+            Some(AppliedFact::Unknown { .. } | AppliedFact::Broke { .. } | AppliedFact::NotYet { .. }) | None => false,
+        })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::engine::change::{Change, ChangeKind, Meaning, PathChange, Person};
+    use crate::engine::id::{BranchName, CommitId, InstanceName, SyncName};
+    use crate::engine::landing::LandingShape;
+    use crate::engine::policy::{Sync, SyncTarget, sample};
 
     fn fate(untouched: usize, failing: usize, usual: f64) -> SharedFate {
         let names = (0..failing).map(|number| PolicyName::new(format!("service-{number}"))).collect();
@@ -384,5 +416,61 @@ mod tests {
         assert!(fate(12, 3, 9.0).is_outage());
         assert!(!fate(13, 3, 9.0).is_outage());
         assert!(!fate(4, 2, 9.0).is_outage());
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_secs(second)
+    }
+
+    /// Whether trouble at second 25 is of the rollout of a change that landed from second 0 to 10, by what is known of its apply.
+    fn is_excused(sync: &Sync, applied: Option<AppliedFact>) -> bool {
+        let mut policy = sample::policy(&["eu"]);
+        policy.instances[0].sync = sync.clone();
+        let path = PathChange { path: "apps/checkout/deployment.yaml".into(), from: None, to: None, meaning: Meaning::Changed };
+        let change = Change {
+            id: CommitId([1; 20]),
+            parents: Vec::new(),
+            before: None,
+            author: Person { name: "Robin".into(), email: "robin@shop.example".into() },
+            subject: String::new(),
+            kind: ChangeKind::Ordinary,
+            paths: vec![path].into(),
+            opt_out: None,
+            plan: None,
+            pulled_in_by: Vec::new(),
+            concerns: Vec::new(),
+        };
+        let landing = Landing {
+            repository: policy.repository.clone(),
+            branch: BranchName::new("main"),
+            from: None,
+            to: CommitId([1; 20]),
+            landed: Interval::new(at(0), at(10)),
+            shape: LandingShape::Line,
+            changes: vec![change],
+        };
+        let applied = applied.map(|fact| BTreeMap::from([(landing.to, fact)]));
+        let service = ServiceEvidence {
+            policy,
+            instance: InstanceName::new("eu"),
+            series: Vec::new(),
+            applied,
+            versions: Vec::new(),
+            day_before: Vec::new(),
+        };
+        is_own_rollout(&service, Interval::new(at(25), at(25)), &[landing])
+    }
+
+    /// Regression: what a silent source leaves open was counted as its rollout, for minutes.
+    #[test]
+    fn a_source_that_says_nothing_excuses_no_trouble() {
+        let follows = SyncTarget::Application { name: "checkout".to_owned(), namespace: None, project: None };
+        let source = Sync::Source { source: SyncName::new("argo"), follows };
+        let applied = |by: i64| AppliedFact::at(Interval::new(at(12), at(by)));
+        assert!(is_excused(&source, Some(applied(24))));
+        assert!(!is_excused(&source, Some(applied(14))), "the rollout was over");
+        assert!(!is_excused(&source, Some(AppliedFact::Unknown { after: Some(at(12)), why: "down".to_owned() })));
+        assert!(!is_excused(&source, None), "it has not been asked");
+        assert!(is_excused(&Sync::Lag(Duration::from_secs(15)), None), "where none is named, the lag is assumed");
     }
 }

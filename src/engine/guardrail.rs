@@ -156,11 +156,8 @@ fn suspects<'a>(situation: &'a Situation, attribution: &Attribution) -> Vec<(&'a
         .suspects
         .iter()
         .filter_map(|id| {
-            situation
-                .landings
-                .iter()
-                .filter(|landing| landing.repository == situation.service.policy.repository)
-                .find_map(|landing| Some((landing, landing.changes.iter().find(|change| change.id == *id)?)))
+            let landing = situation.landing_of(*id)?;
+            Some((landing, landing.changes.iter().find(|change| change.id == *id)?))
         })
         .collect()
 }

@@ -70,6 +70,12 @@ pub enum Stop {
     },
 }
 
+/// The landing that brought a commit to a repository. The same commit may have landed in another one as well: two branches of one remote are
+/// two repositories, and a promotion that is a fast-forward has the same id on both.
+pub fn landing_of<'a>(landings: &'a [Landing], repository: &RepositoryName, commit: CommitId) -> Option<&'a Landing> {
+    landings.iter().find(|landing| landing.repository == *repository && landing.changes.iter().any(|change| change.id == commit))
+}
+
 impl Stop {
     /// Whether a person must say which head is to be believed.
     pub fn needs_accept(&self) -> bool {

@@ -10,6 +10,7 @@ pub mod assurance;
 pub mod attribution;
 pub mod backtest;
 pub mod before_after;
+pub mod breach;
 pub mod broken_sync;
 pub mod budget;
 pub mod change;

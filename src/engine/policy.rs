@@ -8,6 +8,7 @@ mod limits;
 mod paths;
 #[cfg(test)]
 pub mod sample;
+mod tighten;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -320,6 +321,16 @@ impl Policy {
         self.instances.iter().find(|instance| instance.name == *name)
     }
 
+    /// How many of its SLOs have to breach for the service to breach.
+    pub fn breaching_slos(&self) -> usize {
+        let needed = match self.breach_when {
+            BreachWhen::Any => 1,
+            BreachWhen::All => self.slos.len(),
+            BreachWhen::AtLeast(count) => count as usize,
+        };
+        needed.max(1)
+    }
+
     /// The longest time that its alerts look back, with the rounds that a baseline needs: how long rounds must be kept.
     pub fn longest_window(&self) -> Duration {
         self.measured().map(Slo::longest_window).max().unwrap_or_default()
@@ -337,6 +348,11 @@ impl Slo {
         }
     }
 
+    /// Whether its rounds count events.
+    pub fn counts_events(&self) -> bool {
+        matches!(&self.indicator, Indicator::Prometheus(PrometheusIndicator { query: PrometheusQuery::Ratio { .. }, .. }))
+    }
+
     /// The longest time that may lie between the ends of two rounds in a row: one `every`, and what an answer may take.
     pub fn longest_gap(&self) -> Duration {
         match &self.indicator {
@@ -350,6 +366,11 @@ impl Slo {
     /// How many rounds a baseline has: `of` where the alert has one, else 5 (design §7).
     pub fn baseline_rounds(&self) -> usize {
         self.alert.baseline_rounds()
+    }
+
+    /// How long a baseline is: its rounds, one `every` each.
+    pub fn baseline_length(&self) -> Duration {
+        self.every() * u32::try_from(self.baseline_rounds()).unwrap_or(u32::MAX)
     }
 
     /// The longest time that an alert looks back.

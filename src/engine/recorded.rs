@@ -2,7 +2,7 @@
 //!
 //! Where a hundred services breach at once, each of a hundred decisions is made from the rounds of all of them. So those, the controls and the
 //! landings are pieces of their own, each written once however many decisions name it, and a service held by many decisions of a pass is also put
-//! into words once ([`Shared::recorded`]). A digest is SHA-256 over the canonical JSON that is kept, so that it vouches for the pieces as well.
+//! into words once (`Shared::recorded`). A digest is SHA-256 over the canonical JSON that is kept, so that it vouches for the pieces as well.
 
 use std::sync::Arc;
 
@@ -97,7 +97,7 @@ fn object<T: Serialize, const COUNT: usize>(values: &T, names: [&str; COUNT]) ->
 
 fn nothing_measured(service: &ServiceEvidence) -> Shared<ServiceEvidence> {
     let (policy, instance) = (service.policy.clone(), service.instance.clone());
-    ServiceEvidence { policy, instance, series: Vec::new(), applied: None, versions: Vec::new() }.into()
+    ServiceEvidence { policy, instance, series: Vec::new(), applied: None, day_before: Vec::new(), versions: Vec::new() }.into()
 }
 
 impl Situation {
@@ -153,7 +153,7 @@ impl Situation {
         };
         let mut whole = read(json)?;
         for key in ["service", "controls", "landings"] {
-            whole.get_mut(key).map_or(Ok(()), |part| put_in(part))?;
+            whole.get_mut(key).map_or(Ok(()), &mut put_in)?;
         }
         for key in ["elsewhere", "others", "joint"] {
             for part in whole.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
@@ -161,7 +161,7 @@ impl Situation {
             }
         }
         for joint in whole.get_mut("joint").and_then(Value::as_array_mut).into_iter().flatten() {
-            joint.get_mut("service").map_or(Ok(()), |part| put_in(part))?;
+            joint.get_mut("service").map_or(Ok(()), &mut put_in)?;
         }
         serde_json::from_value(whole).map_err(|error| E::from(ReadError::Json(error)))
     }

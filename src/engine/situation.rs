@@ -1,5 +1,6 @@
 //! Everything that one decision is made from. Stored by digest, so that the decision can be made again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::consent::Hold;
 use super::fact::ProposalClosing;
 use super::fate::Around;
 use super::id::{BranchName, CommitId, IncidentId, InstanceName, PolicyName, ProposalKey, RepositoryName, SloName};
-use super::landing::{Landing, Stop};
+use super::landing::{self, Landing, Stop};
 use super::plan::Inverse;
 use super::policy::{Instance, Limits, Mode, Policy};
 use super::round::Round;
@@ -162,6 +163,10 @@ pub struct ServiceEvidence {
     /// What its versions did; of the breaching service only, and of SLOs that tell them apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<SloVersions>,
+    /// The rounds of the same hours of the day before, where `series` does not go back as far; of the breaching service only. They say what it
+    /// does at that hour, and nothing of how it was before a change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub day_before: Vec<SloSeries>,
 }
 
 /// The rounds of one SLO, oldest first.
@@ -325,6 +330,32 @@ impl Signing {
     }
 }
 
+impl Situation {
+    /// The landings of the service's own repository, oldest first.
+    pub fn own_landings(&self) -> impl Iterator<Item = &Landing> {
+        self.landings.iter().filter(|landing| landing.repository == self.service.policy.repository)
+    }
+
+    /// Those of them that brought a suspect, oldest first.
+    pub fn suspected_landings<'a>(&'a self, attribution: &'a Attribution) -> impl Iterator<Item = &'a Landing> {
+        self.own_landings().filter(|landing| brought_any(landing, &attribution.suspects))
+    }
+
+    /// The same with everything that landed there after the first of them.
+    pub fn landings_since_suspected<'a>(&'a self, attribution: &'a Attribution) -> impl Iterator<Item = &'a Landing> {
+        self.own_landings().skip_while(|landing| !brought_any(landing, &attribution.suspects))
+    }
+
+    /// The landing that brought a commit to the service's own repository.
+    pub fn landing_of(&self, commit: CommitId) -> Option<&Landing> {
+        landing::landing_of(&self.landings, &self.service.policy.repository, commit)
+    }
+}
+
+fn brought_any(landing: &Landing, commits: &[CommitId]) -> bool {
+    landing.changes.iter().any(|change| commits.contains(&change.id))
+}
+
 impl FailedPushes {
     /// When the next push may be tried: at once after the first failure (a crash looks like one), then after 5 s, twice as long each time,
     /// and at most ten minutes.
@@ -363,6 +394,18 @@ impl ServiceEvidence {
 
     /// The rounds of one SLO, oldest first; none where nothing was measured.
     pub fn rounds(&self, slo: &SloName) -> &[Round] {
-        self.series.iter().find(|series| series.slo == *slo).map_or(&[], |series| &series.rounds)
+        rounds_of(&self.series, slo)
     }
+
+    /// The same with those of the day before.
+    pub fn rounds_of_two_days(&self, slo: &SloName) -> Cow<'_, [Round]> {
+        match (rounds_of(&self.day_before, slo), self.rounds(slo)) {
+            ([], today) => Cow::Borrowed(today),
+            (before, today) => [before, today].concat().into(),
+        }
+    }
+}
+
+fn rounds_of<'a>(series: &'a [SloSeries], slo: &SloName) -> &'a [Round] {
+    series.iter().find(|series| series.slo == *slo).map_or(&[], |series| &series.rounds)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::SloName;
-use super::policy::{ALERT_ANSWERS, Alert, AlertRule, BreachWhen, Indicator, Objective, Policy, SinceChange, Slo, WORKLOAD_ANSWERS};
+use super::policy::{ALERT_ANSWERS, Alert, AlertRule, Indicator, Objective, Policy, SinceChange, Slo, WORKLOAD_ANSWERS};
 use super::round::{Outcome, Round, count};
 use super::time::{Interval, Timestamp, spoken};
 use super::window::{self, Coverage, Sum};
@@ -312,7 +312,8 @@ pub fn onset(slo: &Slo, rounds: &[Round], after: Option<Timestamp>) -> Option<On
     Some(Onset { interval: Interval { after: last_good.map(|round| round.start), by: rounds[first_bad].end } })
 }
 
-/// The last rounds that ended before `before`: as many as the alert's `of` (5 where it has none), and no older one replaces one of them.
+/// The last rounds that ended before `before`: as many as the alert's `of` (5 where it has none), and no older one replaces one of them, nor one
+/// that is missing.
 pub fn baseline(slo: &Slo, rounds: &[Round], before: Timestamp) -> Baseline {
     let needed = slo.baseline_rounds();
     let earlier = &rounds[..rounds.partition_point(|round| round.end < before)];
@@ -320,12 +321,29 @@ pub fn baseline(slo: &Slo, rounds: &[Round], before: Timestamp) -> Baseline {
     if last.len() < needed {
         return Baseline::NotGood { sentence: format!("only {} of the {needed} rounds that it needs were measured", last.len()) };
     }
+    if let Some(gap) = gap(slo, earlier, last) {
+        return Baseline::NotGood { sentence: format!("nothing was measured {gap}") };
+    }
     match last.iter().find(|round| quality(slo, round) != Quality::Good) {
         Some(round) => {
             Baseline::NotGood { sentence: format!("the round that ended at {} was not good ({})", round.end, round.outcome.words()) }
         }
         None => Baseline::Good { last_good_end: last.last().map_or(before, |round| round.end) },
     }
+}
+
+/// So many rounds tell how far apart they are made.
+const TELL_THE_SPACING: usize = 100;
+
+/// The first stretch in which some of the rounds, oldest first, have one missing between them: from the end of one to the start of the next. One
+/// that starts up to three quarters of a round's time after it was due is late and not missing.
+///
+/// A round's time is `every`; where no two of the rounds are as close, as where somebody else measured them, the least that two are apart.
+pub fn gap(slo: &Slo, rounds: &[Round], some: &[Round]) -> Option<Interval> {
+    let apart = |pair: &[Round]| pair[1].start.since(pair[0].start);
+    let newest = &rounds[rounds.len().saturating_sub(TELL_THE_SPACING)..];
+    let time = newest.windows(2).map(apart).min().map_or(slo.every(), |least| least.max(slo.every()));
+    some.windows(2).find(|pair| apart(pair) > time * 7 / 4).map(|pair| Interval::new(pair[0].end, pair[1].start))
 }
 
 /// Whether the newest round is bad. An alert looks back, and breaches for minutes after its cause is gone (E10).
@@ -349,12 +367,7 @@ pub fn is_clearly_bad_now(slo: &Slo, rounds: &[Round]) -> bool {
 pub fn assess_policy(policy: &Policy, assessments: &[Assessment]) -> Verdict {
     let triggers = || assessments.iter().filter(|assessment| policy.slos.iter().any(|slo| slo.name == assessment.slo));
     let breaching = triggers().filter(|assessment| assessment.verdict == Verdict::Breaching).count();
-    let needed = match policy.breach_when {
-        BreachWhen::Any => 1,
-        BreachWhen::All => policy.slos.len(),
-        BreachWhen::AtLeast(count) => count as usize,
-    };
-    if breaching >= needed.max(1) {
+    if breaching >= policy.breaching_slos() {
         return Verdict::Breaching;
     }
     [Verdict::Breaching, Verdict::Unknown, Verdict::Pending, Verdict::Inconclusive]

@@ -9,7 +9,7 @@
 //! has died a ratio still reads 100 %. So the newest sample of the `freshness` selector is asked for in the same round. An indicator
 //! without one cannot tell how old its data is; then only an empty answer is no data.
 //!
-//! `$version` is every version here; what each of them did is asked by [`super::versions`].
+//! `$version` is every version here; what each of them did is asked by `versions`.
 
 use std::time::Duration;
 

@@ -104,6 +104,7 @@ pub fn policy() -> Policy {
             cooldown: Duration::from_secs(600),
             limits: Limits::default(),
             merge_hours: Vec::new(),
+            further_hours: Vec::new(),
             maintenance: Vec::new(),
             max_services: 1,
             max_objects: 20,

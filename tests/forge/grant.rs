@@ -48,6 +48,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
             series: Vec::new(),
             applied: None,
             versions: Vec::new(),
+            day_before: Vec::new(),
         }
         .into(),
         elsewhere: Vec::new(),

@@ -106,6 +106,16 @@ fn what_other_tools_wrote_on_a_branch_is_told_commit_by_commit() {
 }
 
 #[test]
+fn a_check_run_that_did_nothing_is_not_taken_for_a_success() {
+    let world = World::app();
+    let newer = world.commit("main", "Bump", "2");
+    for conclusion in ["skipped", "neutral"] {
+        world.state().check(newer, "continuous-delivery/checkout", Some(conclusion));
+        assert_eq!(world.forge.branch_statuses(world.poll(), &main_branch(), 1, StatusReading::Newest).unwrap(), [], "{conclusion}");
+    }
+}
+
+#[test]
 fn every_status_is_read_with_who_wrote_it_where_that_is_asked() {
     let world = World::app();
     let state = world.state();

@@ -227,6 +227,26 @@ fn a_part_that_was_applied_and_breaks_the_service_is_an_incident_of_its_own() {
     }
 }
 
+#[test]
+fn a_breach_that_is_seen_in_the_same_moment_is_the_same_story() {
+    let argo = ArgoCd::start();
+    let mut world = world_with(&argo, "propose", "");
+    world.seconds(8);
+    let before = world.remote_head().unwrap();
+    let commit = world.bump("checkout", "1.5.0");
+    argo.fails(&commit, &before, REFUSED);
+    // Bad for the third time when the source is asked next.
+    world.set_health("checkout", Health::Bad);
+    world.seconds(2);
+    assert_eq!(world.incidents().len(), 0);
+    world.seconds(1);
+    let incident = world.incident();
+    assert_eq!(incident.broke(), Broke::Objectives);
+    assert_eq!(incident.attribution.unwrap().suspects[0].to_string(), commit);
+    world.seconds(20);
+    assert_eq!(world.incidents().len(), 1);
+}
+
 /// How what was broken by the first incident ended.
 fn ended(world: &World) -> Option<BreachEnding> {
     let state = world.state();

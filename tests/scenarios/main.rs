@@ -61,6 +61,7 @@ mod only_the_services_part;
 mod outage_is_not_a_commit;
 mod pause_holds;
 mod people_merge_the_pull_request;
+mod policies_are_tightened;
 mod probe_outage_never_reverts;
 mod protected_paths;
 mod pull_request_is_adorned;

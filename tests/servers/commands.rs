@@ -173,6 +173,8 @@ async fn what_cannot_be_meant_is_told_what_to_write() {
         (&["--log", "revertd=loud", "status"], 2, "write `error`, `warn`, `info` or `debug`"),
         (&["check"], 2, "takes no --config; name the files as arguments"),
         (&["schema"], 2, "takes no --config"),
+        (&["judge", "cases.jsonl"], 2, "takes no --config; name the lines as an argument"),
+        (&["import", "sloth", "slo.yaml"], 2, "takes no --config; name the document as an argument"),
         (&["plan", "--for", "x"], 2, "such as `90s`"),
     ] {
         let output = world.command(args);

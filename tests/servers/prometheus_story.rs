@@ -69,8 +69,13 @@ async fn the_story_with_an_slo_of_prometheus() {
     story.world.assert_recovered().await;
 }
 
+/// Both at once, since most of it is waiting.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_version_from_before_is_well_beside_the_bad_one() {
+async fn the_version_from_before_is_well_or_fails_beside_the_bad_one() {
+    tokio::join!(it_is_well_and_the_bad_one_is_merged_away(), it_fails_as_well_and_people_merge());
+}
+
+async fn it_is_well_and_the_bad_one_is_merged_away() {
     let Some(mut story) = Story::begin(TOLD_APART).await else { return };
     story.world.runs_beside(Beside::Well);
     let doctor = text(&story.world.command(&["doctor"]).stdout);
@@ -83,8 +88,7 @@ async fn the_version_from_before_is_well_beside_the_bad_one() {
     assert!(!story.running.has_ended());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_version_from_before_fails_beside_the_bad_one_and_people_merge() {
+async fn it_fails_as_well_and_people_merge() {
     let Some(story) = Story::begin(TOLD_APART).await else { return };
     story.world.runs_beside(Beside::Failing);
     story.world.break_service_after(300).await;

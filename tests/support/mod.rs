@@ -263,6 +263,13 @@ impl World {
         self.try_restart().unwrap();
     }
 
+    /// The same with other policies.
+    pub fn restart_with(&mut self, policies: &[String]) {
+        self.texts.1 = policies.iter().enumerate().map(|(number, text)| (format!("policy-{number}.yaml"), text.clone())).collect();
+        self.loaded = config::load_texts(("agent.yaml", &self.texts.0), &self.texts.1).unwrap();
+        self.restart();
+    }
+
     /// The same, or the sentence that says why it does not start.
     pub fn try_restart(&mut self) -> Result<(), String> {
         self.restart_on(self.journal.clone())

@@ -141,6 +141,7 @@ impl<'a> CaseEvidence<'a> {
             series: self.services[index].iter().zip(left_out).map(since).collect(),
             applied: Some(self.facts(index, now)),
             versions: Vec::new(),
+            day_before: Vec::new(),
         };
         evidence.by_foremost_alerts(self.landings(now), now)
     }
@@ -261,15 +262,18 @@ impl<'a> CaseEvidence<'a> {
 
     /// Whether somebody undid the commit: by a revert that landed and stands, or as the history says.
     fn is_undone(&self, commit: CommitId, situation: &Situation) -> bool {
-        let reverts = |of: CommitId| {
-            situation.landings.iter().flat_map(|landing| &landing.changes).find(
-                move |change| matches!(&change.kind, ChangeKind::Revert { of: undone } | ChangeKind::Reapply { of: undone } if undone.contains(&of)),
-            )
-        };
-        let stands = |revert: &Change| reverts(revert.id).is_none();
-        reverts(commit).is_some_and(stands)
+        let changes: Vec<&Change> = situation.landings.iter().flat_map(|landing| &landing.changes).collect();
+        is_reverted(commit, &changes)
             || self.past(situation.now).any(|past| past.kind == HistoryKind::Undone && past.suspects.contains(&commit))
     }
+}
+
+/// Whether any change of those that came later reverts a commit, and is not reverted itself.
+fn is_reverted(commit: CommitId, later: &[&Change]) -> bool {
+    later.iter().enumerate().any(|(place, change)| {
+        matches!(&change.kind, ChangeKind::Revert { of } | ChangeKind::Reapply { of } if of.contains(&commit))
+            && !is_reverted(change.id, &later[place + 1..])
+    })
 }
 
 impl Evidence for CaseEvidence<'_> {
@@ -340,7 +344,7 @@ impl Applied {
     /// is known up to `earliest`. Between both it may be the one that did it, and no other is blamed in its place.
     fn fact(self, now: Timestamp) -> AppliedFact {
         match self.known(now) {
-            Some(applied) => AppliedFact::At { applied, left: None },
+            Some(applied) => AppliedFact::at(applied),
             None => AppliedFact::NotYet { until: self.earliest.min(now) },
         }
     }

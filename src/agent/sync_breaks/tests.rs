@@ -51,7 +51,14 @@ fn service(well: i64, until: i64) -> ServiceEvidence {
     };
     let rounds = (0..until / 10).map(|number| round(number * 10)).collect();
     let series = vec![SloSeries { slo: SloName::new("up"), rounds }];
-    ServiceEvidence { policy, instance: InstanceName::default_instance(), series, applied: None, versions: Vec::new() }
+    ServiceEvidence {
+        policy,
+        instance: InstanceName::default_instance(),
+        series,
+        applied: None,
+        versions: Vec::new(),
+        day_before: Vec::new(),
+    }
 }
 
 fn followed(stays: &[Stay], finding: Option<Finding>) -> Followed {

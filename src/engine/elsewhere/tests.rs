@@ -34,6 +34,7 @@ fn other(fact: Option<AppliedFact>, from: i64, then: &Outcome) -> ServiceEvidenc
         series: vec![SloSeries { slo: SloName::new("up"), rounds }],
         applied: Some(fact.into_iter().map(|fact| (CommitId([1; 20]), fact)).collect::<BTreeMap<_, _>>()),
         versions: Vec::new(),
+        day_before: Vec::new(),
     }
 }
 
@@ -55,7 +56,7 @@ fn asked_at(other: &ServiceEvidence, now: Timestamp) -> Says {
 }
 
 fn applied(after: i64, by: i64) -> Option<AppliedFact> {
-    Some(AppliedFact::At { applied: Interval::new(at(after), at(by)), left: None })
+    Some(AppliedFact::at(Interval::new(at(after), at(by))))
 }
 
 fn not_yet(until: i64) -> Option<AppliedFact> {
@@ -99,7 +100,7 @@ fn one_that_runs_the_change_well_is_told_from_one_that_has_just_got_it() {
     assert_eq!(asked(&other(applied(930, 940), ONSET, &bad())), Says::Nothing, "it fails as well");
     assert_eq!(asked(&other(applied(1005, 1060), NOW, &bad())), Says::Nothing, "for a baseline it may still begin");
     let left = Interval::new(at(970), at(975));
-    let rolled_back = Some(AppliedFact::At { applied: Interval::new(at(930), at(940)), left: Some(left) });
+    let rolled_back = Some(AppliedFact::At { applied: Interval::new(at(930), at(940)), left: Some(left), gaps: Vec::new() });
     assert_eq!(asked(&other(rolled_back, NOW, &bad())), Says::Nothing);
 }
 

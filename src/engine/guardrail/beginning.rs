@@ -56,12 +56,12 @@ fn worse_before(slo: &Slo, rounds: &[Round], applied: Timestamp) -> Option<Refus
     let from = applied - USUAL;
     let usual = &earlier[earlier.partition_point(|round| round.start < from)..];
     let straddling = rounds.get(ended).filter(|round| round.start < applied);
-    let worse = match rounds.last()?.outcome {
-        Outcome::Counts { .. } => {
-            let share = share_since(slo, &rounds[(ended + 1).min(rounds.len())..]);
-            counts_worse(slo, usual, last, straddling.map(|round| (round, applied, share)))
-        }
-        _ => values_worse(slo, usual, last),
+    // Not by the newest round: one that was not measured is of no kind.
+    let worse = if slo.counts_events() {
+        let share = share_since(slo, &rounds[(ended + 1).min(rounds.len())..]);
+        counts_worse(slo, usual, last, straddling.map(|round| (round, applied, share)))
+    } else {
+        values_worse(slo, usual, last)
     }?;
     Some(refuse(RefusalCode::MayHaveBegunBefore, format!("`{}` was worse than usual before the change was applied: {worse}.", slo.name)))
 }
@@ -294,6 +294,16 @@ mod tests {
         );
     }
 
+    /// Regression: the newest round said by which rule the others were compared, and one that was not measured chose that of values.
+    #[test]
+    fn a_newest_round_that_was_not_measured_hides_no_beginning() {
+        let mut rounds = counts(&[0.0, 200.0]);
+        rounds[ROUNDS as usize - 1] = failed(ROUNDS - 1, 12.0);
+        assert!(is_worse(&rounds));
+        rounds[ROUNDS as usize + 1] = round(ROUNDS + 1, Outcome::Unknown(Unknown::NoData));
+        assert!(is_worse(&rounds));
+    }
+
     #[test]
     fn failures_that_do_not_fit_behind_the_change_were_before_it() {
         assert!(!is_worse(&counts(&[300.0, 600.0])), "everything fails since the middle of the round");
@@ -307,7 +317,11 @@ mod tests {
     #[test]
     fn a_value_that_was_never_so_high_may_be_the_beginning() {
         let value = |number: i64, value: f64| round(number, Outcome::Value(Decimal(value)));
-        let slo = Slo { objective: Objective { target: None, max: Some(Decimal(0.3)), min: None, time_window: None }, ..slo() };
+        let mut slo = slo();
+        if let Indicator::Prometheus(indicator) = &mut slo.indicator {
+            indicator.query = PrometheusQuery::Value("latency".to_owned());
+        }
+        slo.objective = Objective { target: None, max: Some(Decimal(0.3)), min: None, time_window: None };
         let mut rounds: Vec<Round> = (0..=ROUNDS).map(|number| value(number, 0.1 + 0.001 * (number % 7) as f64)).collect();
         assert_eq!(worse_before(&slo, &rounds, applied()), None);
         rounds[ROUNDS as usize - 1] = value(ROUNDS - 1, 0.2);

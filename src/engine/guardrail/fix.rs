@@ -14,13 +14,9 @@ use crate::engine::time::spoken;
 pub fn fix_under_way(situation: &Situation, attribution: &Attribution) -> Option<String> {
     let settle = situation.service.policy.revert.settle;
     let files: Vec<&str> = suspects(situation, attribution).iter().flat_map(|(_, change)| paths(change)).collect();
-    let first =
-        situation.landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))?;
     let is_fix = |change: &&Change| change.touches(&situation.service.policy) && paths(change).any(|path| files.contains(&path));
-    situation.landings[first + 1..]
-        .iter()
-        .filter(|landing| landing.repository == situation.service.policy.repository && landing.landed.by > attribution.onset.earliest())
-        .find_map(|landing| {
+    situation.landings_since_suspected(attribution).skip(1).filter(|landing| landing.landed.by > attribution.onset.earliest()).find_map(
+        |landing| {
             let fix = landing.changes.iter().find(is_fix)?;
             (!had_its_time(situation, landing, settle)).then(|| {
                 format!(
@@ -29,7 +25,8 @@ pub fn fix_under_way(situation: &Situation, attribution: &Attribution) -> Option
                     spoken(settle)
                 )
             })
-        })
+        },
+    )
 }
 
 fn paths(change: &Change) -> impl Iterator<Item = &str> {

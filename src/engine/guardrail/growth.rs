@@ -5,12 +5,12 @@
 //! clearly less than it would have them rise. What cannot be told counts as growth.
 
 use super::{Refusal, RefusalCode, refuse};
-use crate::engine::attribution::{Attribution, newest_change};
+use crate::engine::attribution::{Attribution, breaching};
 use crate::engine::policy::Slo;
 use crate::engine::reading;
 use crate::engine::round::{Outcome, Round};
 use crate::engine::situation::Situation;
-use crate::engine::slo::{self, Verdict, percent};
+use crate::engine::slo::percent;
 use crate::engine::time::{Interval, Timestamp};
 use crate::engine::window::{self, Sum};
 
@@ -20,14 +20,12 @@ const STANDARD_ERRORS: f64 = 3.0;
 /// Refuses where growth is not excluded for an SLO that breaches. Rounds that are only good or bad have no size and are not looked at.
 pub(super) fn may_grow_slowly(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let service = &situation.service;
-    let cut = newest_change(service, &situation.landings);
     let applied = attribution
         .candidates
         .iter()
         .find(|candidate| attribution.suspects.contains(&candidate.commit))
         .and_then(|candidate| candidate.applied)?;
-    let breaching = |slo: &&Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now).verdict == Verdict::Breaching;
-    service.policy.slos.iter().filter(breaching).find_map(|slo| {
+    breaching(service, &situation.landings, situation.now).find_map(|slo| {
         let why = growth(slo, service.rounds(&slo.name), attribution.onset, applied)?;
         Some(refuse(
             RefusalCode::MayGrowSlowly,

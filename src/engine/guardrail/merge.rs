@@ -4,7 +4,7 @@ use super::beginning::began_before;
 use super::corroboration::not_corroborated;
 use super::growth::may_grow_slowly;
 use super::instances::{earlier_version_fails, runs_well_elsewhere, versions_unknown};
-use super::load::more_load_than_ever;
+use super::load::{load_not_known, more_load_than_ever};
 use super::lost;
 use super::propose::{bad_by_chance, effective_mode, every_control, mode_code, unstable};
 use super::protect::protected;
@@ -13,18 +13,18 @@ use super::{Refusal, RefusalCode, care, over, refuse, suspects, uncertain};
 use std::collections::{BTreeSet, HashSet};
 
 use crate::engine::attribution::{
-    Attribution, Candidate, Standing, applied, applied_fact, baseline, breaching, newest_change, ran_well_with,
+    Attribution, Candidate, Standing, applied_around, applied_fact, baseline, breaching, newest_change, ran_well_with,
 };
+use crate::engine::breach;
 use crate::engine::consent;
 use crate::engine::fate::{SHARED_FATE_WINDOW, shared_fate};
 use crate::engine::grade::{Grade, Level};
 use crate::engine::id::PolicyName;
-use crate::engine::landing::{Landing, LandingShape};
+use crate::engine::landing::LandingShape;
 use crate::engine::plan::{CleanInverse, InverseMethod, PlanKind};
 use crate::engine::policy::{Guardrails, Indicator, Mode, Slo};
 use crate::engine::schedule;
-use crate::engine::shared::Shared;
-use crate::engine::situation::{ServiceEvidence, Signing, Situation};
+use crate::engine::situation::{Signing, Situation};
 use crate::engine::slo::{self, Assessment, Baseline, Verdict};
 use crate::engine::sync::applied::AppliedFact;
 use crate::engine::time::{Timestamp, spoken};
@@ -52,6 +52,7 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(earlier_version_fails(situation, attribution));
     refusals.extend(versions_unknown(situation, attribution));
     refusals.extend(more_load_than_ever(situation, attribution));
+    refusals.extend(load_not_known(situation, attribution));
     refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
     refusals.extend(bad_by_chance(situation, attribution));
     refusals.extend(comes_and_goes(situation, attribution));
@@ -138,8 +139,7 @@ fn applied_and_running(situation: &Situation, attribution: &Attribution) -> Vec<
     let mut refusals = Vec::new();
     let possible = attribution.candidates.iter().filter(|known| matches!(known.standing, Standing::Suspect | Standing::AlsoPossible));
     for candidate in possible {
-        let brought = |landing: &&Landing| landing.changes.iter().any(|change| change.id == candidate.commit);
-        let Some(landing) = situation.landings.iter().find(brought) else { continue };
+        let Some(landing) = situation.landing_of(candidate.commit) else { continue };
         let id = candidate.commit.short();
         match applied_fact(&situation.service, landing) {
             Some(AppliedFact::Unknown { why, .. } | AppliedFact::Broke { why, .. }) => {
@@ -179,7 +179,7 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
     }
     for (landing, change) in suspects(situation, attribution) {
         let id = change.id.short();
-        let Some(applied) = applied(&situation.service, landing) else { continue };
+        let Some(applied) = applied_around(&situation.service, landing, attribution.onset) else { continue };
         let before = attribution.onset.by.since(applied.earliest());
         if before > policy.revert.attribute_within {
             refusals.push(refuse(
@@ -219,20 +219,31 @@ fn timing(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {
 /// services share and nobody declared is the likelier cause.
 fn others_fail(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let fate = shared_fate(situation, attribution);
-    let all: BTreeSet<_> = fate.unexplained.iter().chain(&fate.unexplained_undecided).chain(&fate.untouched_undecided).collect();
-    let names: Vec<String> = all.iter().take(5).map(|name| format!("`{name}`")).collect();
-    (!names.is_empty()).then(|| {
-        refuse(
-            RefusalCode::OthersFail,
-            format!(
-                "{} of {} services began to fail within {} of the breach, or got worse since, and no suspect touches them (limit 0): {}.",
-                all.len(),
-                fate.services,
-                spoken(SHARED_FATE_WINDOW),
-                names.join(", ")
-            ),
-        )
-    })
+    let failing: BTreeSet<_> = fate.unexplained.iter().chain(&fate.unexplained_undecided).collect();
+    let silent: Vec<_> = fate.untouched_undecided.iter().filter(|name| !failing.contains(name)).collect();
+    let mut sentences = Vec::new();
+    if !failing.is_empty() {
+        sentences.push(format!(
+            "{} of {} services began to fail within {} of the breach, or got worse since, and no suspect touches them (limit 0): {}.",
+            failing.len(),
+            fate.services,
+            spoken(SHARED_FATE_WINDOW),
+            first_names(failing)
+        ));
+    }
+    if !silent.is_empty() {
+        sentences.push(format!(
+            "{} of {} services that no suspect touches were not measured for long enough since the breach began (limit 0): {}.",
+            silent.len(),
+            fate.services,
+            first_names(silent)
+        ));
+    }
+    (!sentences.is_empty()).then(|| refuse(RefusalCode::OthersFail, sentences.join(" ")))
+}
+
+fn first_names<'a>(names: impl IntoIterator<Item = &'a PolicyName>) -> String {
+    names.into_iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// For a merge more than this is too often: one incident lately says little, a second one that the service is not steady.
@@ -362,7 +373,7 @@ fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refu
     let breaching: BTreeSet<&PolicyName> = situation
         .others
         .iter()
-        .filter(|place| touched.contains(&place.policy.name) && breaches(situation, place))
+        .filter(|place| touched.contains(&place.policy.name) && breach::breaches(place, &situation.landings, situation.now))
         .map(|place| &place.policy.name)
         .collect();
     let joint: BTreeSet<&PolicyName> = situation.joint.iter().map(|joint| &joint.service.policy.name).collect();
@@ -379,22 +390,9 @@ fn touches_healthy(situation: &Situation, attribution: &Attribution) -> Vec<Refu
         .collect()
 }
 
-fn breaches(situation: &Situation, service: &Shared<ServiceEvidence>) -> bool {
-    let cut = newest_change(service, &situation.landings);
-    let verdict = |slo: &Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now);
-    let verdicts = || service.policy.slos.iter().map(verdict).collect::<Vec<_>>();
-    service.found().breaches.answer(&(cut, situation.now), || slo::assess_policy(&service.policy, &verdicts()) == Verdict::Breaching)
-}
-
 fn later_change(situation: &Situation, attribution: &Attribution, inverse: &CleanInverse) -> Vec<Refusal> {
-    let Some(position) =
-        situation.landings.iter().position(|landing| landing.changes.iter().any(|change| attribution.suspects.contains(&change.id)))
-    else {
-        return Vec::new();
-    };
-    let of_repository = situation.landings[position..].iter().filter(|landing| landing.repository == situation.service.policy.repository);
-    let mut others =
-        of_repository.flat_map(|landing| &landing.changes).filter(|change| !attribution.suspects.contains(&change.id)).peekable();
+    let since = situation.landings_since_suspected(attribution);
+    let mut others = since.flat_map(|landing| &landing.changes).filter(|change| !attribution.suspects.contains(&change.id)).peekable();
     if others.peek().is_none() {
         return Vec::new();
     }
@@ -434,7 +432,8 @@ fn cooldown(situation: &Situation) -> Option<Refusal> {
 /// Merging without an approval is allowed in some hours only, and this is none of them. Freezes of deployments never stop a revert; these
 /// hours are about who would notice a wrong one.
 pub(super) fn outside_hours(guardrails: &Guardrails, now: Timestamp) -> Option<Refusal> {
-    schedule::closed_sentence(&guardrails.merge_hours, now).map(|sentence| refuse(RefusalCode::OutsideHours, sentence))
+    let mut all = std::iter::once(&guardrails.merge_hours).chain(&guardrails.further_hours);
+    all.find_map(|hours| schedule::closed_sentence(hours, now)).map(|sentence| refuse(RefusalCode::OutsideHours, sentence))
 }
 
 fn merge_budget(situation: &Situation) -> Vec<Refusal> {

@@ -148,16 +148,20 @@ fn controls_failing(situation: &Situation, attribution: &Attribution, lost: Lost
 fn outage(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let fate = shared_fate(situation, attribution);
     fate.is_outage().then(|| {
+        let failing = fate.untouched_breaching.len();
+        let limit = if failing >= SHARED_FATE_SERVICES && failing * 4 >= fate.untouched {
+            format!("limit {SHARED_FATE_SERVICES}, and a quarter of the {} untouched", fate.untouched)
+        } else {
+            format!("{:.2} of the {} untouched begin to fail in as long a time as a rule; so many by chance: p up to 0.05", fate.usual, fate.untouched)
+        };
         refuse(
             RefusalCode::SharedFate,
             format!(
-                "{} of {} services breach within {} of each other, {} of them untouched by any change in the window (limit {SHARED_FATE_SERVICES}, and a \
-                 quarter of the {} untouched): this looks like an outage of something that they share, not like a commit.",
+                "{} of {} services breach within {} of each other, {failing} of them untouched by any change in the window ({limit}): this looks \
+                 like an outage of something that they share, not like a commit.",
                 fate.breaching,
                 fate.services,
                 spoken(SHARED_FATE_WINDOW),
-                fate.untouched_breaching.len(),
-                fate.untouched
             ),
         )
     })
@@ -204,8 +208,9 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
         None => refuse(
             RefusalCode::NoSuspect,
             format!(
-                "None of the {} changes since `{name}` was last healthy touches it and can have done it.",
-                attribution.candidates.len()
+                "None of the {} changes since {} before the breach touches `{name}` and can have done it.",
+                attribution.candidates.len(),
+                spoken(situation.service.policy.revert.attribute_within)
             ),
         ),
     })
@@ -215,8 +220,7 @@ fn no_suspect(situation: &Situation, attribution: &Attribution) -> Option<Refusa
 fn not_applied_yet<'a>(situation: &Situation, attribution: &'a Attribution) -> Option<&'a Candidate> {
     let service = &situation.service;
     let waits = |candidate: &&Candidate| {
-        let landing = situation.landings.iter().find(|landing| landing.changes.iter().any(|change| change.id == candidate.commit));
-        let fact = landing.and_then(|landing| applied_fact(service, landing));
+        let fact = situation.landing_of(candidate.commit).and_then(|landing| applied_fact(service, landing));
         candidate.touches.contains(&service.policy.name) && matches!(fact, Some(AppliedFact::NotYet { .. }))
     };
     attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::RuledOut).find(waits)

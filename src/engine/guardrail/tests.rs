@@ -21,6 +21,7 @@ fn guardrails(schedule: &str) -> Guardrails {
         cooldown: Duration::ZERO,
         limits: Limits::default(),
         merge_hours: vec![window.clone()],
+        further_hours: Vec::new(),
         maintenance: vec![window],
         max_services: 1,
         max_objects: 20,
@@ -42,6 +43,9 @@ fn outside_its_hours_nothing_is_merged_without_an_approval() {
     assert!(refusal.code.is_lifted_by_approval() && !refusal.code.is_final());
     assert_eq!(outside_hours(&nights, MONDAY_NOON + Duration::from_secs(6 * 3600)), None);
     assert!(outside_hours(&guardrails("0 99 * * *"), MONDAY_NOON).is_some(), "hours that cannot be read are closed");
+    let newer = Guardrails { further_hours: vec![nights.merge_hours], ..guardrails("0 9 * * MON-FRI") };
+    assert_eq!(outside_hours(&guardrails("0 9 * * MON-FRI"), MONDAY_NOON), None);
+    assert!(outside_hours(&newer, MONDAY_NOON).is_some(), "the hours of a newer version hold as well");
 }
 
 #[test]

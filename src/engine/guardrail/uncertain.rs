@@ -17,7 +17,8 @@ pub(super) fn applied_in_a_long_span(situation: &Situation, attribution: &Attrib
     let limit = lag_of(&situation.service) + AWAY;
     let mut refusals = Vec::new();
     for (landing, change) in suspects(situation, attribution) {
-        let Some(AppliedFact::At { applied, .. }) = applied_fact(&situation.service, landing) else { continue };
+        let fact = applied_fact(&situation.service, landing).map(|fact| fact.around(attribution.onset));
+        let Some(AppliedFact::At { applied, .. }) = fact else { continue };
         let span = applied.by.since(applied.earliest());
         if applied.after.is_some() && span > limit && attribution.onset.earliest() < applied.by {
             refusals.push(refuse(

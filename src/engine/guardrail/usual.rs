@@ -26,7 +26,7 @@ pub(super) fn not_worse(situation: &Situation, attribution: &Attribution) -> Opt
 pub(super) fn comes_and_goes(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let (slo, found) = before_after::comes_and_goes(situation, attribution)?;
     let sentence = format!(
-        "`{}` can have been bad {} separate times in the hour before the change and {} times since the breach began (limit 1; what was not measured \
+        "`{}` can have been bad {} separate times in the hour before the change and {} times since it (limit 1; what was not measured \
          counts): it comes and goes.",
         slo.name, found.before, found.since
     );
@@ -44,7 +44,7 @@ pub(super) fn same_hour_before_alone(situation: &Situation, attribution: &Attrib
 
 /// The same trouble at the same hour of the day before, which was not over by now.
 pub(super) fn same_hour_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
-    let (slo, found) = before_after::same_hour_before(situation, attribution.onset)?;
+    let (slo, found) = before_after::same_hour_before(situation, attribution)?;
     let sentence = format!(
         "At the same hour of the day before {} of {} rounds of `{}` from {} to {} were bad or not measured. It is waited until ten minutes after that \
          trouble was over.",

@@ -47,9 +47,8 @@ fn is_still_open(situation: &Situation) -> bool {
     let service = &situation.service;
     let cut = newest_change(service, &situation.landings);
     let alone = |slo: &Slo| slo.alerts().map(|alert| slo.with_only(alert)).collect::<Vec<Slo>>();
-    let baseline = |slo: &Slo| slo.every() * u32::try_from(slo.baseline_rounds()).unwrap_or(u32::MAX);
     let slos = &service.policy.slos;
-    let enough = slos.iter().filter_map(|slo| alone(slo).iter().map(baseline).min()).max();
+    let enough = slos.iter().filter_map(|slo| alone(slo).iter().map(Slo::baseline_length).min()).max();
     // Every alert that fires, and not the one that the SLO is judged by: which one that is hangs on rounds too.
     let fires = |slo: &Slo| slo::assess(slo, service.rounds(&slo.name), cut, situation.now).verdict == Verdict::Breaching;
     let firing = slos.iter().flat_map(alone).filter(fires);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::assurance::Assurance;
-use crate::engine::irrevertible::{self, Never};
+use crate::engine::irrevertible::Never;
 use crate::engine::schedule::RecurringWindow;
 use crate::engine::time::millis;
 
@@ -22,6 +22,9 @@ pub struct Guardrails {
     /// recorded before there were any, so that their digest stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merge_hours: Vec<RecurringWindow>,
+    /// The same of newer versions of the policy, for an incident that opened with this one: one of each has to be open as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_hours: Vec<Vec<RecurringWindow>>,
     /// The windows in which breaches are expected, and neither proposed nor merged without an approval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maintenance: Vec<RecurringWindow>,
@@ -80,13 +83,4 @@ pub struct Limit {
     /// In how long.
     #[serde(with = "millis")]
     pub per: Duration,
-}
-
-impl Guardrails {
-    /// Adds what a newer version of the policy keeps from being reverted, or brought back: tightening holds for open incidents too.
-    pub fn tighten(&mut self, newer: &Self) {
-        irrevertible::add(&mut self.never_back_to, &newer.never_back_to);
-        self.never.tighten(&newer.never);
-        self.assurance.tighten(&newer.assurance);
-    }
 }

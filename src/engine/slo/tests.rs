@@ -183,6 +183,29 @@ fn a_baseline_is_good_only_when_every_round_of_it_is() {
     assert!(matches!(baseline(&slo, &few, few[2].start), Baseline::NotGood { .. }));
 }
 
+/// Regression: after an hour in which the agent did not run, two rounds before the change and three of before that hour were a baseline.
+#[test]
+fn a_round_of_before_a_gap_is_no_part_of_a_baseline() {
+    let slo = http(3, 5);
+    let rounds = probes(&[200; 12]);
+    for removed in 7..11 {
+        let mut rounds = rounds.clone();
+        let gap = rounds.remove(removed).start;
+        let between = Interval::new(gap - Duration::from_secs(9), gap + Duration::from_secs(10));
+        let sentence = format!("nothing was measured {between}");
+        assert_eq!(baseline(&slo, &rounds, Timestamp::from_secs(120)), Baseline::NotGood { sentence }, "without round {removed}");
+    }
+    let sparse: Vec<Round> = rounds.iter().step_by(3).cloned().collect();
+    let sparse = [sparse, probes(&[200; 40])[12..].iter().step_by(3).cloned().collect()].concat();
+    assert!(
+        matches!(baseline(&slo, &sparse, Timestamp::from_secs(400)), Baseline::Good { .. }),
+        "somebody else measured every half a minute: none is missing"
+    );
+    let mut late = rounds;
+    late[9].start = late[9].start + Duration::from_secs(7);
+    assert!(matches!(baseline(&slo, &late, Timestamp::from_secs(120)), Baseline::Good { .. }), "late is not missing");
+}
+
 fn statuses() -> impl Strategy<Value = Vec<u16>> {
     proptest::collection::vec(prop_oneof![Just(200), Just(503), Just(0)], 1..20)
 }

@@ -17,6 +17,9 @@ pub enum AppliedFact {
         /// When it was taken out of the cluster, where it is not there any more although Git has it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<Interval>,
+        /// When it was out of the cluster in between, oldest first. Empty in what was recorded before it was kept.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gaps: Vec<Gap>,
     },
     /// It was not, when that was last said.
     NotYet {
@@ -45,11 +48,45 @@ pub enum AppliedFact {
     },
 }
 
+/// A time in which a change was not in the cluster, between two in which it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// When it was taken out.
+    pub left: Interval,
+    /// When it was applied again.
+    pub again: Interval,
+}
+
+// === impl AppliedFact, Followed ===
+
+impl AppliedFact {
+    /// That it was applied once, and is there since.
+    pub fn at(applied: Interval) -> Self {
+        Self::At { applied, left: None, gaps: Vec::new() }
+    }
+
+    /// What of it matters for a breach: of a change that was in and out of the cluster, the newest time in it that can have begun before the
+    /// breach had.
+    pub fn around(self, onset: Interval) -> Self {
+        let Self::At { applied, left, gaps } = self else { return self };
+        let before = gaps.iter().rposition(|gap| gap.again.earliest() <= onset.by);
+        let next = before.map_or(0, |before| before + 1);
+        Self::At {
+            applied: before.map_or(applied, |before| gaps[before].again),
+            left: gaps.get(next).map_or(left, |gap| Some(gap.left)),
+            gaps: Vec::new(),
+        }
+    }
+}
+
 impl Followed {
     /// What a decision is made from. A change that was tried and is not applied may be there in part, so that it is not known to be absent.
     pub fn fact(&self) -> AppliedFact {
         if let (Some(first), Some(last)) = (self.stays.first(), self.stays.last()) {
-            return AppliedFact::At { applied: first.applied, left: last.left };
+            let pairs = self.stays.iter().zip(self.stays.iter().skip(1));
+            let gaps = pairs.filter_map(|(one, next)| Some(Gap { left: one.left?, again: next.applied })).collect();
+            return AppliedFact::At { applied: first.applied, left: last.left, gaps };
         }
         let after = self.landed.after.max(self.attempted.and_then(|attempted| attempted.after)).max(self.absent_until);
         if let (Some(Finding::BrokeTheSync { tried, before, why }), Some(since)) = (&self.finding, self.broke) {
@@ -66,6 +103,7 @@ impl Followed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::sync::follow::Stay;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_secs(second)
@@ -88,6 +126,42 @@ mod tests {
         assert_eq!(followed().fact(), AppliedFact::NotYet { until: at(60) });
         let silent = Followed { finding: Some(Finding::Unknown { why: "down".into() }), ..followed() };
         assert_eq!(silent.fact(), AppliedFact::Unknown { after: Some(at(60)), why: "down".into() });
+    }
+
+    fn between(after: i64, by: i64) -> Interval {
+        Interval::new(at(after), at(by))
+    }
+
+    /// Applied at 100, rolled back by hand at 200, applied again at 300.
+    fn in_and_out() -> AppliedFact {
+        let stay = |applied: i64, left: Option<i64>| Stay {
+            applied: between(applied, applied + 10),
+            effective: None,
+            left: left.map(|left| between(left, left + 10)),
+        };
+        Followed { stays: vec![stay(100, Some(200)), stay(300, None)], finding: None, ..followed() }.fact()
+    }
+
+    #[test]
+    fn what_was_taken_out_before_a_breach_and_applied_again_since_was_not_there() {
+        let once = |applied: Interval, left: Option<Interval>| AppliedFact::At { applied, left, gaps: Vec::new() };
+        assert_eq!(in_and_out().around(between(250, 260)), once(between(100, 110), Some(between(200, 210))));
+        assert_eq!(in_and_out().around(between(150, 160)), once(between(100, 110), Some(between(200, 210))));
+        assert_eq!(in_and_out().around(between(290, 305)), once(between(300, 310), None), "it may have been there again");
+        assert_eq!(in_and_out().around(between(3900, 3910)), once(between(300, 310), None));
+        let whole = in_and_out();
+        assert!(
+            matches!(&whole, AppliedFact::At { applied, left: None, .. } if *applied == between(100, 110)),
+            "as a whole it is there: {whole:?}"
+        );
+    }
+
+    #[test]
+    fn what_was_recorded_without_gaps_is_read() {
+        let fact = AppliedFact::at(between(100, 110));
+        let text = serde_json::to_string(&fact).unwrap();
+        assert!(!text.contains("gaps"), "{text}");
+        assert_eq!(serde_json::from_str::<AppliedFact>(&text).unwrap(), fact);
     }
 
     #[test]

@@ -70,17 +70,6 @@ pub struct Stay {
     pub left: Option<Interval>,
 }
 
-/// Whether a change was in the cluster at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// It was.
-    Present,
-    /// It was not: such an instance is a negative control.
-    Absent,
-    /// It cannot be told.
-    Unknown,
-}
-
 /// What one report says about one change.
 struct Said {
     attempted: Contains,
@@ -179,35 +168,6 @@ impl Followed {
             }
             finding => finding.clone(),
         }
-    }
-
-    /// Whether it was in the cluster at `at`.
-    pub fn presence(&self, at: Timestamp) -> Presence {
-        // Before it can have been tried, nothing of it is there.
-        if self.attempted.and_then(|attempted| attempted.after).is_some_and(|after| at <= after)
-            || (self.stays.is_empty() && self.attempted.is_none() && self.absent_until.is_some_and(|until| at <= until))
-        {
-            return Presence::Absent;
-        }
-        for (index, stay) in self.stays.iter().enumerate() {
-            if at < stay.applied.by {
-                return Presence::Unknown;
-            }
-            match stay.left {
-                None => return if self.heard_until.is_some_and(|until| at <= until) { Presence::Present } else { Presence::Unknown },
-                Some(left) if left.after.is_some_and(|after| at <= after) => return Presence::Present,
-                Some(left) if at < left.by => return Presence::Unknown,
-                Some(_) => {}
-            }
-            let until = match self.stays.get(index + 1) {
-                Some(next) => next.applied.after,
-                None => self.heard_until,
-            };
-            if until.is_some_and(|until| at <= until) {
-                return Presence::Absent;
-            }
-        }
-        Presence::Unknown
     }
 
     /// What stands out at the newest report, and since when the sync fails of it, where it does.

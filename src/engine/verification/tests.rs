@@ -45,6 +45,7 @@ fn judged(backlog: Option<Vec<Round>>, now: i64) -> Recovery {
         series: [up].into_iter().chain(backlog).collect(),
         applied: Some(BTreeMap::new()),
         versions: Vec::new(),
+        day_before: Vec::new(),
     };
     let between = |from: i64, to: i64| Interval::new(at(from), at(to));
     judge(&service, between(990, 1010), between(1090, 1100), at(now))

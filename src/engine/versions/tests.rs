@@ -30,7 +30,14 @@ fn service(versions: &[(&str, &str)]) -> ServiceEvidence {
     let told = versions.iter().map(|(version, signs)| VersionRounds { version: (*version).to_owned(), rounds: rounds(signs) });
     let policy = sample::policy(&["default"]);
     let versions = vec![SloVersions { slo: policy.slos[0].name.clone(), until: minute(12), told: ToldVersions::Known(told.collect()) }];
-    ServiceEvidence { policy, instance: InstanceName::default_instance(), series: Vec::new(), applied: Some(BTreeMap::new()), versions }
+    ServiceEvidence {
+        policy,
+        instance: InstanceName::default_instance(),
+        series: Vec::new(),
+        applied: Some(BTreeMap::new()),
+        versions,
+        day_before: Vec::new(),
+    }
 }
 
 fn span() -> Span {

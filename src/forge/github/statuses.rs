@@ -150,10 +150,11 @@ impl WireTold {
 }
 
 impl WireRun {
-    /// A run that tells no time says nothing of when.
+    /// A run that tells no time says nothing of when, and one that did nothing says nothing of the commit.
     fn on(self, commit: CommitId) -> Answered<Option<StatusOnCommit>> {
         let state = match (self.status.as_str(), self.conclusion.as_deref()) {
-            ("completed", Some("success" | "neutral" | "skipped")) => StatusState::Success,
+            ("completed", Some("neutral" | "skipped")) => return Ok(None),
+            ("completed", Some("success")) => StatusState::Success,
             ("completed", Some("cancelled" | "stale")) => StatusState::Error,
             ("completed", _) => StatusState::Failure,
             _ => StatusState::Pending,

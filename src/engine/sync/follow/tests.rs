@@ -62,6 +62,46 @@ fn between_seconds(after: i64, by: i64) -> Interval {
     Interval::new(at(after), at(by))
 }
 
+/// Whether a change was in the cluster at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// It was.
+    Present,
+    /// It was not: such an instance is a negative control.
+    Absent,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Whether it was in the cluster at `at`.
+fn presence(followed: &Followed, at: Timestamp) -> Presence {
+    // Before it can have been tried, nothing of it is there.
+    if followed.attempted.and_then(|attempted| attempted.after).is_some_and(|after| at <= after)
+        || (followed.stays.is_empty() && followed.attempted.is_none() && followed.absent_until.is_some_and(|until| at <= until))
+    {
+        return Presence::Absent;
+    }
+    for (index, stay) in followed.stays.iter().enumerate() {
+        if at < stay.applied.by {
+            return Presence::Unknown;
+        }
+        match stay.left {
+            None => return if followed.heard_until.is_some_and(|until| at <= until) { Presence::Present } else { Presence::Unknown },
+            Some(left) if left.after.is_some_and(|after| at <= after) => return Presence::Present,
+            Some(left) if at < left.by => return Presence::Unknown,
+            Some(_) => {}
+        }
+        let until = match followed.stays.get(index + 1) {
+            Some(next) => next.applied.after,
+            None => followed.heard_until,
+        };
+        if until.is_some_and(|until| at <= until) {
+            return Presence::Absent;
+        }
+    }
+    Presence::Unknown
+}
+
 #[test]
 fn every_step_is_an_interval_between_two_reports() {
     let mut rolling = good(150, 7);
@@ -73,7 +113,7 @@ fn every_step_is_an_interval_between_two_reports() {
     assert_eq!(followed.applied(), Some(between_seconds(120, 150)));
     assert_eq!(followed.effective(), Some(between_seconds(150, 180)));
     assert_eq!(followed.finding, None);
-    let presence = [110, 120, 125, 150, 180, 181].map(|second| followed.presence(at(second)));
+    let presence = [110, 120, 125, 150, 180, 181].map(|second| presence(&followed, at(second)));
     use Presence::{Absent, Present, Unknown};
     assert_eq!(presence, [Absent, Absent, Unknown, Present, Present, Unknown]);
 }
@@ -83,7 +123,7 @@ fn nothing_is_tried_before_it_can_have_landed() {
     let followed = followed([good(120, 5)]);
     assert_eq!(followed.attempted, Some(between_seconds(100, 120)));
     assert_eq!(followed.applied(), Some(between_seconds(100, 120)));
-    assert_eq!(followed.presence(at(100)), Presence::Absent);
+    assert_eq!(presence(&followed, at(100)), Presence::Absent);
 }
 
 #[test]
@@ -127,14 +167,14 @@ fn an_older_revision_that_is_applied_again_is_a_rollback_by_hand() {
     let older = followed([good(90, 4), good(120, 6), back(3)]);
     let expected = Finding::RolledBack { from: commit(6), to: commit(3), direction: Direction::Older, at: between_seconds(120, 140) };
     assert_eq!(older.finding, Some(expected));
-    assert_eq!(older.presence(at(140)), Presence::Absent);
+    assert_eq!(presence(&older, at(140)), Presence::Absent);
     assert_eq!(older.stays[0].left, Some(between_seconds(120, 140)));
     let elsewhere = followed([good(120, 6), back(200)]);
     assert!(matches!(elsewhere.finding, Some(Finding::RolledBack { direction: Direction::Elsewhere, .. })));
     let again = followed([good(90, 4), good(120, 6), back(3), good(160, 6)]);
     assert_eq!(again.finding, None);
     assert_eq!(again.stays.iter().map(|stay| stay.applied).collect::<Vec<_>>(), [between_seconds(100, 120), between_seconds(140, 160)]);
-    assert_eq!(again.presence(at(150)), Presence::Unknown);
+    assert_eq!(presence(&again, at(150)), Presence::Unknown);
 }
 
 #[test]
@@ -243,7 +283,7 @@ fn an_attempt_that_shows_at_its_end_may_have_begun_before() {
     let late = |second, revision| SyncReport { shows: AttemptShows::AtEnd, ..good(second, revision) };
     let applied = followed([late(120, 4), late(140, 5)]);
     assert_eq!((applied.attempted, applied.applied()), (Some(between_seconds(100, 140)), Some(between_seconds(100, 140))));
-    assert_eq!(followed([late(120, 4)]).presence(at(120)), Presence::Unknown);
+    assert_eq!(presence(&followed([late(120, 4)]), at(120)), Presence::Unknown);
     assert_eq!(followed_at(CHANGE, [late(120, 4)], 711).finding, Some(Finding::Stuck { waited: Duration::from_secs(601) }));
 }
 
@@ -253,11 +293,11 @@ fn a_source_that_knows_nothing_of_attempts_bounds_nothing_from_below() {
     let applied = followed([running(120, 4), running(140, 5)]);
     // A pod that starts is not seen at once: what the old one said at 120 is no proof that nothing had begun.
     assert_eq!(applied.applied(), Some(between_seconds(100, 140)));
-    assert_eq!(applied.presence(at(120)), Presence::Unknown);
+    assert_eq!(presence(&applied, at(120)), Presence::Unknown);
     let not_there = |now| followed_at(CHANGE, [running(120, 4)], now);
     assert_eq!(not_there(700).finding, Some(Finding::Waiting));
     assert_eq!(not_there(711).finding, Some(Finding::Stuck { waited: Duration::from_secs(601) }));
-    assert_eq!(not_there(700).presence(at(120)), Presence::Unknown);
+    assert_eq!(presence(&not_there(700), at(120)), Presence::Unknown);
 }
 
 #[test]
@@ -355,7 +395,7 @@ proptest! {
         for second in 0..700 {
             let there = ended.is_some_and(|ended| ended <= at(second));
             let touched = begun.is_some_and(|begun| begun <= at(second));
-            match followed.presence(at(second)) {
+            match presence(&followed, at(second)) {
                 Presence::Present => prop_assert!(there, "{second}"),
                 Presence::Absent => prop_assert!(!touched, "{second}"),
                 Presence::Unknown => {}
@@ -400,6 +440,6 @@ proptest! {
         let silence: Vec<SyncReport> = looks.iter().map(|(second, _)| SyncReport::unknown(at(*second), "cut off")).collect();
         let nothing = follow_all(&silence);
         prop_assert!(nothing.attempted.is_none() && nothing.stays.is_empty());
-        prop_assert_eq!(nothing.presence(at(5)), Presence::Unknown);
+        prop_assert_eq!(presence(&nothing, at(5)), Presence::Unknown);
     }
 }
