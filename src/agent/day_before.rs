@@ -61,7 +61,7 @@ mod tests {
         let slo = policy.slos[0].clone();
         let series = vec![SloSeries { slo: slo.name.clone(), rounds: rounds(onset, now, &Outcome::Bad("503".into())) }];
         let instance = InstanceName::default_instance();
-        let service = ServiceEvidence { policy, instance, series, applied: None, versions: Vec::new(), day_before: Vec::new() };
+        let service = ServiceEvidence::measured(policy, instance, series);
         let of_the_day_before = |_: &SloName, from, to| rounds(from, to, &Outcome::Good("200".into()));
         let service = with_day_before(service.into(), Interval::new(onset, onset), now, of_the_day_before);
         assert!(service.rounds_of_two_days(&slo.name).len() > 500, "it is there to be laid beside");

@@ -359,15 +359,8 @@ impl Reconciler {
     fn evidence_since(&self, policy: &Policy, instance: &InstanceName, from: Timestamp, now: Timestamp) -> ServiceEvidence {
         let rounds = |slo: &SloName| self.rounds.since(&series_in(&policy.name, instance, slo), from).to_vec();
         let series = policy.judged().map(|slo| SloSeries { slo: slo.name.clone(), rounds: rounds(&slo.name) }).collect();
-        ServiceEvidence {
-            policy: policy.clone(),
-            instance: instance.clone(),
-            series,
-            applied: self.applied_of(policy, instance),
-            versions: Vec::new(),
-            day_before: Vec::new(),
-        }
-        .by_foremost_alerts(self.state.landings(), now)
+        let measured = ServiceEvidence::measured(policy.clone(), instance.clone(), series);
+        ServiceEvidence { applied: self.applied_of(policy, instance), ..measured }.by_foremost_alerts(self.state.landings(), now)
     }
 
     /// Counts a round.

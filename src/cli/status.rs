@@ -90,14 +90,7 @@ fn assessments<'a>(loaded: &'a Loaded, state: &State, rounds: &Rounds, now: Time
     let places = loaded.policies.iter().flat_map(|policy| policy.instances.iter().map(move |instance| (policy, instance)));
     places
         .map(|(policy, instance)| {
-            let service = ServiceEvidence {
-                policy: policy.clone(),
-                instance: instance.name.clone(),
-                series: Vec::new(),
-                applied: None,
-                versions: Vec::new(),
-                day_before: Vec::new(),
-            };
+            let service = ServiceEvidence::measured(policy.clone(), instance.name.clone(), Vec::new());
             let cut = newest_change(&service, state.landings());
             let of = |slo: &crate::engine::policy::Slo| {
                 let series = series_in(&policy.name, &instance.name, &slo.name);

@@ -33,7 +33,7 @@ const TELLING_ROUNDS: usize = 3;
 /// So many of them must not be good: one bad round is chance.
 const TELLING_BAD: usize = 2;
 /// Fewer failing services than an outage needs are one as well, where so many at once are less likely than this by chance.
-const SIGNIFICANCE: f64 = 0.05;
+pub const SIGNIFICANCE: f64 = 0.05;
 
 /// How many services fail at once that no suspect reaches.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,25 +64,34 @@ impl SharedFate {
     /// hardly ever fail together.
     pub fn is_outage(&self) -> bool {
         let failing = self.untouched_breaching.len();
-        (failing >= SHARED_FATE_SERVICES && failing * 4 >= self.untouched) || self.is_rare(failing)
+        self.are_many(failing) || self.is_rare(failing)
     }
 
     /// Whether it would be one if the services that are in trouble turn out to fail.
     pub fn may_become_outage(&self) -> bool {
         let failing = self.untouched_breaching.len() + self.untouched_undecided.len();
-        !self.untouched_undecided.is_empty()
-            && ((failing >= SHARED_FATE_SERVICES && failing * 4 >= self.untouched) || self.is_rare(failing))
+        !self.untouched_undecided.is_empty() && (self.are_many(failing) || self.is_rare(failing))
     }
 
-    /// Whether so many or more at once are rarer than [`SIGNIFICANCE`] (Poisson).
+    /// Whether so many are three services and a quarter of those that no change touched.
+    pub fn are_many(&self, failing: usize) -> bool {
+        failing >= SHARED_FATE_SERVICES && failing * 4 >= self.untouched
+    }
+
+    /// Whether so many at once are rarer than [`SIGNIFICANCE`].
     fn is_rare(&self, failing: usize) -> bool {
+        failing > 0 && self.chance(failing) <= SIGNIFICANCE
+    }
+
+    /// How likely it is that so many or more begin to fail at once by chance, 0 to 1: Poisson, about [`SharedFate::usual`].
+    pub fn chance(&self, failing: usize) -> f64 {
         let mut term = (-self.usual).exp();
         let mut fewer = 0.0;
         for count in 0..failing {
             fewer += term;
             term *= self.usual / (count + 1) as f64;
         }
-        failing > 0 && 1.0 - fewer <= SIGNIFICANCE
+        (1.0 - fewer).max(0.0)
     }
 }
 
@@ -450,14 +459,7 @@ mod tests {
             changes: vec![change],
         };
         let applied = applied.map(|fact| BTreeMap::from([(landing.to, fact)]));
-        let service = ServiceEvidence {
-            policy,
-            instance: InstanceName::new("eu"),
-            series: Vec::new(),
-            applied,
-            versions: Vec::new(),
-            day_before: Vec::new(),
-        };
+        let service = ServiceEvidence { applied, ..ServiceEvidence::measured(policy, InstanceName::new("eu"), Vec::new()) };
         is_own_rollout(&service, Interval::new(at(25), at(25)), &[landing])
     }
 

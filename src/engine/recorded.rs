@@ -97,7 +97,7 @@ fn object<T: Serialize, const COUNT: usize>(values: &T, names: [&str; COUNT]) ->
 
 fn nothing_measured(service: &ServiceEvidence) -> Shared<ServiceEvidence> {
     let (policy, instance) = (service.policy.clone(), service.instance.clone());
-    ServiceEvidence { policy, instance, series: Vec::new(), applied: None, day_before: Vec::new(), versions: Vec::new() }.into()
+    ServiceEvidence::measured(policy, instance, Vec::new()).into()
 }
 
 impl Situation {

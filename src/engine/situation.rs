@@ -369,6 +369,11 @@ impl FailedPushes {
 }
 
 impl ServiceEvidence {
+    /// What was measured of a service where nothing says what runs, but for the lag of the policy.
+    pub fn measured(policy: Policy, instance: InstanceName, series: Vec<SloSeries>) -> Self {
+        Self { policy, instance, series, applied: None, versions: Vec::new(), day_before: Vec::new() }
+    }
+
     /// The instance of the policy that this is about; `None` where the policy has no such instance any more.
     pub fn place(&self) -> Option<&Instance> {
         self.policy.instance(&self.instance)

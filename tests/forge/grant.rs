@@ -42,15 +42,7 @@ pub fn grant(onto: CommitId) -> MergeGrant {
     let situation = Situation {
         now,
         incident,
-        service: ServiceEvidence {
-            policy,
-            instance: InstanceName::new("default"),
-            series: Vec::new(),
-            applied: None,
-            versions: Vec::new(),
-            day_before: Vec::new(),
-        }
-        .into(),
+        service: ServiceEvidence::measured(policy, InstanceName::new("default"), Vec::new()).into(),
         elsewhere: Vec::new(),
         others: Vec::new(),
         controls: Vec::new().into(),

@@ -32,6 +32,12 @@ fn evidence(world: &World) -> String {
     attribution.candidates[0].evidence.clone().unwrap().sentence
 }
 
+/// It is proposed, and what stands against a merge is this alone.
+fn assert_proposed(world: &World, refusal: &str) {
+    assert_eq!((world.reverts(), world.branches().len()), (0, 1));
+    assert_eq!(world.refusals(), [refusal]);
+}
+
 #[test]
 fn the_earlier_version_is_well_and_the_change_is_merged_away() {
     let mut world = world();
@@ -46,8 +52,7 @@ fn the_earlier_version_fails_as_well_and_a_person_merges() {
     breaks(&mut world);
     world.set_version("checkout", "1.0.0", Some(Health::Bad));
     world.seconds(12);
-    assert_eq!((world.reverts(), world.branches().len()), (0, 1));
-    assert_eq!(world.refusals(), ["earlierVersionFails"]);
+    assert_proposed(&world, "earlierVersionFails");
     assert!(evidence(&world).contains("got worse as well: version `1.0.0`"), "{}", evidence(&world));
     world.approve();
     world.until(5, |world| world.reverts() == 1);
@@ -60,8 +65,7 @@ fn the_earlier_version_is_not_measured_and_a_person_merges() {
     breaks(&mut world);
     world.set_version("checkout", "1.0.0", Some(Health::Unknown));
     world.seconds(12);
-    assert_eq!((world.reverts(), world.branches().len()), (0, 1));
-    assert_eq!(world.refusals(), ["earlierVersionFails"]);
+    assert_proposed(&world, "earlierVersionFails");
 }
 
 /// Promise P2: the metrics server says how the service is, and not how its versions are.
@@ -71,8 +75,7 @@ fn what_is_not_told_is_no_reason_to_merge() {
     world.silence_versions("checkout", "the metrics server did not tell them within 5 s");
     breaks(&mut world);
     world.seconds(12);
-    assert_eq!((world.reverts(), world.branches().len()), (0, 1));
-    assert_eq!(world.refusals(), ["versionsUnknown"]);
+    assert_proposed(&world, "versionsUnknown");
     let sentence = &world.incident().decision.unwrap().refusals[0].sentence;
     assert_eq!(
         sentence,

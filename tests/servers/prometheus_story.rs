@@ -1,9 +1,7 @@
 //! The story with an SLO that a real Prometheus measures: good and total requests, a burn rate since the change, and the versions side by side.
 
-use std::process::Command;
-
 use crate::binary::{Beside, Running, Setting, World, text};
-use crate::support::{ChildGuard, eventually, find_program, free_port, skip_or_fail};
+use crate::support::{ChildGuard, eventually, prometheus_of};
 
 /// A real Prometheus that scrapes the service every second, and an agent that has seen it healthy for a while. Each version is told apart where the
 /// queries have it.
@@ -15,23 +13,8 @@ struct Story {
 
 impl Story {
     async fn begin(indicator: &str) -> Option<Self> {
-        let Some(prometheus) = find_program("prometheus") else {
-            skip_or_fail("prometheus");
-            return None;
-        };
         let world = World::new().await;
-        let (target, port) = (world.port(), free_port());
-        let configuration = format!(
-            "scrape_configs:\n  - job_name: checkout\n    scrape_interval: 1s\n    scrape_timeout: 1s\n    \
-             static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n"
-        );
-        std::fs::write(world.file("prometheus.yml"), configuration).unwrap();
-        let mut command = Command::new(prometheus);
-        command
-            .arg(format!("--config.file={}", world.file("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", world.file("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        let server = ChildGuard::start(&mut command);
+        let (server, port) = prometheus_of(&world.file(""), "checkout", world.port())?;
         eventually("Prometheus listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()).await;
 
         let mut setting = Setting::of("merge");

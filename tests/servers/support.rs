@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::future::Future;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -114,4 +114,25 @@ impl Drop for ChildGuard {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A real Prometheus that scrapes `target` on this host every second, with its files in `folder`, and its port; `None` where none is installed,
+/// which was said.
+pub fn prometheus_of(folder: &Path, job: &str, target: u16) -> Option<(ChildGuard, u16)> {
+    let Some(program) = find_program("prometheus") else {
+        skip_or_fail("prometheus");
+        return None;
+    };
+    let (port, file) = (free_port(), folder.join("prometheus.yml"));
+    let configuration = format!(
+        "scrape_configs:\n  - job_name: {job}\n    scrape_interval: 1s\n    scrape_timeout: 1s\n    \
+         static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n"
+    );
+    std::fs::write(&file, configuration).unwrap();
+    let mut command = Command::new(program);
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    Some((ChildGuard::start(&mut command), port))
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::binary::{Running, Setting, World, text as printed};
-use crate::support::{ChildGuard, eventually, find_program, free_port, skip_or_fail};
+use crate::support::{eventually, find_program, free_port, prometheus_of, skip_or_fail};
 
 /// What a request was answered.
 struct Answer {
@@ -138,23 +138,8 @@ fn lint(text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_prometheus_scrapes_it() {
-    let Some(prometheus) = find_program("prometheus") else {
-        skip_or_fail("prometheus");
-        return;
-    };
     let (world, _running, port) = listening().await;
-    let own = free_port();
-    let configuration = format!(
-        "scrape_configs:\n  - job_name: revertd\n    scrape_interval: 1s\n    scrape_timeout: 1s\n    \
-         static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
-    );
-    std::fs::write(world.file("prometheus.yml"), configuration).unwrap();
-    let mut command = Command::new(prometheus);
-    command
-        .arg(format!("--config.file={}", world.file("prometheus.yml").display()))
-        .arg(format!("--storage.tsdb.path={}", world.file("data").display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{own}"));
-    let _server = ChildGuard::start(&mut command);
+    let Some((_server, own)) = prometheus_of(&world.file(""), "revertd", port) else { return };
     for query in ["up==1", "revertd_passes_total", "revertd_pass_duration_seconds_bucket", "revertd_build_info", "revertd_paused==0"] {
         let path = format!("/api/v1/query?query={query}");
         eventually(query, async || {

@@ -115,16 +115,9 @@ impl<'a> Past<'a> {
             .map(|series| SloSeries { slo: series.slo.clone(), rounds: between(&series.rounds, from, now).to_vec() })
             .collect();
         // Nothing recorded what was applied when: the lag of the policy is assumed, as for a live agent.
-        ServiceEvidence {
-            policy: policy.clone(),
-            instance: policy.instances[0].name.clone(),
-            series,
-            applied: None,
-            versions: Vec::new(),
-            day_before: Vec::new(),
-        }
-        .by_foremost_alerts(self.landings(now), now)
-        .into()
+        ServiceEvidence::measured(policy.clone(), policy.instances[0].name.clone(), series)
+            .by_foremost_alerts(self.landings(now), now)
+            .into()
     }
 
     /// What stands on the forge for the suspects, if it was proposed before.

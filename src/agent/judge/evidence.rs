@@ -135,14 +135,9 @@ impl<'a> CaseEvidence<'a> {
             slo: series.slo.clone(),
             rounds: known(&series.rounds, now)[*left_out..].to_vec(),
         };
-        let evidence = ServiceEvidence {
-            policy: policy.clone(),
-            instance: self.places[index].1.clone(),
-            series: self.services[index].iter().zip(left_out).map(since).collect(),
-            applied: Some(self.facts(index, now)),
-            versions: Vec::new(),
-            day_before: Vec::new(),
-        };
+        let series = self.services[index].iter().zip(left_out).map(since).collect();
+        let measured = ServiceEvidence::measured(policy.clone(), self.places[index].1.clone(), series);
+        let evidence = ServiceEvidence { applied: Some(self.facts(index, now)), ..measured };
         evidence.by_foremost_alerts(self.landings(now), now)
     }
 

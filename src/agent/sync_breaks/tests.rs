@@ -51,14 +51,7 @@ fn service(well: i64, until: i64) -> ServiceEvidence {
     };
     let rounds = (0..until / 10).map(|number| round(number * 10)).collect();
     let series = vec![SloSeries { slo: SloName::new("up"), rounds }];
-    ServiceEvidence {
-        policy,
-        instance: InstanceName::default_instance(),
-        series,
-        applied: None,
-        versions: Vec::new(),
-        day_before: Vec::new(),
-    }
+    ServiceEvidence::measured(policy, InstanceName::default_instance(), series)
 }
 
 fn followed(stays: &[Stay], finding: Option<Finding>) -> Followed {

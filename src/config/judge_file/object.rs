@@ -56,36 +56,23 @@ struct FreeVisitor;
 
 // === what the objects are ===
 
-impl Object for LandingLine {
-    const WHAT: &'static str = "a landing, which is an object";
+macro_rules! objects {
+    ($($line:ty: $what:literal),+ $(,)?) => {
+        $(impl Object for $line {
+            const WHAT: &'static str = concat!($what, ", which is an object");
+        })+
+    };
 }
 
-impl Object for AppliedLine {
-    const WHAT: &'static str = "when it was applied, which is an object";
-}
-
-impl Object for ChangeLine {
-    const WHAT: &'static str = "a change, which is an object";
-}
-
-impl Object for InverseLine {
-    const WHAT: &'static str = "what undoing comes to, which is an object";
-}
-
-impl Object for RoundLine {
-    const WHAT: &'static str = "a round, which is an object";
-}
-
-impl Object for ControlLine {
-    const WHAT: &'static str = "a round of a control, which is an object";
-}
-
-impl Object for HistoryLine {
-    const WHAT: &'static str = "what was done before, which is an object";
-}
-
-impl Object for Expected {
-    const WHAT: &'static str = "what should be decided, which is an object";
+objects! {
+    LandingLine: "a landing",
+    AppliedLine: "when it was applied",
+    ChangeLine: "a change",
+    InverseLine: "what undoing comes to",
+    RoundLine: "a round",
+    ControlLine: "a round of a control",
+    HistoryLine: "what was done before",
+    Expected: "what should be decided",
 }
 
 // === impl One, ByName ===

@@ -28,14 +28,9 @@ fn other(fact: Option<AppliedFact>, from: i64, then: &Outcome) -> ServiceEvidenc
         Round { start: at(end - 10), end: at(end), outcome }
     };
     let rounds = (1..=NOW / 10).map(|number| round(number * 10)).collect();
-    ServiceEvidence {
-        policy: policy(),
-        instance: InstanceName::new("us"),
-        series: vec![SloSeries { slo: SloName::new("up"), rounds }],
-        applied: Some(fact.into_iter().map(|fact| (CommitId([1; 20]), fact)).collect::<BTreeMap<_, _>>()),
-        versions: Vec::new(),
-        day_before: Vec::new(),
-    }
+    let series = vec![SloSeries { slo: SloName::new("up"), rounds }];
+    let applied = Some(fact.into_iter().map(|fact| (CommitId([1; 20]), fact)).collect::<BTreeMap<_, _>>());
+    ServiceEvidence { applied, ..ServiceEvidence::measured(policy(), InstanceName::new("us"), series) }
 }
 
 fn asked(other: &ServiceEvidence) -> Says {

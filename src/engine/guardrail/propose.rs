@@ -9,7 +9,7 @@ use super::usual::same_hour_before_alone;
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
 use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline};
 use crate::engine::consent::Silence;
-use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, shared_fate, usual_starts};
+use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, SIGNIFICANCE, shared_fate, usual_starts};
 use crate::engine::policy::{AlertRule, Guardrails, Mode, Slo};
 use crate::engine::round::{Outcome, Round};
 use crate::engine::situation::{ProposalBranch, Situation};
@@ -149,10 +149,15 @@ fn outage(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let fate = shared_fate(situation, attribution);
     fate.is_outage().then(|| {
         let failing = fate.untouched_breaching.len();
-        let limit = if failing >= SHARED_FATE_SERVICES && failing * 4 >= fate.untouched {
+        let limit = if fate.are_many(failing) {
             format!("limit {SHARED_FATE_SERVICES}, and a quarter of the {} untouched", fate.untouched)
         } else {
-            format!("{:.2} of the {} untouched begin to fail in as long a time as a rule; so many by chance: p up to 0.05", fate.usual, fate.untouched)
+            format!(
+                "of the {} untouched {:.2} begin to fail in so long a time as a rule; {failing} of them by chance: p = {:.3}, limit {SIGNIFICANCE}",
+                fate.untouched,
+                fate.usual,
+                fate.chance(failing)
+            )
         };
         refuse(
             RefusalCode::SharedFate,

@@ -39,14 +39,9 @@ fn judged(backlog: Option<Vec<Round>>, now: i64) -> Recovery {
     policy.verify.checks = vec![SloName::new("up"), SloName::new("backlog")];
     let up = SloSeries { slo: SloName::new("up"), rounds: rounds(now, &Outcome::Good("200".into())) };
     let backlog = backlog.map(|rounds| SloSeries { slo: SloName::new("backlog"), rounds });
-    let service = ServiceEvidence {
-        policy,
-        instance: InstanceName::new("default"),
-        series: [up].into_iter().chain(backlog).collect(),
-        applied: Some(BTreeMap::new()),
-        versions: Vec::new(),
-        day_before: Vec::new(),
-    };
+    let series = [up].into_iter().chain(backlog).collect();
+    let service =
+        ServiceEvidence { applied: Some(BTreeMap::new()), ..ServiceEvidence::measured(policy, InstanceName::new("default"), series) };
     let between = |from: i64, to: i64| Interval::new(at(from), at(to));
     judge(&service, between(990, 1010), between(1090, 1100), at(now))
 }

@@ -136,7 +136,7 @@ fn among(others: &[(&str, &str, String)]) -> Answer {
 fn an_outage_of_few_names_what_is_usual() {
     let failing = |name| (name, "10s", rounds(2340, 2480));
     let few = among(&[failing("b"), failing("c")]).why;
-    let limit = "2 of them untouched by any change in the window (0.06 of the 2 untouched begin to fail in as long a time as a rule; so many by chance: p up to 0.05)";
+    let limit = "2 of them untouched by any change in the window (of the 2 untouched 0.06 begin to fail in so long a time as a rule; 2 of them by chance: p = 0.002, limit 0.05)";
     assert!(few.contains(limit), "{few}");
     let many = among(&[failing("b"), failing("c"), failing("d")]).why;
     assert!(many.contains("3 of them untouched by any change in the window (limit 3, and a quarter of the 3 untouched)"), "{many}");

@@ -82,14 +82,7 @@ fn a_round_that_is_not_known_never_raises_the_ceiling() {
 fn evidence(rounds: Vec<Round>) -> ServiceEvidence {
     let policy = crate::engine::policy::Policy { slos: vec![slo()], ..sample::policy(&["default"]) };
     let series = vec![SloSeries { slo: SloName::new("errors"), rounds }];
-    ServiceEvidence {
-        policy,
-        instance: InstanceName::default_instance(),
-        series,
-        applied: None,
-        versions: Vec::new(),
-        day_before: Vec::new(),
-    }
+    ServiceEvidence::measured(policy, InstanceName::default_instance(), series)
 }
 
 #[test]
