@@ -5,6 +5,7 @@
 mod ask;
 mod beginning;
 mod care;
+mod climb;
 mod codes;
 mod corroboration;
 mod fix;

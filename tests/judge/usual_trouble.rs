@@ -70,6 +70,33 @@ fn trouble_that_comes_and_goes_as_before_is_not_merged_away() {
     assert_eq!(answer.action, JudgedAction::Merge, "what stays broken is another trouble: {}", answer.why);
 }
 
+/// A latency of at most 0.3 s with noise of ±0.02 s, and five minutes of an hour before the change in which it was higher than ever up to it.
+fn latency(of: impl Fn(i64) -> f64) -> Answer {
+    let mut case = case(1..=110, |_| false);
+    case["policies"][0]["spec"]["slos"][0] = json!({
+        "name": "errors", "objective": {"max": 0.3}, "alerts": [{"failing": {"count": 3, "of": 5}}],
+        "indicator": {"prometheus": {"server": "main", "every": "60s", "freshness": "total", "query": "p95"}},
+    });
+    for (round, minute) in case["rounds"].as_array_mut().unwrap().iter_mut().zip(1..) {
+        let noise = 0.02 * ((minute * 7 % 11) as f64 / 5.0 - 1.0);
+        let value = if (30..35).contains(&minute) { 0.299 } else { of(minute) + noise };
+        *round = json!({"policy": "checkout", "slo": "errors", "start": round["start"], "end": round["end"], "value": value});
+    }
+    decide(&case, DecideAt::Each)
+}
+
+/// Regression: a latency that had climbed for half an hour crossed its limit right after an innocent change, which was merged away where noise
+/// hid that it had climbed.
+#[test]
+fn what_climbed_to_its_limit_by_itself_is_not_merged_away() {
+    let climbs = |minute: i64| 0.15 + 0.004 * (minute - 50).max(0) as f64;
+    let answer = latency(climbs);
+    assert_eq!(refused(&answer), (JudgedAction::Propose, "mayHaveBegunBefore"), "{}", answer.why);
+    assert!(answer.why.contains("before it climb, and at that pace one in ten reaches the limit by the onset (0.3"), "{}", answer.why);
+    let answer = latency(|minute| if minute > APPLIED + 1 { 0.35 } else { 0.2 });
+    assert_eq!(answer.action, JudgedAction::Merge, "it did not climb: {}", answer.why);
+}
+
 /// The same minutes of two days, with trouble in the second of them.
 fn two_days(of_the_day_before: impl Fn(i64) -> bool) -> Value {
     let minutes = (1 - DAY..=110 - DAY).chain(1..=110);

@@ -1,7 +1,7 @@
 //! Whether the breach may have begun before the change was applied, and was not seen (E5).
 //!
 //! An objective has a limit, and rounds under it are good that are already far worse than any before: for a merge the last rounds before the
-//! change are no worse than those of the hour before them.
+//! change are no worse than those of the hour before them, and do not climb to the limit by themselves (`climb`).
 //!
 //! A fault that fails every request is seen in the first round. One that fails some of them is not: a probe can be lucky for a few rounds, and
 //! a change that is applied in that time looks guilty. So for a merge every SLO has a good baseline, and by at least one of them the fault
@@ -12,7 +12,7 @@
 //! all-or-nothing failure so needs six bad rounds of a probe after one good one, a failure with a good round since the onset far more, and
 //! counts of busy services hardly any. A nearer beginning, inside the last round, cannot be told from the change's own by any rounds.
 
-use super::{Refusal, RefusalCode, refuse};
+use super::{Refusal, RefusalCode, climb, refuse};
 use std::time::Duration;
 
 use crate::engine::attribution::{Attribution, Standing, newest_change};
@@ -27,7 +27,7 @@ use crate::engine::time::{Interval, Timestamp};
 use crate::engine::window::{self, Sum};
 
 /// The rounds before the change are compared with those of so long before them.
-const USUAL: Duration = Duration::from_secs(3600);
+pub(super) const USUAL: Duration = Duration::from_secs(3600);
 
 /// The 99 % quantile of the normal distribution.
 const NORMAL_99: f64 = 2.326_347_874_040_841;
@@ -41,7 +41,7 @@ pub(super) fn began_before(situation: &Situation, attribution: &Attribution) -> 
 fn not_good_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     let service = &situation.service;
     service.policy.judged().find_map(|slo| match slo::baseline(slo, service.rounds(&slo.name), earliest_apply(attribution)?) {
-        Baseline::Good { .. } => worse_before(slo, service.rounds(&slo.name), earliest_apply(attribution)?),
+        Baseline::Good { .. } => worse_before(slo, service.rounds(&slo.name), earliest_apply(attribution)?, attribution.onset.by),
         Baseline::NotGood { sentence } => Some(refuse(
             RefusalCode::MayHaveBegunBefore,
             format!("`{}` was not good for long enough before the change was applied: {sentence}.", slo.name),
@@ -50,7 +50,7 @@ fn not_good_before(situation: &Situation, attribution: &Attribution) -> Option<R
 }
 
 /// Refuses where the rounds just before the change was applied were worse than usual, although they were good.
-fn worse_before(slo: &Slo, rounds: &[Round], applied: Timestamp) -> Option<Refusal> {
+fn worse_before(slo: &Slo, rounds: &[Round], applied: Timestamp, onset: Timestamp) -> Option<Refusal> {
     let ended = rounds.partition_point(|round| round.end < applied);
     let (earlier, last) = rounds.get(..ended)?.split_at(ended.saturating_sub(slo.baseline_rounds()));
     let from = applied - USUAL;
@@ -61,7 +61,7 @@ fn worse_before(slo: &Slo, rounds: &[Round], applied: Timestamp) -> Option<Refus
         let share = share_since(slo, &rounds[(ended + 1).min(rounds.len())..]);
         counts_worse(slo, usual, last, straddling.map(|round| (round, applied, share)))
     } else {
-        values_worse(slo, usual, last)
+        values_worse(slo, usual, last).or_else(|| climb::reaches_limit(slo, rounds, applied, onset))
     }?;
     Some(refuse(RefusalCode::MayHaveBegunBefore, format!("`{}` was worse than usual before the change was applied: {worse}.", slo.name)))
 }
@@ -233,8 +233,7 @@ impl Sides {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::id::{MetricsName, SloName};
-    use crate::engine::policy::{Alert, AlertRule, Indicator, Mode, Objective, PrometheusIndicator, PrometheusQuery, Ratio};
+    use crate::engine::policy::{Indicator, Objective, PrometheusQuery, Ratio, sample};
     use crate::engine::round::{Decimal, Unknown};
 
     const MINUTE: i64 = 60;
@@ -242,21 +241,9 @@ mod tests {
     const ROUNDS: i64 = 60;
 
     fn slo() -> Slo {
-        Slo {
-            name: SloName::new("errors"),
-            indicator: Indicator::Prometheus(PrometheusIndicator {
-                server: MetricsName::new("main"),
-                every: Duration::from_secs(60),
-                query: PrometheusQuery::Ratio { good: "good".to_owned(), total: "total".to_owned() },
-                freshness: None,
-                max_staleness: Duration::from_secs(60),
-                targets: None,
-                version_label: None,
-            }),
-            objective: Objective { target: Some(Ratio(900_000_000)), max: None, min: None, time_window: None },
-            alert: Alert { rule: AlertRule::Failing { count: 3, of: 5 }, recover_good: None, up_to: Mode::Merge },
-            further: Vec::new(),
-        }
+        let objective = Objective { target: Some(Ratio(900_000_000)), max: None, min: None, time_window: None };
+        let query = PrometheusQuery::Ratio { good: "good".to_owned(), total: "total".to_owned() };
+        sample::measured("errors", Duration::from_secs(60), query, objective)
     }
 
     fn round(number: i64, outcome: Outcome) -> Round {
@@ -278,7 +265,7 @@ mod tests {
     }
 
     fn is_worse(rounds: &[Round]) -> bool {
-        worse_before(&slo(), rounds, applied()).is_some()
+        worse_before(&slo(), rounds, applied(), applied()).is_some()
     }
 
     #[test]
@@ -286,7 +273,7 @@ mod tests {
         let mut rounds = counts(&[0.0, 200.0]);
         assert!(!is_worse(&rounds), "as always");
         rounds[ROUNDS as usize - 1] = failed(ROUNDS - 1, 12.0);
-        let refusal = worse_before(&slo(), &rounds, applied()).unwrap();
+        let refusal = worse_before(&slo(), &rounds, applied(), applied()).unwrap();
         assert_eq!(refusal.code, RefusalCode::MayHaveBegunBefore);
         assert_eq!(
             refusal.sentence,
@@ -323,13 +310,13 @@ mod tests {
         }
         slo.objective = Objective { target: None, max: Some(Decimal(0.3)), min: None, time_window: None };
         let mut rounds: Vec<Round> = (0..=ROUNDS).map(|number| value(number, 0.1 + 0.001 * (number % 7) as f64)).collect();
-        assert_eq!(worse_before(&slo, &rounds, applied()), None);
+        assert_eq!(worse_before(&slo, &rounds, applied(), applied()), None);
         rounds[ROUNDS as usize - 1] = value(ROUNDS - 1, 0.2);
-        assert!(worse_before(&slo, &rounds, applied()).is_some());
+        assert!(worse_before(&slo, &rounds, applied(), applied()).is_some());
         // A climb of twenty minutes, with one high round half an hour ago that hides its end.
         let mut rounds: Vec<Round> = (0..=ROUNDS).map(|number| value(number, 0.1 + 0.005 * (number - 40).max(0) as f64)).collect();
         rounds[30] = value(30, 0.25);
-        assert!(worse_before(&slo, &rounds, applied()).unwrap().sentence.contains("the last 5 rounds were worse"), "{rounds:?}");
+        assert!(worse_before(&slo, &rounds, applied(), applied()).unwrap().sentence.contains("the last 5 rounds were worse"), "{rounds:?}");
     }
 
     /// How likely it is that a probe was only lucky before the change.

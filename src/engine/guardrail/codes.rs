@@ -106,7 +106,7 @@ pub enum RefusalCode {
     LoadChanged,
     /// The service has begun to fail again and again lately (E1).
     Unstable,
-    /// An SLO was not good just before the change was applied (E5).
+    /// An SLO was not good just before the change was applied, or climbed to its limit by itself (E5).
     MayHaveBegunBefore,
     /// By no SLO it is excluded that the breach began before the change was applied and was not seen (E5).
     MayHaveBegunUnseen,

@@ -176,7 +176,9 @@ impl RefusalCode {
             Self::OthersFail => "Another service began to fail at the same time, and the suspect does not explain it.",
             Self::LoadChanged => "The load rose when the service broke, so the load may have done it.",
             Self::Unstable => "The service breaks again and again, with or without a change.",
-            Self::MayHaveBegunBefore => "The service was not quite good before the change was applied: it may have begun earlier.",
+            Self::MayHaveBegunBefore => {
+                "The service was not quite good before the change, or on its way to a limit: it may have begun earlier."
+            }
             Self::MayHaveBegunUnseen => "It cannot be excluded yet that the trouble began before the change and was missed by luck.",
             Self::MayGrowSlowly => "It may be something that grows slowly, as a leak does, and not what the change did.",
             Self::OfDependency => "The suspect changes only a service that this one needs.",

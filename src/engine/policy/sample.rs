@@ -1,8 +1,11 @@
-//! A policy for tests of the engine, which imports nothing that could read one.
+//! A policy and SLOs for tests of the engine, which imports nothing that could read one.
+
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::Policy;
+use super::{Alert, AlertRule, Indicator, Mode, Objective, Policy, PrometheusIndicator, PrometheusQuery, Slo};
+use crate::engine::id::{MetricsName, SloName};
 
 /// `checkout` with the SLO `up`, by HTTP every ten seconds, in some instances with a lag of nothing.
 pub fn policy(instances: &[&str]) -> Policy {
@@ -24,4 +27,24 @@ pub fn policy(instances: &[&str]) -> Policy {
         "verify": {"recoverWithin": 60_000, "holdFor": 10_000}, "links": {},
     }))
     .unwrap()
+}
+
+/// An SLO that a metrics server measures, of which three of five rounds breach.
+pub fn measured(name: &str, every: Duration, query: PrometheusQuery, objective: Objective) -> Slo {
+    let indicator = PrometheusIndicator {
+        server: MetricsName::new("main"),
+        every,
+        query,
+        freshness: None,
+        max_staleness: Duration::from_secs(60),
+        targets: None,
+        version_label: None,
+    };
+    Slo {
+        name: SloName::new(name),
+        indicator: Indicator::Prometheus(indicator),
+        objective,
+        alert: Alert { rule: AlertRule::Failing { count: 3, of: 5 }, recover_good: None, up_to: Mode::Merge },
+        further: Vec::new(),
+    }
 }
