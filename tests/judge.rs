@@ -8,6 +8,8 @@
 mod archetypes;
 #[path = "judge/budgets.rs"]
 mod budgets;
+#[path = "judge/failed_before.rs"]
+mod failed_before;
 #[path = "judge/failed_syncs.rs"]
 mod failed_syncs;
 #[path = "judge/not_measured.rs"]

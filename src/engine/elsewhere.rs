@@ -2,7 +2,8 @@
 //!
 //! An instance that has not applied a change is the best negative control that there is: the same code under the same kind of load, without
 //! the change. Where it is healthy, that is named beside the suspect. Where it begins to fail in the same minutes, what both share is the
-//! likelier cause, and nothing is done. One that runs the change and is well leaves open why only one of them fails; people look at that.
+//! likelier cause, and nothing is done. One that failed before it had the change, or runs the change and is well, leaves open what it was; people
+//! look at that.
 //! Rounds that were not measured speak against acting in each of these roles (promise P2).
 
 use std::time::Duration;
@@ -35,8 +36,10 @@ pub enum Says {
     },
     /// It began to fail around the onset, and had not applied them by then.
     FailsWithout,
-    /// It is in trouble since around the onset without them, and it is too early to tell what it comes to.
+    /// It is in trouble since around the onset without them, or was not measured since, and it is too early to tell what it comes to.
     UndecidedWithout,
+    /// It was in trouble before it had them.
+    FailedBefore,
     /// It has run them for longer than a baseline and does not fail, as far as is known.
     RunsWellWith {
         /// When it had applied the last of them.
@@ -61,12 +64,15 @@ fn says(other: &ServiceEvidence, landings: &[&Landing], onset: Interval, now: Ti
     match (trouble, began) {
         (Trouble::Failing, Some(began)) if lacks(began) => return Says::FailsWithout,
         (Trouble::Undecided, Some(began)) if lacks(began) => return Says::UndecidedWithout,
-        (Trouble::None, _) if lacks(onset.by) && is_healthy(other, onset) => return Says::HealthyWithout { at: None },
+        // Its rounds since then are not there yet.
+        (Trouble::Undecided, None) if lacks(onset.by) => return Says::UndecidedWithout,
+        _ if failed_before(other, landings, onset) => return Says::FailedBefore,
+        (Trouble::None, _) if lacks(onset.by) && fate::is_healthy(other, onset) => return Says::HealthyWithout { at: None },
         _ => {}
     }
     if let Some(at) = landings.iter().filter_map(|landing| lacked_at(other, landing)).min() {
         return match trouble {
-            Trouble::None if is_healthy(other, onset) => Says::HealthyWithout { at: Some(at) },
+            Trouble::None if fate::is_healthy(other, onset) => Says::HealthyWithout { at: Some(at) },
             Trouble::None => Says::Nothing,
             Trouble::Undecided | Trouble::Failing => Says::NotHeardYet { at },
         };
@@ -101,14 +107,14 @@ fn lacked_at(other: &ServiceEvidence, landing: &Landing) -> Option<Timestamp> {
     }
 }
 
-/// Whether every SLO was measured before the breach and since, and every round since then was good.
-fn is_healthy(other: &ServiceEvidence, onset: Interval) -> bool {
-    let is_good = |slo: &Slo| {
-        let rounds = other.rounds(&slo.name).iter().filter(|round| round.end > onset.by);
-        let mut qualities = rounds.map(|round| quality(slo, round)).filter(|quality| *quality != Quality::Neither).peekable();
-        qualities.peek().is_some() && qualities.all(|quality| quality == Quality::Good)
-    };
-    fate::known_before(other, onset) && other.policy.slos.iter().all(is_good)
+/// Whether it was in trouble when the breach began, or when the first of the landings came to it if that was earlier.
+fn failed_before(other: &ServiceEvidence, landings: &[&Landing], onset: Interval) -> bool {
+    let came = landings.iter().filter_map(|landing| match applied_fact(other, landing)? {
+        AppliedFact::At { applied, .. } => Some(applied.earliest()),
+        AppliedFact::NotYet { .. } | AppliedFact::Unknown { .. } | AppliedFact::Broke { .. } => None,
+    });
+    let until = came.chain([onset.earliest()]).min().unwrap_or(onset.earliest());
+    fate::known_before(other, onset) && fate::was_in_trouble(other, until)
 }
 
 /// Since when a landing is in the cluster, where it is known to be.
@@ -143,6 +149,7 @@ pub fn remarks(situation: &Situation, attribution: &Attribution) -> String {
             Says::FailsWithout => format!("; {place} had not applied it and fails as well"),
             Says::UndecidedWithout => format!("; {place} had not applied it, and whether it fails as well cannot be told yet"),
             Says::RunsWellWith { since } => format!("; {place} runs it since {since} and does not fail"),
+            Says::FailedBefore => format!("; {place} was in trouble before it had it"),
             Says::Nothing => return None,
         })
     };
@@ -154,13 +161,13 @@ pub fn too_early(situation: &Situation, attribution: &Attribution) -> Option<Str
     let early = |(other, says): (&ServiceEvidence, Says)| {
         let place = other.place()?.words();
         match says {
-            Says::UndecidedWithout => {
-                Some(format!("{place} has not applied it and had a bad round as well; it is too early to tell whether it is the change."))
-            }
+            Says::UndecidedWithout => Some(format!(
+                "{place} has not applied it, and had a bad round as well or was not measured since; it is too early to tell whether it is the change."
+            )),
             Says::NotHeardYet { at } => Some(format!(
                 "{place} is in trouble as well and had not applied it at {at}; it is waited for what its sync source says since."
             )),
-            Says::HealthyWithout { .. } | Says::FailsWithout | Says::RunsWellWith { .. } | Says::Nothing => None,
+            Says::HealthyWithout { .. } | Says::FailsWithout | Says::FailedBefore | Says::RunsWellWith { .. } | Says::Nothing => None,
         }
     };
     elsewhere(situation, attribution).into_iter().find_map(early)

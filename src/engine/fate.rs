@@ -32,6 +32,8 @@ const USUAL_BEFORE: Duration = Duration::from_secs(2 * 3600);
 const TELLING_ROUNDS: usize = 3;
 /// So many of them must not be good: one bad round is chance.
 const TELLING_BAD: usize = 2;
+/// No round for so many times `every` is no late one.
+const SILENT_AFTER: u32 = 3;
 /// Fewer failing services than an outage needs are one as well, where so many at once are less likely than this by chance.
 pub const SIGNIFICANCE: f64 = 0.05;
 
@@ -180,6 +182,29 @@ pub(super) fn known_before(service: &ServiceEvidence, onset: Interval) -> bool {
     service.series.iter().any(|series| series.rounds.iter().any(|round| round.is_known() && round.end > from && round.end <= onset.by))
 }
 
+/// Whether every SLO was measured before the breach and since, and every round since then was good.
+pub(super) fn is_healthy(other: &ServiceEvidence, onset: Interval) -> bool {
+    let is_good = |slo: &Slo| {
+        let rounds = other.rounds(&slo.name).iter().filter(|round| round.end > onset.by);
+        let mut qualities = rounds.map(|round| slo::quality(slo, round)).filter(|quality| *quality != Quality::Neither).peekable();
+        qualities.peek().is_some() && qualities.all(|quality| quality == Quality::Good)
+    };
+    known_before(other, onset) && other.policy.slos.iter().all(is_good)
+}
+
+/// Whether the last two rounds of any SLO in the hour up to a time were not good. Rounds that were not measured are no good ones, and a round
+/// without events is none. What comes after them takes nothing back, so that one good round more raises no action.
+pub(super) fn was_in_trouble(other: &ServiceEvidence, until: Timestamp) -> bool {
+    let in_trouble = |slo: &Slo| {
+        let before = other.rounds(&slo.name).iter().rev().filter(|round| round.end <= until);
+        let recent = before.take_while(|round| round.end > until - KNOWN_WITHIN);
+        let last: Vec<Quality> =
+            recent.map(|round| slo::quality(slo, round)).filter(|quality| *quality != Quality::Neither).take(TELLING_BAD).collect();
+        last.len() == TELLING_BAD && !last.contains(&Quality::Good)
+    };
+    other.policy.slos.iter().any(in_trouble)
+}
+
 /// What the rounds of another service say around an onset. Every incident of a pass asks it of every other service.
 #[derive(Clone, Copy, Debug)]
 pub struct Around {
@@ -244,8 +269,18 @@ fn trouble_of(slo: &Slo, rounds: &[Round], onset: Interval, now: Timestamp) -> (
     }
     // Watched for as long as others may follow, or three of its own rounds where those are shorter.
     let watched = onset.by + SHARED_FATE_WINDOW.min(slo.every() * 3);
-    let waits = measured_to < watched && now <= late + slo.every();
-    (if waits { Trouble::Undecided } else { Trouble::None }, None)
+    if measured_to >= watched {
+        return (Trouble::None, None);
+    }
+    // What is only late is waited for.
+    let is_silent = now > late + slo.every() && now.since(measured_to) > slo.every() * SILENT_AFTER;
+    let was_measured = rounds.iter().any(|round| round.is_known() && round.end > onset.earliest() - KNOWN_WITHIN);
+    match (is_silent, was_measured) {
+        (false, _) => (Trouble::Undecided, None),
+        // Rounds that are missing are rounds that were not measured: they clear nobody.
+        (true, true) => (Trouble::Failing, Some(measured_to.max(early) + slo.every())),
+        (true, false) => (Trouble::None, None),
+    }
 }
 
 /// What the first rounds of a trouble, and those after it, tell of it.
@@ -258,7 +293,7 @@ fn told(slo: &Slo, telling: &[Round], now: Timestamp) -> Trouble {
         return Trouble::None;
     }
     // One that is not measured any more does not clear anybody.
-    let silent = telling.last().is_some_and(|round| now.since(round.end) > slo.every() * 3);
+    let silent = telling.last().is_some_and(|round| now.since(round.end) > slo.every() * SILENT_AFTER);
     if silent { Trouble::Failing } else { Trouble::Undecided }
 }
 

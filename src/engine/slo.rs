@@ -321,7 +321,7 @@ pub fn baseline(slo: &Slo, rounds: &[Round], before: Timestamp) -> Baseline {
     if last.len() < needed {
         return Baseline::NotGood { sentence: format!("only {} of the {needed} rounds that it needs were measured", last.len()) };
     }
-    if let Some(gap) = gap(slo, earlier, last) {
+    if let Some(gap) = gap(slo, earlier, last).or_else(|| gap_up_to(slo, rounds, before)) {
         return Baseline::NotGood { sentence: format!("nothing was measured {gap}") };
     }
     match last.iter().find(|round| quality(slo, round) != Quality::Good) {
@@ -340,10 +340,30 @@ const TELL_THE_SPACING: usize = 100;
 ///
 /// A round's time is `every`; where no two of the rounds are as close, as where somebody else measured them, the least that two are apart.
 pub fn gap(slo: &Slo, rounds: &[Round], some: &[Round]) -> Option<Interval> {
-    let apart = |pair: &[Round]| pair[1].start.since(pair[0].start);
-    let newest = &rounds[rounds.len().saturating_sub(TELL_THE_SPACING)..];
-    let time = newest.windows(2).map(apart).min().map_or(slo.every(), |least| least.max(slo.every()));
+    let time = spacing(slo, rounds);
     some.windows(2).find(|pair| apart(pair) > time * 7 / 4).map(|pair| Interval::new(pair[0].end, pair[1].start))
+}
+
+/// The stretch in which a round is missing between the last one that ended before a time and the next, where one would have ended before it.
+fn gap_up_to(slo: &Slo, rounds: &[Round], before: Timestamp) -> Option<Interval> {
+    let ended = rounds.partition_point(|round| round.end < before);
+    let around = rounds.get(ended.checked_sub(1)?..ended + 1)?;
+    gap(slo, &rounds[..ended], around).filter(|_| before.since(around[0].end) > spacing(slo, &rounds[..ended]))
+}
+
+/// Whether nothing was measured of it right before a time: the newest round up to then is unknown or missing.
+pub fn is_silent_before(slo: &Slo, rounds: &[Round], before: Timestamp) -> bool {
+    let newest = rounds[..rounds.partition_point(|round| round.end < before)].last();
+    newest.is_none_or(|round| !round.is_known()) || gap_up_to(slo, rounds, before).is_some()
+}
+
+fn apart(pair: &[Round]) -> Duration {
+    pair[1].start.since(pair[0].start)
+}
+
+fn spacing(slo: &Slo, rounds: &[Round]) -> Duration {
+    let newest = &rounds[rounds.len().saturating_sub(TELL_THE_SPACING)..];
+    newest.windows(2).map(apart).min().map_or(slo.every(), |least| least.max(slo.every()))
 }
 
 /// Whether the newest round is bad. An alert looks back, and breaches for minutes after its cause is gone (E10).

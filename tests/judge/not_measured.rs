@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use crate::decide;
 
 /// All times are in seconds from here.
-const BEGIN: i64 = 1_760_000_000;
+pub const BEGIN: i64 = 1_760_000_000;
 const DAY: i64 = 24 * 3600;
 
-fn moment(second: i64) -> i64 {
+pub fn moment(second: i64) -> i64 {
     (BEGIN + second) * 1000
 }
 
-fn probe(name: &str) -> Value {
+pub fn probe(name: &str) -> Value {
     json!({
         "name": name, "alerts": [{"failing": {"count": 3, "of": 5}}],
         "indicator": {"http": {"url": "https://service.example/", "every": "10s", "timeout": "2s", "unreachable": "unknown"}},
     })
 }
 
-fn events(every: &str) -> Value {
+pub fn events(every: &str) -> Value {
     json!({
         "name": "errors", "objective": {"target": "90%"}, "alerts": [{"failing": {"count": 3, "of": 5}}],
         "indicator": {"prometheus": {"server": "main", "every": every, "freshness": "total",
@@ -30,7 +30,7 @@ fn events(every: &str) -> Value {
     })
 }
 
-fn policy(name: &str, slos: &[Value], revert: &Value) -> Value {
+pub fn policy(name: &str, slos: &[Value], revert: &Value) -> Value {
     json!({
         "apiVersion": "revertd.dev/v1alpha1", "kind": "RevertPolicy", "metadata": {"name": name},
         "spec": {"repository": "manifests", "paths": [format!("apps/{name}/**")], "slos": slos, "revert": revert, "sync": {"lag": "0s"}},
@@ -38,7 +38,7 @@ fn policy(name: &str, slos: &[Value], revert: &Value) -> Value {
 }
 
 /// Rounds from one second to another, each `every` long; what was found is `null` where nothing was.
-fn rounds(policy: &str, slo: &str, times: (i64, i64), every: i64, found: impl Fn(i64) -> Value) -> Vec<Value> {
+pub fn rounds(policy: &str, slo: &str, times: (i64, i64), every: i64, found: impl Fn(i64) -> Value) -> Vec<Value> {
     let seconds = (times.0..times.1).step_by(usize::try_from(every).unwrap());
     seconds
         .map(|second| {
@@ -53,7 +53,7 @@ fn rounds(policy: &str, slo: &str, times: (i64, i64), every: i64, found: impl Fn
 }
 
 /// A change of `apps/{touched}` that was applied between two moments in the named services.
-fn landing(commit: &str, touched: &str, applied: (i64, i64), services: &[&str]) -> Value {
+pub fn landing(commit: &str, touched: &str, applied: (i64, i64), services: &[&str]) -> Value {
     let times = json!({"earliest": moment(applied.0), "latest": moment(applied.1)});
     let applied_in: serde_json::Map<String, Value> = services.iter().map(|name| (format!("{name}/default"), times.clone())).collect();
     json!({
@@ -62,18 +62,18 @@ fn landing(commit: &str, touched: &str, applied: (i64, i64), services: &[&str]) 
     })
 }
 
-fn answer(now: i64, policies: &[Value], landings: &[Value], rounds: &[Vec<Value>]) -> Answer {
+pub fn answer(now: i64, policies: &[Value], landings: &[Value], rounds: &[Vec<Value>]) -> Answer {
     let case = json!({
         "id": "not-measured", "now": moment(now), "policies": policies, "landings": landings, "rounds": rounds.concat(),
     });
     decide(&case, DecideAt::Now)
 }
 
-fn refused(answer: &Answer) -> (JudgedAction, &str) {
+pub fn refused(answer: &Answer) -> (JudgedAction, &str) {
     (answer.action, answer.refusal.as_deref().unwrap_or_default())
 }
 
-fn merging() -> Value {
+pub fn merging() -> Value {
     json!({"mode": "merge"})
 }
 
@@ -94,6 +94,8 @@ fn rounds_of_before_a_gap_are_no_baseline() {
         let hour = after_a_gap(-7200, |second| !(-3600..since).contains(&second));
         assert_eq!(refused(&hour), (JudgedAction::None, "noBaseline"), "{}", hour.why);
     }
+    let right_before = after_a_gap(-7200, |second| !(-20..0).contains(&second));
+    assert_eq!(refused(&right_before), (JudgedAction::None, "noBaseline"), "{}", right_before.why);
     let one = after_a_gap(-7200, |second| second != -30);
     assert_eq!(refused(&one), (JudgedAction::None, "noBaseline"), "{}", one.why);
 }
@@ -234,5 +236,88 @@ fn the_order_of_slos_says_nothing_about_a_rollout() {
     for slos in [["x", "y"], ["y", "x"]] {
         let found = beside_own_rollout(slos, |slo, second| (second < if slo == "x" { -10 } else { 30 }).into());
         assert_eq!(refused(&found), (JudgedAction::None, "sharedFate"), "{slos:?}: {}", found.why);
+    }
+}
+
+/// A service whose every request fails since a change, beside four that are well up to second `until`, and then as told or, with nothing told,
+/// without rounds.
+fn beside_silent(needs: &[&str], until: i64, then: Option<&Value>) -> Answer {
+    let others = ["a", "b", "c", "d"];
+    let mut policies = vec![policy("checkout", &[probe("up")], &merging())];
+    policies[0]["spec"]["dependsOn"] = needs.into();
+    policies.extend(others.map(|name| policy(name, &[probe("up")], &merging())));
+    let mut all = vec![rounds("checkout", "up", (-7200, 420), 10, |second| (second < 0).into())];
+    for name in others {
+        let stays = |second: i64| if second < until { true.into() } else { then.cloned().unwrap_or(true.into()) };
+        let mut found = rounds(name, "up", (-7200, 420), 10, stays);
+        let is_silent = then.is_none() && (needs.is_empty() || needs.contains(&name));
+        found.retain(|round| !is_silent || round["start"].as_i64().unwrap() < moment(until));
+        all.push(found);
+    }
+    answer(420, &policies, &[landing("a", "checkout", (-4, -2), &["checkout"])], &all)
+}
+
+/// Regression: services without rounds since the breach were well, where the same ones with unknown rounds were not.
+#[test]
+fn others_without_rounds_are_cleared_no_more_than_with_unknown_ones() {
+    let well = beside_silent(&[], 420, Some(&true.into()));
+    assert_eq!(well.action, JudgedAction::Merge, "{}", well.why);
+    for until in [-120, -20, 0] {
+        for then in [Some(&Value::Null), None] {
+            let silent = beside_silent(&[], until, then);
+            assert_eq!(refused(&silent), (JudgedAction::None, "sharedFate"), "{until}, {then:?}: {}", silent.why);
+        }
+    }
+    let needed = beside_silent(&["b"], -20, None);
+    assert_eq!(refused(&needed).0, JudgedAction::None, "{}", needed.why);
+}
+
+/// Regression: where too few rounds said what load is usual, nothing was compared.
+#[test]
+fn a_load_without_an_hour_to_compare_it_with_is_not_merged_away() {
+    let counts = |from: i64, every: &'static str, seconds: i64, found: &dyn Fn(i64) -> i64| {
+        let up = rounds("checkout", "up", (-7200, 420), 10, |second| (second < 0).into());
+        let errors =
+            rounds("checkout", "errors", (from, 420), seconds, |second| json!([if second < 0 { found(second) } else { 0 }, found(second)]));
+        let policies = [policy("checkout", &[probe("up"), events(every)], &json!({"mode": "merge", "settle": "10s"}))];
+        answer(420, &policies, &[landing("a", "checkout", (-5, -1), &["checkout"])], &[up, errors])
+    };
+    let few = counts(-8 * 60, "1m", 60, &|_| 600);
+    assert_eq!(refused(&few), (JudgedAction::Propose, "loadChanged"), "{}", few.why);
+    assert!(few.why.contains("in the hour before the breach is not known, 10 rounds are needed"), "{}", few.why);
+    let enough = counts(-20 * 60, "1m", 60, &|_| 600);
+    assert_eq!(enough.action, JudgedAction::Merge, "{}", enough.why);
+    // A surge of five minutes before was a part of what was usual.
+    let surge = counts(-3600, "1m", 60, &|second| if second < -300 { 600 } else { 2400 });
+    assert_eq!(refused(&surge), (JudgedAction::Propose, "loadChanged"), "{}", surge.why);
+    let words = "The last 5 rounds of `errors` before the breach began had 2400 events in the middle, and those of the hour before 600 (limit 1.5 times as many)";
+    assert!(surge.why.contains(words), "{}", surge.why);
+}
+
+/// Two probes, one of which is bad from before the change on, with so many of its first bad rounds unknown or missing; the other one fails since
+/// the change.
+fn two_probes(known_from: i64, hole: Option<Value>) -> Answer {
+    let up = rounds("checkout", "up", (-7200, 120), 10, |second| (second < 0).into());
+    let found = |second: i64| match second {
+        ..-20 => true.into(),
+        second if second < known_from => hole.clone().unwrap_or("missing".into()),
+        _ => false.into(),
+    };
+    let mut journey = rounds("checkout", "journey", (-7200, 120), 10, found);
+    journey.retain(|round| round["good"] != "missing");
+    let policies = [policy("checkout", &[probe("up"), probe("journey")], &merging())];
+    answer(120, &policies, &[landing("a", "checkout", (-4, -2), &["checkout"])], &[up, journey])
+}
+
+/// Regression: trouble that began before the change was one of the change where the rounds that showed it were not measured.
+#[test]
+fn rounds_of_another_objective_that_are_not_known_make_no_suspect() {
+    let known = two_probes(-20, None);
+    assert_eq!(refused(&known), (JudgedAction::None, "breachBeforeChange"), "{}", known.why);
+    for hole in [Some(Value::Null), None] {
+        for known_from in [-10, 0, 10, 20, 30] {
+            let unknown = two_probes(known_from, hole.clone());
+            assert_eq!(unknown.action, JudgedAction::None, "{known_from}, {hole:?}: {}", unknown.why);
+        }
     }
 }

@@ -8,8 +8,8 @@ fn world() -> World {
     let told_apart = policy("checkout", "merge", "").replace(
         "indicator: {http: {url: \"http://127.0.0.1:1/checkout\", every: 1s, timeout: 500ms, unreachable: unknown}}",
         &format!(
-            "indicator: {{prometheus: {{server: main, every: 1s, good: 'sum(increase({metric}[$window]))', \
-             total: 'sum(increase(all_{metric}[$window]))', freshness: '{metric}', versionLabel: version}}}}\n      objective: {{target: 99%}}"
+            "indicator: {{prometheus: {{server: main, every: 1s, query: 'max({metric})', freshness: '{metric}', versionLabel: version}}}}\n      \
+             objective: {{max: 1}}"
         ),
     );
     let mut world =

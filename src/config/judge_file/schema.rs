@@ -54,7 +54,7 @@ fn landing() -> Value {
                         "state": {"enum": ["applied", "failed", "paused"], "default": "applied",
                             "description": "`failed`: the sync tool tried it and failed, and it is not applied there before a later landing is. Where what \
                                 was tried before it was applied, the change broke the sync: that is proposed to be undone, and never merged. Of \
-                                several that were first tried together, write the same times at each. `paused`: not applied there."},
+                                several that were first tried together, write the same times at each. `paused`: not applied there before a later landing is."},
                     }}},
             "changes": {"type": "array", "items": change(), "description": "Oldest first."},
         },

@@ -72,7 +72,8 @@ fn one_without_the_change_is_a_control() {
     assert_eq!(asked(&other(None, NOW, &bad())), Says::HealthyWithout { at: None }, "never applied");
     assert_eq!(asked(&other(not_yet(NOW), ONSET, &bad())), Says::FailsWithout);
     assert_eq!(asked(&other(not_yet(NOW), ONSET, &unknown())), Says::FailsWithout, "unknown clears nobody");
-    assert_eq!(asked(&other(not_yet(NOW), ONSET - 300, &bad())), Says::Nothing, "it had failed long before: another story");
+    assert_eq!(asked(&other(not_yet(NOW), ONSET - 300, &bad())), Says::FailedBefore, "it had failed long before");
+    assert_eq!(asked(&other(applied(ONSET - 60, ONSET - 50), ONSET - 300, &bad())), Says::FailedBefore, "also where it has the change now");
 }
 
 #[test]

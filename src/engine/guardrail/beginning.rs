@@ -30,7 +30,7 @@ use crate::engine::window::{self, Sum};
 pub(super) const USUAL: Duration = Duration::from_secs(3600);
 
 /// The 99 % quantile of the normal distribution.
-const NORMAL_99: f64 = 2.326_347_874_040_841;
+pub(super) const NORMAL_99: f64 = 2.326_347_874_040_841;
 
 /// Why it may have begun before the change was applied.
 pub(super) fn began_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
@@ -174,7 +174,7 @@ fn may_have_been_missed(situation: &Situation, attribution: &Attribution) -> Opt
     ))
 }
 
-fn earliest_apply(attribution: &Attribution) -> Option<Timestamp> {
+pub(super) fn earliest_apply(attribution: &Attribution) -> Option<Timestamp> {
     let suspects = attribution.candidates.iter().filter(|candidate| candidate.standing == Standing::Suspect);
     suspects.filter_map(|candidate| candidate.applied).map(Interval::earliest).min()
 }

@@ -118,6 +118,8 @@ pub enum RefusalCode {
     RanWellWithIt,
     /// The service fails as well in an instance that had not applied the change.
     FailsWithoutIt,
+    /// The service was in trouble in another instance before that had the change.
+    FailedElsewhereBefore,
     /// The service runs well with the change in another instance.
     RunsWellElsewhere,
     /// The version from before the change, which runs beside the new one, fails as well.
@@ -299,6 +301,7 @@ impl RefusalCode {
             Self::OfDependency => row(Lifts, Rounds, GoesOn, Holds),
             Self::RanWellWithIt => row(Lifts, Rounds, GoesOn, Falls),
             Self::FailsWithoutIt => row(Stands, Rounds, GoesOn, Holds),
+            Self::FailedElsewhereBefore => row(Lifts, Rounds, GoesOn, Holds),
             Self::RunsWellElsewhere => row(Lifts, Rounds, GoesOn, Holds),
             Self::EarlierVersionFails => row(Lifts, Rounds, GoesOn, Falls),
             Self::VersionsUnknown => row(Lifts, Rounds, GoesOn, Falls),

@@ -1,5 +1,5 @@
 //! What the other instances and the other versions of the service say (design §7): an instance that fails without the change speaks against it;
-//! one that runs well with it, and an earlier version that fails as well, leave a merge to people.
+//! one that failed before it or runs well with it, and an earlier version that fails as well, leave a merge to people.
 
 use super::{Refusal, RefusalCode, refuse};
 use crate::engine::attribution::Attribution;
@@ -14,6 +14,18 @@ pub(super) fn fails_without_it(situation: &Situation, attribution: &Attribution)
         let words = (says == Says::FailsWithout).then(|| other.words())?;
         let sentence = format!("{words} began to fail with it, and {id} was not applied there: what both share is the likelier cause.");
         Some(refuse(RefusalCode::FailsWithoutIt, sentence))
+    };
+    elsewhere(situation, attribution).into_iter().find_map(refusal)
+}
+
+/// What has been wrong elsewhere since before the change may be what is wrong here now.
+pub(super) fn failed_elsewhere_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let id = attribution.suspects.first()?.short();
+    let refusal = |(other, says): (&ServiceEvidence, Says)| {
+        let words = (says == Says::FailedBefore).then(|| other.words())?;
+        let sentence =
+            format!("{words} was in trouble before {id} was there: it may be the same trouble here; a person merges the revert.");
+        Some(refuse(RefusalCode::FailedElsewhereBefore, sentence))
     };
     elsewhere(situation, attribution).into_iter().find_map(refusal)
 }

@@ -35,6 +35,7 @@ pub const ALL: &[RefusalCode] = &[
     RefusalCode::EvidenceLost,
     RefusalCode::NotCorroborated,
     RefusalCode::FailsWithoutIt,
+    RefusalCode::FailedElsewhereBefore,
     RefusalCode::RunsWellElsewhere,
     RefusalCode::EarlierVersionFails,
     RefusalCode::VersionsUnknown,
@@ -143,6 +144,9 @@ impl RefusalCode {
             }
             Self::VersionsUnknown => {
                 "The policy tells versions by a label, and what they did is not known: nothing says that only the new one fails."
+            }
+            Self::FailedElsewhereBefore => {
+                "The service failed in another instance before the change was applied there: it may be the same trouble here."
             }
             Self::RunsWellElsewhere => {
                 "The service runs well with the change in another instance: something else may be wrong here, and people look."

@@ -3,8 +3,8 @@
 use super::beginning::began_before;
 use super::corroboration::not_corroborated;
 use super::growth::may_grow_slowly;
-use super::instances::{earlier_version_fails, runs_well_elsewhere, versions_unknown};
-use super::load::{load_not_known, more_load_than_ever};
+use super::instances::{earlier_version_fails, failed_elsewhere_before, runs_well_elsewhere, versions_unknown};
+use super::load::{load_not_known, load_rose_before, more_load_than_ever};
 use super::lost;
 use super::propose::{bad_by_chance, effective_mode, every_control, mode_code, unstable};
 use super::protect::protected;
@@ -49,10 +49,11 @@ pub fn may_merge(situation: &Situation, attribution: &Attribution, inverse: &Cle
     refusals.extend(same_hour_before(situation, attribution));
     refusals.extend(others_fail(situation, attribution));
     refusals.extend(runs_well_elsewhere(situation, attribution));
+    refusals.extend(failed_elsewhere_before(situation, attribution));
     refusals.extend(earlier_version_fails(situation, attribution));
     refusals.extend(versions_unknown(situation, attribution));
     refusals.extend(more_load_than_ever(situation, attribution));
-    refusals.extend(load_not_known(situation, attribution));
+    refusals.extend(load_not_known(situation, attribution).or_else(|| load_rose_before(situation, attribution)));
     refusals.extend(unstable(situation, attribution, UNSTABLE_STARTS));
     refusals.extend(bad_by_chance(situation, attribution));
     refusals.extend(comes_and_goes(situation, attribution));

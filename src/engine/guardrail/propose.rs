@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::beginning::earliest_apply;
 use super::instances::fails_without_it;
 use super::load::load_changed;
 use super::lost;
 use super::usual::same_hour_before_alone;
 use super::{Refusal, RefusalCode, over, push_failed, refuse, suspects, switches};
-use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline};
+use crate::engine::attribution::{Attribution, Candidate, Standing, applied_fact, baseline, newest_change};
 use crate::engine::consent::Silence;
 use crate::engine::fate::{SHARED_FATE_SERVICES, SHARED_FATE_WINDOW, SIGNIFICANCE, shared_fate, usual_starts};
 use crate::engine::policy::{AlertRule, Guardrails, Mode, Slo};
@@ -307,12 +308,34 @@ fn at_least(count: u32, of: u32, share: f64) -> f64 {
 /// A healthy baseline stood before the earliest landing in the window (E5).
 fn healthy_before(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
     match baseline(situation, attribution) {
-        Some((_, Baseline::Good { .. })) => None,
+        Some((_, Baseline::Good { .. })) => began_unmeasured(situation, attribution),
         Some((slo, Baseline::NotGood { sentence })) => {
             Some(refuse(RefusalCode::NoBaseline, format!("No healthy baseline of `{}` stands before the change: {sentence}.", slo.name)))
         }
         None => Some(refuse(RefusalCode::NoBaseline, "No healthy baseline stands before the change.")),
     }
+}
+
+/// Another objective that was not measured right before the change, and was bad when it was measured again: it may have begun in between. One
+/// that was never good before says nothing: it may always have been bad, and a merge has its own rule for that.
+fn began_unmeasured(situation: &Situation, attribution: &Attribution) -> Option<Refusal> {
+    let service = &situation.service;
+    let applied = earliest_apply(attribution)?;
+    let cut = newest_change(service, &situation.landings);
+    let may_have = |slo: &&Slo| {
+        let rounds = service.rounds(&slo.name);
+        let onset = slo::onset(slo, rounds, slo::last_healthy(slo, rounds, cut));
+        let begins_before = |onset: slo::Onset| onset.interval.after.is_some_and(|good| good + slo.every() * 2 < applied);
+        let mut since = rounds[rounds.partition_point(|round| round.end < applied)..].iter().map(|round| slo::quality(slo, round));
+        let is_bad_again = since.find(|quality| matches!(quality, Quality::Good | Quality::Bad)) == Some(Quality::Bad);
+        onset.is_some_and(begins_before) && is_bad_again && slo::is_silent_before(slo, rounds, applied)
+    };
+    let slo = service.policy.judged().find(may_have)?;
+    let sentence = format!(
+        "`{}` was not measured right before the change, and was bad when it was measured again: it may have begun before.",
+        slo.name
+    );
+    Some(refuse(RefusalCode::NoBaseline, sentence))
 }
 
 fn suspects_may_be_undone(situation: &Situation, attribution: &Attribution) -> Vec<Refusal> {

@@ -92,8 +92,12 @@ pub(super) fn controls(case: &Case) -> Vec<ControlEvidence> {
 
 pub(super) fn applied(policy: &Policy, instance: &InstanceName, lines: &[&LandingLine], landings: &[Landing]) -> Vec<Applied> {
     let key = format!("{}/{instance}", policy.name);
-    let fact = |(line, landing): (&&LandingLine, &Landing)| {
-        let applied = line.applied.get(&key).filter(|applied| applied.state == AppliedState::Applied)?;
+    let in_state = |line: &LandingLine, state: AppliedState| line.applied.get(&key).filter(|applied| applied.state == state).copied();
+    let fact = |(place, landing): (usize, &Landing)| {
+        // What was held back is there with the first later landing that is, as every revision contains those before it.
+        let held_back = || in_state(lines[place], AppliedState::Paused).map(|_| &lines[place + 1..]);
+        let with_a_later = || held_back()?.iter().find_map(|line| in_state(line, AppliedState::Applied));
+        let applied = in_state(lines[place], AppliedState::Applied).or_else(with_a_later)?;
         Some(Applied {
             to: landing.to,
             earliest: Timestamp(applied.earliest),
@@ -101,7 +105,7 @@ pub(super) fn applied(policy: &Policy, instance: &InstanceName, lines: &[&Landin
             effective: Timestamp(applied.effective.unwrap_or(applied.latest)),
         })
     };
-    lines.iter().zip(landings).filter_map(fact).collect()
+    landings.iter().enumerate().filter_map(fact).collect()
 }
 
 pub(super) fn landing(line: &LandingLine, from: Option<CommitId>, policy: &Policy) -> Landing {
