@@ -67,12 +67,12 @@ fn says(other: &ServiceEvidence, landings: &[&Landing], onset: Interval, now: Ti
         // Its rounds since then are not there yet.
         (Trouble::Undecided, None) if lacks(onset.by) => return Says::UndecidedWithout,
         _ if failed_before(other, landings, onset) => return Says::FailedBefore,
-        (Trouble::None, _) if lacks(onset.by) && fate::is_healthy(other, onset) => return Says::HealthyWithout { at: None },
+        (Trouble::None, _) if lacks(onset.by) && is_healthy(other, onset) => return Says::HealthyWithout { at: None },
         _ => {}
     }
     if let Some(at) = landings.iter().filter_map(|landing| lacked_at(other, landing)).min() {
         return match trouble {
-            Trouble::None if fate::is_healthy(other, onset) => Says::HealthyWithout { at: Some(at) },
+            Trouble::None if is_healthy(other, onset) => Says::HealthyWithout { at: Some(at) },
             Trouble::None => Says::Nothing,
             Trouble::Undecided | Trouble::Failing => Says::NotHeardYet { at },
         };
@@ -105,6 +105,16 @@ fn lacked_at(other: &ServiceEvidence, landing: &Landing) -> Option<Timestamp> {
         AppliedFact::NotYet { until } => Some(until),
         AppliedFact::At { .. } | AppliedFact::Unknown { .. } | AppliedFact::Broke { .. } => None,
     }
+}
+
+/// Whether every SLO was measured before the breach and since, and every round since then was good.
+fn is_healthy(other: &ServiceEvidence, onset: Interval) -> bool {
+    let is_good = |slo: &Slo| {
+        let rounds = other.rounds(&slo.name).iter().filter(|round| round.end > onset.by);
+        let mut qualities = rounds.map(|round| quality(slo, round)).filter(|quality| *quality != Quality::Neither).peekable();
+        qualities.peek().is_some() && qualities.all(|quality| quality == Quality::Good)
+    };
+    fate::known_before(other, onset) && other.policy.slos.iter().all(is_good)
 }
 
 /// Whether it was in trouble when the breach began, or when the first of the landings came to it if that was earlier.

@@ -182,16 +182,6 @@ pub(super) fn known_before(service: &ServiceEvidence, onset: Interval) -> bool {
     service.series.iter().any(|series| series.rounds.iter().any(|round| round.is_known() && round.end > from && round.end <= onset.by))
 }
 
-/// Whether every SLO was measured before the breach and since, and every round since then was good.
-pub(super) fn is_healthy(other: &ServiceEvidence, onset: Interval) -> bool {
-    let is_good = |slo: &Slo| {
-        let rounds = other.rounds(&slo.name).iter().filter(|round| round.end > onset.by);
-        let mut qualities = rounds.map(|round| slo::quality(slo, round)).filter(|quality| *quality != Quality::Neither).peekable();
-        qualities.peek().is_some() && qualities.all(|quality| quality == Quality::Good)
-    };
-    known_before(other, onset) && other.policy.slos.iter().all(is_good)
-}
-
 /// Whether the last two rounds of any SLO in the hour up to a time were not good. Rounds that were not measured are no good ones, and a round
 /// without events is none. What comes after them takes nothing back, so that one good round more raises no action.
 pub(super) fn was_in_trouble(other: &ServiceEvidence, until: Timestamp) -> bool {

@@ -47,10 +47,7 @@ pub(super) fn more_load_than_ever(situation: &Situation, attribution: &Attributi
     service.policy.slos.iter().find_map(|slo| {
         let rounds = service.rounds(&slo.name);
         let most = around(slo, rounds, attribution.onset)?[0]?;
-        let since = rounds.iter().filter(|round| round.start >= attribution.onset.by).filter_map(|round| match &round.outcome {
-            Outcome::Counts { total, .. } => Some(total.0),
-            _ => None,
-        });
+        let since = rounds.iter().filter(|round| round.start >= attribution.onset.by).filter_map(total);
         let (rounds_since, least) = since.fold((0, f64::INFINITY), |(rounds, least), total| (rounds + 1, least.min(total)));
         (rounds_since >= 2 && least > most).then(|| {
             refuse(
@@ -149,27 +146,22 @@ fn least_rounds(slo: &Slo) -> usize {
     usize::try_from(of_an_hour).unwrap_or(usize::MAX).clamp(1, LEAST_ROUNDS)
 }
 
+/// The events of a round that counts them.
+fn total(round: &Round) -> Option<f64> {
+    if let Outcome::Counts { total, .. } = &round.outcome { Some(total.0) } else { None }
+}
+
 fn sum(rounds: &[Round]) -> f64 {
-    rounds.iter().filter_map(|round| if let Outcome::Counts { total, .. } = &round.outcome { Some(total.0) } else { None }).sum()
+    rounds.iter().filter_map(total).sum()
 }
 
 /// The events of the middle round; what was not measured had so many.
 fn middle(rounds: &[Round], unknown: f64) -> Option<f64> {
-    let totals: Vec<Option<f64>> = rounds
-        .iter()
-        .map(|round| match &round.outcome {
-            Outcome::Counts { total, .. } => Some(total.0),
-            _ => Some(unknown),
-        })
-        .collect();
+    let totals: Vec<Option<f64>> = rounds.iter().map(|round| total(round).or(Some(unknown))).collect();
     rank::median(&totals)
 }
 
 /// The most events of a round.
 fn most(rounds: &[Round]) -> Option<f64> {
-    let totals = rounds.iter().filter_map(|round| match &round.outcome {
-        Outcome::Counts { total, .. } => Some(total.0),
-        _ => None,
-    });
-    totals.reduce(f64::max)
+    rounds.iter().filter_map(total).reduce(f64::max)
 }
